@@ -1,0 +1,1 @@
+"""Programs that measure gradcu beside other libraries; benchmarks/README.md says how."""

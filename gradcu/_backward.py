@@ -1,0 +1,183 @@
+"""``backward`` and ``grad``: what people ask of the walker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._engine import Walk, accumulate
+from ._tensor import Tensor, current_edge
+
+Tensors = Tensor | Sequence[Tensor]
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors | None = None,
+) -> None:
+    """Accumulates the gradients of ``tensors`` in the ``grad`` of the leaves, or of ``inputs``, that they depend on.
+
+    Parameters are those of https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html:
+    ``grad_tensors`` are the cotangents, one a tensor and of its shape, and may be left out for tensors of one element;
+    ``retain_graph`` keeps what the graph saved for another walk; ``create_graph`` records the walk, for higher orders.
+
+    Raises RuntimeError where a tensor does not require grad, where a cotangent is missing or of the wrong shape, and
+    where the graph was freed by an earlier walk.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor(3.0, requires_grad=True)
+    >>> gradcu.autograd.backward(x * x)
+    >>> x.grad
+    tensor(6.)
+    """
+    outputs = _sequence(tensors)
+    targets = None
+    if inputs is not None:
+        wanted = _sequence(inputs)
+        if not wanted:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        targets = [_target(tensor) for tensor in wanted]
+    walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
+    arrived = walk.run(_roots(outputs, grad_tensors, create_graph))
+    if targets is None:
+        for leaf, value in arrived.items():
+            _store(leaf, value, create_graph, leaf in walk.fresh)
+    else:
+        for tensor, target in zip(wanted, targets, strict=True):
+            if target in arrived:
+                _store(tensor, arrived[target], create_graph, False)
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """Returns the gradients of the sum of ``outputs``, weighted by ``grad_outputs``, with respect to ``inputs``.
+
+    Parameters are those of https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html. One Tensor an
+    input comes back, of its shape and dtype; with ``allow_unused`` None where nothing depends on the input, with
+    ``materialize_grads`` zeros.
+
+    Raises RuntimeError where an input is not in the graph, besides the reasons of ``backward``.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor(3.0, requires_grad=True)
+    >>> (first,) = gradcu.autograd.grad(x**3, x, create_graph=True)
+    >>> gradcu.autograd.grad(first, x)
+    (tensor(18.),)
+    """
+    results, wanted = _sequence(outputs), _sequence(inputs)
+    if not only_inputs:
+        raise ValueError("only_inputs=False is not supported: call backward to accumulate in all leaves")
+    if is_grads_batched:
+        raise ValueError("is_grads_batched=True is not supported: call grad once for each row of grad_outputs")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
+    for tensor in wanted:
+        if not tensor.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    targets = [_target(tensor) for tensor in wanted]
+    walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
+    arrived = walk.run(_roots(results, grad_outputs, create_graph))
+    found: list[Any] = []
+    given: set[int] = set()
+    for tensor, target in zip(wanted, targets, strict=True):
+        value = arrived.get(target)
+        if value is None:
+            if materialize_grads:
+                found.append(Tensor._wrap(np.zeros(tensor.shape, tensor.dtype)))
+                continue
+            if not allow_unused:
+                raise RuntimeError(
+                    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                    "allow_unused=True if this is the desired behavior."
+                )
+            found.append(None)
+            continue
+        found.append(value if isinstance(value, Tensor) else _owned(value, target in walk.fresh, given))
+    return tuple(found)
+
+
+def _owned(value: Any, fresh: bool, given: set[int]) -> Tensor:
+    """A Tensor of a gradient whose memory no other result shares."""
+    if not isinstance(value, np.generic) and (not fresh or value.base is not None or id(value) in given):
+        value = value.copy()
+    given.add(id(value))
+    return Tensor._wrap(value)
+
+
+def _keep(retain_graph: bool | None, create_graph: bool) -> bool:
+    return create_graph if retain_graph is None else retain_graph
+
+
+def _sequence(tensors: Any) -> tuple[Tensor, ...]:
+    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+
+
+def _target(tensor: Tensor) -> Any:
+    edge = current_edge(tensor)
+    return tensor if edge is None else edge
+
+
+def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
+    accumulate(tensor, value, create_graph, fresh=fresh)
+    for hook in list((tensor._accumulated_hooks or {}).values()):
+        hook(tensor)
+
+
+def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> list[tuple[Any, Any]]:
+    """Each output's edge with its cotangent: the one given, or 1 for an output of one element."""
+    if cotangents is None or isinstance(cotangents, Tensor):
+        given: tuple[Any, ...] = (cotangents,) * (len(outputs) if cotangents is None else 1)
+    else:
+        given = tuple(cotangents)
+    if len(given) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
+    roots: list[tuple[Any, Any]] = []
+    for position, (output, cotangent) in enumerate(zip(outputs, given, strict=True)):
+        edge = current_edge(output)
+        if edge is None and not output._requires_grad:
+            raise RuntimeError(
+                f"element {position} of tensors does not require grad and does not have a grad_fn"
+            )
+        array = output._array
+        if cotangent is None:
+            if array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if array.dtype.kind == "c":
+                raise RuntimeError("grad can be implicitly created only for real scalar outputs but got " f"{array.dtype}")
+            one: Any = array.dtype.type(1) if array.ndim == 0 else np.ones_like(array)
+            value: Any = Tensor._wrap(one) if create_graph else one
+        else:
+            value = _checked(cotangent, output, position, create_graph)
+        roots.append((output if edge is None else edge, value))
+    return roots
+
+
+def _checked(cotangent: Any, output: Tensor, position: int, create_graph: bool) -> Any:
+    if not isinstance(cotangent, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(cotangent).__name__}")
+    if cotangent.shape != output.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{position}] has a shape of {cotangent.shape!r} and output[{position}] "
+            f"has a shape of {output.shape!r}."
+        )
+    if cotangent.dtype.kind == "c" and output.dtype.kind != "c":
+        raise RuntimeError(
+            f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{position}] has a dtype of {cotangent.dtype} and output[{position}] has a dtype of "
+            f"{output.dtype}."
+        )
+    return cotangent if create_graph else cotangent._array

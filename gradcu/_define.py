@@ -1,0 +1,179 @@
+"""How ops are defined: `pointwise` for elementwise ops, `structured` for all others, `function` for what chooses.
+
+Each returns the name as rules use it; the public function and the method of the same name are registered on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._fast import binary, in_rules, unary, unary_static
+from ._op import FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
+from ._record import operator_function, public_function, rule_function
+
+OPERATORS: dict[str, Callable[..., Any]] = {}
+"""The pointwise ops as Python's operators call them: what is no operand gives NotImplemented."""
+
+Forward = str | Callable[..., Any]
+
+
+def pointwise(
+    name: str,
+    forward: Forward,
+    *,
+    c: str,
+    doc: str,
+    operands: tuple[str, ...] = (),
+    statics: dict[str, Any] | None = None,
+    native: Callable[..., Any] | None = None,
+    node: str | Callable[..., str] | None = None,
+    promotion: Promotion = "float",
+    public: bool = True,
+    method: bool = True,
+    **rules: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Defines an elementwise op.
+
+    ``forward`` names a ufunc of the array module, or is a function of it and the operands; ``native`` is a faster
+    equivalent on NumPy. ``c`` is the same in C, with ``{x}`` for operand x and ``T(2)`` for a constant of the
+    operands' type. A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
+    """
+    operands = operands or tuple(rule.removeprefix("d") for rule in rules)
+    op = Op(
+        name,
+        _on_module(forward),
+        numpy=native or _on_numpy(forward),
+        operands=operands,
+        statics=tuple(statics or ()),
+        defaults=statics,
+        rules={rule.removeprefix("d"): function for rule, function in rules.items()},
+        node=node,
+        promotion=promotion,
+        elementwise=True,
+        c=c,
+        doc=doc,
+    )
+    factory = _factory(op)
+    op.call = named(in_rules(op, factory(op, rule_function(op))), op)
+    OPERATORS[name] = factory(op, operator_function(op))
+    if public:
+        publish(name, named(factory(op, public_function(op)), op), method)
+    return op.call
+
+
+def structured(
+    name: str | None = None,
+    *,
+    statics: int = 0,
+    node: str | Callable[..., str] | None = None,
+    promotion: Promotion = "none",
+    outputs: tuple[str, ...] = ("out",),
+    view: bool = False,
+    variadic: bool = False,
+    varargs: str | None = None,
+    prepare: Callable[..., tuple[Any, ...]] | None = None,
+    joint: Callable[..., Any] | None = None,
+    public: bool = True,
+    method: bool = True,
+    doc: str = "",
+    **rules: Callable[..., Any],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Defines an op by its forward: ``def sum(xp, x, dim=None, keepdim=False)``.
+
+    Parameters that a rule names (``dx=...``), or the first where ``joint`` gives all gradients at once, are operands;
+    ``statics`` counts, from the end, the parameters that are not. A ``variadic`` op's first parameter is a sequence of
+    operands. ``prepare`` maps the call's arguments to the static ones in canonical form, raising where they are wrong.
+    """
+
+    def define(forward: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = argument_names(forward)[1:]
+        cut = len(parameters) - statics
+        defaults = dict(zip(reversed(parameters), reversed(forward.__defaults__ or ()), strict=False))
+
+        def on_numpy(*arrays: Any) -> Any:
+            return forward(np, *arrays)
+
+        op = Op(
+            name or forward.__name__.rstrip("_"),
+            forward,
+            numpy=on_numpy,
+            operands=parameters[:cut],
+            statics=parameters[cut:],
+            defaults=defaults,
+            outputs=outputs,
+            rules={rule.removeprefix("d"): function for rule, function in rules.items()},
+            joint=joint,
+            node=node,
+            promotion=promotion,
+            view=view,
+            variadic=variadic,
+            varargs=varargs,
+            prepare=prepare,
+            doc=doc or forward.__doc__ or "",
+        )
+        op.call = named(rule_function(op), op)
+        if public:
+            publish(op.name, named(public_function(op), op), method)
+        return op.call
+
+    return define
+
+
+def function(*, name: str | None = None, method: bool = True, namespace: bool = True) -> Callable[..., Any]:
+    """Registers a public function that is no op of its own: it chooses between ops, or composes them."""
+
+    def register(body: Callable[..., Any]) -> Callable[..., Any]:
+        publish(name or body.__name__.rstrip("_"), body, method, namespace)
+        return body
+
+    return register
+
+
+def publish(name: str, body: Callable[..., Any], method: bool = True, namespace: bool = True) -> None:
+    """Makes ``body`` public under ``name``, as a function of the package and as a method."""
+    if namespace:
+        FUNCTIONS[name] = body
+    if method:
+        METHODS[name] = body
+
+
+def named(body: Callable[..., Any], op: Op) -> Callable[..., Any]:
+    """``body`` with the op's name and documentation, so that ``help()`` and tracebacks say what it is."""
+    body.__name__ = body.__qualname__ = op.name
+    body.__doc__ = op.doc
+    body.__module__ = "gradcu"
+    return body
+
+
+def _factory(op: Op) -> Callable[[Op, Callable[..., Any]], Callable[..., Any]]:
+    """The fast path that fits the op's parameters; none is better than `apply` for three operands."""
+    if len(op.operands) == 1 and not op.statics:
+        return unary
+    if len(op.operands) == 1 and len(op.statics) == 1 and op.differentiable and isinstance(op.node, str):
+        return unary_static
+    if len(op.operands) == 2 and not op.statics:
+        return binary
+    return lambda _, otherwise: otherwise
+
+
+def _on_module(forward: Forward) -> Callable[..., Any]:
+    if callable(forward):
+        return forward
+    return lambda xp, *arrays: getattr(xp, forward)(*arrays)
+
+
+def _on_numpy(forward: Forward) -> Callable[..., Any]:
+    if not callable(forward):
+        return getattr(np, forward)
+    count = len(argument_names(forward)) - 1
+    if count == 1:
+        return lambda x: forward(np, x)
+    if count == 2:
+        return lambda a, b: forward(np, a, b)
+    return lambda *arrays: forward(np, *arrays)
+
+
+__all__ = ["OPERATORS", "REQUIRED", "function", "pointwise", "publish", "structured"]

@@ -1,0 +1,279 @@
+"""Devices: which array module holds a tensor's data, and what to say where CUDA cannot be had.
+
+CuPy is imported here alone, when a CUDA device is first used. It imports on a machine without a GPU too, and fails at
+its first array there, so what is tested is a computation on the device.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import operator
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+_HINT = (
+    'CUDA needs an NVIDIA driver and CuPy: `pip install "gradcu[cuda12]"` or `pip install "gradcu[cuda13]"`, whichever '
+    "the driver supports. GRADCU_DEVICE=cpu in the environment runs the same program on the CPU."
+)
+
+_interned: dict[tuple[str, int | None], device] = {}
+
+
+class device:  # noqa: N801
+    """Where a tensor's data is: "cpu", "cuda" or "cuda:1".
+
+    The index may stand apart, as in `device("cuda", 1)`; alone, as in `device(1)`, it is a CUDA device's. "auto" is the
+    current CUDA device where CUDA works, and the CPU elsewhere. Devices are immutable, and equal ones are one object.
+    Making one (but for "auto") does not ask whether the device exists; using it does.
+
+    Raises RuntimeError for a string or an index that names no device, TypeError for other types.
+
+    >>> import gradcu
+    >>> gradcu.device("cuda:1")
+    device(type='cuda', index=1)
+    >>> str(gradcu.device("cuda", 0)), gradcu.device("cpu").index
+    ('cuda:0', None)
+    """
+
+    __slots__ = ("index", "type")
+
+    type: str
+    index: int | None
+
+    def __new__(cls, type: device | str | SupportsIndex, index: SupportsIndex | None = None) -> device:
+        if isinstance(type, device):
+            if index is not None:
+                raise TypeError("device(): an index was passed beside a device, which has its own")
+            return type
+        if isinstance(type, str):
+            if type == "auto" and index is None:
+                return auto_device()[0]
+            kind, parsed = _parse(type)
+            if index is not None and parsed is not None:
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
+            return _intern(kind, parsed if index is None else _as_index(index))
+        if index is not None:
+            raise TypeError(f"device(): argument 'type' must be str, not {_type_name(type)}")
+        return _intern("cuda", _as_index(type))
+
+    @property
+    def xp(self) -> ModuleType:
+        """The array module: numpy for the CPU, cupy for CUDA. Raises RuntimeError where CuPy cannot be imported."""
+        if self.type == "cpu":
+            return np
+        cupy, problem = _import_cupy()
+        if cupy is None:
+            _refuse(self, problem)
+        return cupy
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"attribute {name!r} of 'gradcu.device' objects is not writable")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return device, (self.type, self.index)
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
+
+
+def _intern(kind: str, index: int | None) -> device:
+    found = _interned.get((kind, index))
+    if found is None:
+        made = object.__new__(device)
+        object.__setattr__(made, "type", kind)
+        object.__setattr__(made, "index", index)
+        found = _interned.setdefault((kind, index), made)
+    return found
+
+
+def _parse(text: str) -> tuple[str, int | None]:
+    if not text:
+        raise RuntimeError("Device string must not be empty")
+    kind, colon, digits = text.partition(":")
+    if kind == "auto":
+        raise RuntimeError(f"device 'auto' takes no index: '{text}'")
+    if kind not in ("cpu", "cuda"):
+        raise RuntimeError(f"Expected one of cpu, cuda, auto device type at start of device string: {text}")
+    if not colon:
+        return kind, None
+    canonical = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0")
+    if not canonical:
+        raise RuntimeError(f"Invalid device string: '{text}'")
+    return kind, int(digits)
+
+
+def _as_index(value: SupportsIndex) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(
+            "device must be a string such as 'cpu', 'cuda' or 'cuda:1', a gradcu.device or a CUDA device's index, "
+            f"not {value!r} ({_type_name(value)})"
+        )
+    index = operator.index(value)
+    if index < 0:
+        raise RuntimeError(f"Device index must not be negative, got {index}")
+    return index
+
+
+def _type_name(value: object) -> str:
+    return value.__class__.__name__
+
+
+CPU = _intern("cpu", None)
+
+
+def resolve(argument: device | str | SupportsIndex | None) -> device:
+    """The device that a `device=` argument stands for, known to work: None is the CPU, "cuda" the current CUDA device.
+
+    With GRADCU_DEVICE=cpu in the environment it is always the CPU, and the first CUDA device so replaced is told in a
+    UserWarning. Raises RuntimeError where CUDA is asked for and cannot be had, saying what was found.
+    """
+    if argument is None or argument is CPU:
+        return CPU
+    wanted = device(argument)
+    if wanted.type == "cpu":
+        return CPU
+    if _setting() == "cpu":
+        _notice()
+        return CPU
+    return _working_cuda(wanted)
+
+
+def auto_device() -> tuple[device, str]:
+    """The device that "auto" stands for, and why, as in ``"cpu: CuPy is not installed"``.
+
+    GRADCU_DEVICE=cpu makes it the CPU, with the notice that `resolve` gives; GRADCU_DEVICE=cuda makes it CUDA, with a
+    RuntimeError where CUDA cannot be had.
+    """
+    setting = _setting()
+    if setting == "cpu":
+        _notice()
+        return CPU, "cpu: GRADCU_DEVICE=cpu"
+    if setting == "cuda":
+        chosen = _working_cuda(_intern("cuda", None))
+        return chosen, f"{chosen}: GRADCU_DEVICE=cuda"
+    chosen, problem = _find_cuda(None)
+    if chosen is None:
+        return CPU, f"cpu: {problem}"
+    return chosen, f"{chosen}: CuPy works on it"
+
+
+def device_of(array: Any) -> device:
+    """The device that holds `array`, a NumPy or CuPy array or a NumPy scalar. Raises TypeError for anything else."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return CPU
+    if type(array).__module__.partition(".")[0] == "cupy" and hasattr(array, "device"):
+        return _intern("cuda", array.device.id)
+    raise TypeError(f"expected a NumPy or CuPy array, not {type(array).__name__}")
+
+
+def xp_of(array: Any) -> ModuleType:
+    """The array module of `array`: numpy or cupy. Raises TypeError for anything that is not an array of theirs."""
+    return device_of(array).xp
+
+
+def _setting() -> str:
+    value = os.environ.get("GRADCU_DEVICE", "")
+    if value not in ("", "cpu", "cuda", "auto"):
+        raise RuntimeError(f"GRADCU_DEVICE must be cpu, cuda or auto, not {value!r}")
+    return value
+
+
+_noticed = False
+
+
+def _notice() -> None:
+    global _noticed
+    if not _noticed:
+        _noticed = True
+        warnings.warn(
+            "GRADCU_DEVICE=cpu: whatever is asked for on 'cuda' or 'auto' runs on the CPU in this process",
+            UserWarning,
+            stacklevel=1 + _frames_inside(),
+        )
+
+
+def _frames_inside() -> int:
+    """How many of the caller's frames are this package's own, so that a warning points at the user's line."""
+    frame = sys._getframe(1)
+    count = 0
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        count += 1
+    return count
+
+
+def _working_cuda(wanted: device) -> device:
+    found, problem = _find_cuda(wanted.index)
+    if found is None:
+        _refuse(wanted, problem)
+    return found
+
+
+def _refuse(wanted: device, problem: str) -> NoReturn:
+    raise RuntimeError(f"device '{wanted}' cannot be used: {problem}. {_HINT}")
+
+
+@functools.cache
+def _import_cupy() -> tuple[ModuleType | None, str]:
+    try:
+        # CuPy warns at import of what then shows as a problem on the device, and this is where that is told.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module("cupy"), ""
+    except ModuleNotFoundError as error:
+        if error.name == "cupy":
+            return None, "CuPy is not installed"
+        return None, f"CuPy is installed but cannot be imported: {_summary(error)}"
+    except Exception as error:
+        return None, f"CuPy is installed but cannot be imported: {_summary(error)}"
+
+
+def _find_cuda(index: int | None) -> tuple[device | None, str]:
+    cupy, problem = _import_cupy()
+    if cupy is None:
+        return None, problem
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+        index = cupy.cuda.runtime.getDevice() if index is None else index
+    except Exception as error:
+        return None, f"no CUDA driver or device: {_summary(error)}"
+    if index >= count:
+        present = ", ".join(f"cuda:{i}" for i in range(count)) or "none"
+        return None, f"there is no device 'cuda:{index}'; present: {present}"
+    problem = _trial(index)
+    return (None, problem) if problem else (_intern("cuda", index), "")
+
+
+@functools.cache
+def _trial(index: int) -> str:
+    """What goes wrong in a first computation on a CUDA device; empty where it works."""
+    cupy = importlib.import_module("cupy")
+    try:
+        # A sum of arrays takes memory, the kernel compiler and a launch, each of which can be what is broken.
+        with cupy.cuda.Device(index):
+            (cupy.ones(1, dtype=np.float32) + 1).get()
+    except Exception as error:
+        return f"a first computation on cuda:{index} failed: {_summary(error)}"
+    return ""
+
+
+def _summary(error: BaseException) -> str:
+    lines = (line.strip() for line in str(error).splitlines())
+    first = next((line for line in lines if any(c.isalnum() for c in line)), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -1,0 +1,346 @@
+"""THE walker: takes gradients from the outputs back to the leaves. ``backward`` and ``grad`` share it.
+
+It goes by the nodes' sequence numbers, largest first, so that a node runs once all its users have; no recursion and no
+counting of dependencies. Gradients are raw arrays, and the rules' text runs on them directly, unless the walk itself is
+to be differentiated (``create_graph``): then they are Tensors and the same text records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ._graph import FREED_MESSAGE, GRAD_ENABLED, Node, version_error
+from ._tensor import Tensor
+from .ops.convert import to_dtype
+from .ops.shape import expand, sum_to
+
+
+class Walk:
+    """One pass from the outputs to the leaves, or to the ``targets`` (edges) where only these are wanted.
+
+    ``arrived`` maps a leaf, or a target edge, to its gradient: a Tensor under ``create_graph``, else a raw array.
+    ``fresh`` holds the leaves whose gradient's memory nobody else can know.
+    """
+
+    __slots__ = ("arrived", "create_graph", "fresh", "keep_graph", "leads", "pending", "queue", "targets")
+
+    def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
+        self.keep_graph, self.create_graph = keep_graph, create_graph
+        self.targets = None if targets is None else frozenset(targets)
+        self.arrived: dict[Any, Any] = {}
+        self.fresh: set[Tensor] = set()
+        self.pending: dict[Node, Any] = {}
+        self.queue: list[tuple[int, Node]] = []
+        self.leads: dict[Any, bool] | None = None
+
+    def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+        """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
+        if self.targets is not None:
+            self.leads = _leading_to(self.targets, [edge for edge, _ in roots])
+        token = GRAD_ENABLED.set(self.create_graph)
+        try:
+            with np.errstate(all="ignore"):
+                for edge, gradient in roots:
+                    if self.leads is None or owner(edge) in self.leads:
+                        self.send(edge, gradient, None, False)
+                self._walk()
+                for leaf in [edge for edge in self.arrived if type(edge) is not tuple and isinstance(edge, Tensor)]:
+                    if leaf._hooks:
+                        self.fresh.discard(leaf)
+                        self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
+        finally:
+            GRAD_ENABLED.reset(token)
+        return self.arrived
+
+    def _walk(self) -> None:
+        pending, queue, leads = self.pending, self.queue, self.leads
+        keep_graph, create_graph = self.keep_graph, self.create_graph
+        while queue:
+            node = heappop(queue)[1]
+            gradient = pending.pop(node)
+            if node.tensor_hooks is not None or node.retained is not None:
+                gradient = self._run_tensor_hooks(node, gradient)
+            if leads is not None:
+                self._capture(node, gradient)
+                if not leads[node]:
+                    continue
+            plan = node.plan
+            if plan is None or node.hooks is not None or node.prehooks is not None:
+                self._run_uncommon(node, gradient)
+                continue
+            edges = node.edges
+            values: Any = _values(node, create_graph) if plan.reads else None
+            for step in plan.steps:
+                if step.joint:
+                    self._send_all(node, step.rule(gradient, *[values[i] for i in step.needs]))
+                    continue
+                edge = edges[step.target]
+                if leads is not None and owner(edge) not in leads:
+                    continue
+                needs = step.needs
+                if not needs:
+                    value = step.rule(gradient)
+                elif len(needs) == 1:
+                    value = step.rule(gradient, values[needs[0]])
+                else:
+                    value = step.rule(gradient, *[values[i] for i in needs])
+                # The hottest case, a plain node that gets its first gradient, stands here and not in `send`.
+                kind = type(edge)
+                if kind is not Tensor and kind is not tuple and edge not in pending:
+                    if value.shape != edge.shape or value.dtype is not edge.dtype:
+                        value = fitted(value, edge.shape, edge.dtype, node, step.target)
+                    pending[edge] = value
+                    heappush(queue, (-edge.sequence, edge))
+                else:
+                    self.send(edge, value, node, value is not gradient, step.target)
+            if not keep_graph and plan.saves:
+                node.saved = None
+
+    def send(self, edge: Any, value: Any, source: Node | None, fresh: bool, position: int = 0) -> None:
+        """Adds ``value`` to what has come along ``edge`` so far."""
+        if type(edge) is tuple:
+            node, number = edge
+            value = fitted(value, node.shape[number], node.dtype[number], source, position)
+            slots = self.pending.get(node)
+            if slots is None:
+                slots = self.pending[node] = [None] * node.output_count
+                heappush(self.queue, (-node.sequence, node))
+            slots[number] = value if slots[number] is None else slots[number] + value
+        elif isinstance(edge, Node):
+            value = fitted(value, edge.shape, edge.dtype, source, position)
+            if edge in self.pending:
+                self.pending[edge] = self.pending[edge] + value
+            else:
+                self.pending[edge] = value
+                heappush(self.queue, (-edge.sequence, edge))
+        else:
+            before = value
+            value = fitted(value, edge._array.shape, edge._array.dtype, source, position)
+            if edge in self.arrived:
+                self.arrived[edge] = self.arrived[edge] + value
+                self.fresh.add(edge)
+            else:
+                self.arrived[edge] = value
+                if fresh and value is before:
+                    self.fresh.add(edge)
+
+    def _send_all(self, node: Node, values: Iterable[Any]) -> None:
+        """Sends the gradients of all operands at once; some may be one array, so none counts as fresh."""
+        for position, (edge, value) in enumerate(zip(node.edges, values, strict=True)):
+            if edge is not None and value is not None and (self.leads is None or owner(edge) in self.leads):
+                self.send(edge, value, node, False, position)
+
+    def _run_uncommon(self, node: Node, gradient: Any) -> None:
+        """A node with hooks of its own, or one of a user's Function."""
+        if node.prehooks is not None:
+            gradient = run_node_prehooks(node, gradient, self.create_graph)
+        if node.plan is None:
+            values = node.backward(gradient, self.create_graph)
+        else:
+            values = _all_gradients(node, gradient, self.create_graph)
+        if node.hooks is not None:
+            values = run_node_hooks(node, values, gradient, self.create_graph)
+        self._send_all(node, values)
+        if not self.keep_graph:
+            node.release()
+
+    def _capture(self, node: Node, gradient: Any) -> None:
+        assert self.targets is not None
+        if node.output_count == 1:
+            if node in self.targets:
+                self.arrived[node] = gradient
+        else:
+            for number, value in enumerate(gradient):
+                if value is not None and (node, number) in self.targets:
+                    self.arrived[node, number] = value
+
+    def _run_tensor_hooks(self, node: Node, gradient: Any) -> Any:
+        single = node.output_count == 1
+        slots = [gradient] if single else gradient
+        for number, hooks in (node.tensor_hooks or {}).items():
+            if slots[number] is not None:
+                slots[number] = run_hooks(hooks, slots[number], self.create_graph)
+        for number, reference in (node.retained or {}).items():
+            tensor = reference()
+            if tensor is not None and slots[number] is not None:
+                accumulate(tensor, slots[number], self.create_graph, fresh=False)
+        return slots[0] if single else slots
+
+
+def owner(edge: Any) -> Any:
+    """The leaf or node that an edge leads to."""
+    return edge[0] if type(edge) is tuple else edge
+
+
+def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, position: int) -> Any:
+    """A gradient in the shape and dtype of what it is the gradient of."""
+    if value.dtype != dtype:
+        if value.dtype.kind == "c" and dtype.kind != "c":
+            value = value.real
+        value = to_dtype(value, dtype)
+    found = value.shape
+    if found != shape:
+        if len(found) > len(shape) or _broadcasts(shape, found):
+            value = sum_to(value, shape) if _broadcasts(shape, found) else _refuse(value, shape, source, position)
+        elif _broadcasts(found, shape):
+            value = expand(value, shape)
+        else:
+            _refuse(value, shape, source, position)
+    return value
+
+
+def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether ``shape`` broadcasts to ``target``."""
+    lead = len(target) - len(shape)
+    return lead >= 0 and all(
+        length in (1, wanted) for length, wanted in zip(shape, target[lead:], strict=True)
+    )
+
+
+def _refuse(value: Any, shape: tuple[int, ...], source: Node | None, position: int) -> Any:
+    name = "the caller" if source is None else f"Function {source.name()}"
+    raise RuntimeError(
+        f"{name} returned an invalid gradient at index {position} - got {list(value.shape)} but expected shape "
+        f"compatible with {list(shape)}"
+    )
+
+
+def _values(node: Node, create_graph: bool) -> list[Any]:
+    """Everything that the node's rules may name, in the order of its plan's numbers."""
+    saved = node.saved
+    plan = node.plan
+    if saved is None:
+        raise RuntimeError(FREED_MESSAGE)
+    values: list[Any] = []
+    for position, entry in enumerate(saved):
+        if entry is None:
+            values.append(None)
+            continue
+        value, counter, expected = entry
+        if counter[0] != expected:
+            raise version_error(value, node, counter, expected, position)
+        values.append(_revived(node, position, value, counter) if create_graph else value)
+    if not saved:
+        values = [None] * (plan.operand_count + len(plan.op.outputs))
+    values += node.statics
+    if plan.reads_shapes:
+        values += (plan.wanted, node.operand_shapes, *node.operand_shapes)
+    return values
+
+
+def _revived(node: Node, position: int, value: Any, counter: list[int]) -> Any:
+    """A saved value as the Tensor it was, so that the walk records where it came from."""
+    count = node.plan.operand_count
+    if position >= count:
+        edge: Any = node if node.output_count == 1 else (node, position - count)
+    else:
+        edge = node.edges[position]
+        if edge is None and not hasattr(value, "dtype"):
+            return value
+        if isinstance(edge, Tensor) and edge._array is value:
+            return edge
+    tensor = Tensor._wrap(value, counter)
+    if edge is not None and value.dtype.kind in "fc":
+        # Behind a promotion the edge's dtype differs from the value's; the walker casts what goes along it.
+        tensor._edge, tensor._requires_grad = edge, True
+    return tensor
+
+
+def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
+    """The gradients of all operands, aligned with the node's edges."""
+    values = _values(node, create_graph)
+    out: list[Any] = [None] * len(node.edges)
+    for step in node.plan.steps:
+        found = step.rule(gradient, *[values[i] for i in step.needs])
+        if step.joint:
+            return list(found)
+        out[step.target] = found
+    return out
+
+
+def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
+    """The leaves and nodes through which a target is reached, each with whether something lies behind it."""
+    owners = {owner(target) for target in targets}
+    reachable: set[Any] = set()
+    stack = [owner(root) for root in roots]
+    while stack:
+        node = stack.pop()
+        if node not in reachable:
+            reachable.add(node)
+            if isinstance(node, Node):
+                stack.extend(owner(edge) for edge in node.edges if edge is not None)
+    leads: dict[Any, bool] = {leaf: False for leaf in owners if isinstance(leaf, Tensor)}
+    for node in sorted((n for n in reachable if isinstance(n, Node)), key=lambda n: n.sequence):
+        behind = any(owner(edge) in leads for edge in node.edges if edge is not None)
+        if behind or node in owners:
+            leads[node] = behind
+    return leads
+
+
+def as_tensor(value: Any) -> Tensor:
+    """A gradient as hooks and users see it."""
+    return value if isinstance(value, Tensor) else Tensor._wrap(value)
+
+
+def run_hooks(hooks: dict[int, Any], value: Any, create_graph: bool) -> Any:
+    """Passes a gradient through a Tensor's hooks; each may replace it."""
+    tensor = as_tensor(value)
+    for hook in list(hooks.values()):
+        result = hook(tensor)
+        if result is not None:
+            if not isinstance(result, Tensor):
+                raise TypeError(f"hook '{hook_name(hook)}' should return a Tensor or None, not {type(result).__name__}")
+            if result.shape != tensor.shape:
+                raise RuntimeError(f"hook '{hook_name(hook)}' has changed the size of value")
+            tensor = result
+    return tensor if create_graph else tensor._array
+
+
+def hook_name(hook: Any) -> str:
+    """How an error names a hook."""
+    return getattr(hook, "__name__", type(hook).__name__)
+
+
+def run_node_prehooks(node: Node, gradient: Any, create_graph: bool) -> Any:
+    """Passes the gradients of a node's outputs through its prehooks."""
+    single = node.output_count == 1
+    current = tuple(None if g is None else as_tensor(g) for g in ([gradient] if single else gradient))
+    for hook in list((node.prehooks or {}).values()):
+        result = hook(current)
+        if result is not None:
+            current = result if isinstance(result, tuple) else (result,)
+    raw = [g if create_graph or g is None else g._array for g in current]
+    return raw[0] if single else raw
+
+
+def run_node_hooks(node: Node, values: Iterable[Any], gradient: Any, create_graph: bool) -> list[Any]:
+    """Passes the gradients of a node's operands through its hooks."""
+    outputs = tuple(
+        None if g is None else as_tensor(g) for g in ([gradient] if node.output_count == 1 else gradient)
+    )
+    current = tuple(None if value is None else as_tensor(value) for value in values)
+    for hook in list((node.hooks or {}).values()):
+        result = hook(current, outputs)
+        if result is not None:
+            current = result if isinstance(result, tuple) else (result,)
+    return [g if create_graph or g is None else g._array for g in current]
+
+
+def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> None:
+    """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
+    old = leaf._grad
+    if create_graph:
+        leaf._grad = value if old is None else old + value
+    elif old is None:
+        owned = isinstance(value, np.generic) or (fresh and value.base is None and value.flags.writeable)
+        leaf._grad = Tensor._wrap(value if owned else value.copy())
+    elif old._requires_grad:
+        leaf._grad = Tensor._wrap(old._array + value)
+    else:
+        with np.errstate(all="ignore"):
+            np.add(old._memory(), value, out=old._array)
+        old._bump_version()

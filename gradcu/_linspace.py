@@ -1,0 +1,161 @@
+"""Evenly spaced points, each within one unit in the last place of its true value, however many there are.
+
+Point i of num is the rational number start + i*(stop - start)/(num - 1). Adding a step again and again, or multiplying
+a rounded one, loses it: a float32 counter repeats itself from 2**24 on, and near a zero crossing even float64
+keeps few digits. Here the points stand in segments of fixed length. The first point of a segment is computed in integers, and
+the offset of point j from it comes from a table; both are sums of two float64 (double-double), added with Knuth's exact
+TwoSum (The Art of Computer Programming, volume 2, 4.2.2, theorem B). That leaves a relative error below 2**-80
+everywhere but at the points next to a zero crossing, which are computed in integers too. Segments begin at multiples of
+their length, so a point depends on start, stop, num and its index, never on the block in which it was asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+_SEGMENT = 8192
+_SCAN = 1 << 16
+
+
+def linspace_block(start: float, stop: float, num: int, first: int, count: int, dtype: Any) -> np.ndarray:
+    """Points first, ..., first + count - 1 of ``linspace(start, stop, num)``, in float16, float32 or float64.
+
+    Each is within one unit in the last place of its true value; the end points are start and stop, rounded to dtype.
+
+    >>> linspace_block(0.0, 1.0, 2**40 + 1, 2**39, 2, np.dtype("float64")) - 0.5
+    array([0.00000000e+00, 9.09494702e-13])
+    """
+    out = np.empty(count, dtype)
+    if count == 0:
+        return out
+    last = num - 1
+    with np.errstate(all="ignore"):
+        if num > 2:
+            _line(start, stop, num).fill(out, first)
+        if first == 0:
+            out[0] = start
+        if last > 0 and first + count > last:
+            out[last - first] = stop
+    return out
+
+
+def equal_neighbours(start: float, stop: float, num: int, dtype: Any) -> bool:
+    """Whether rounding to dtype makes any two neighbouring points of ``linspace(start, stop, num)`` equal."""
+    if num < 2:
+        return False
+    if start == stop:
+        return True
+    return any(_repeats_from_end(start, stop, num, dtype, at_start) for at_start in (True, False))
+
+
+def _repeats_from_end(start: float, stop: float, num: int, dtype: Any, at_start: bool) -> bool:
+    """Looks for equal neighbours from one end on, as far as floating-point numbers stand wider apart than the step."""
+    length = abs(stop - start)
+    done = 0
+    while done < num - 1:
+        count = min(_SCAN, num - done)
+        points = linspace_block(start, stop, num, done if at_start else num - done - count, count, dtype)
+        outer = points[0 if at_start else -1]
+        if float(np.spacing(np.abs(outer))) * (num - 1) <= length:
+            return False
+        if bool((points[1:] == points[:-1]).any()):
+            return True
+        done += count - 1
+    return False
+
+
+class _Line:
+    """What all blocks of one linspace share; values are scaled by a power of two where float64's range would not do."""
+
+    def __init__(self, start: float, stop: float, num: int) -> None:
+        start_top, start_bottom = start.as_integer_ratio()
+        stop_top, stop_bottom = stop.as_integer_ratio()
+        bottom = max(start_bottom, stop_bottom)
+        # Point i is (origin + i*rise) / divisor, in integers.
+        self.origin = start_top * (bottom // start_bottom) * (num - 1)
+        self.rise = stop_top * (bottom // stop_bottom) - start_top * (bottom // start_bottom)
+        self.divisor = bottom * (num - 1)
+        exponent = math.frexp(max(abs(start), abs(stop)))[1]
+        self.shift = 0 if -900 < exponent < 1000 else -exponent
+        if self.shift > 0:
+            self.origin, self.rise = self.origin << self.shift, self.rise << self.shift
+        else:
+            self.divisor <<= -self.shift
+        self._fill_table(min(num, _SEGMENT))
+        # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected.
+        crossing = -self.origin // self.rise if self.rise else -1
+        self.crossing = range(max(crossing, 0), min(crossing + 2, num))
+
+    def _fill_table(self, length: int) -> None:
+        # Two pieces of 40 bits multiply every j below 2**13 exactly; the third carries what is left of the step.
+        pieces = []
+        top = self.rise
+        bottom = self.divisor
+        for _ in range(2):
+            fraction, exponent = math.frexp(top / bottom)
+            piece = math.ldexp(math.trunc(math.ldexp(fraction, 40)), exponent - 40)
+            piece_top, piece_bottom = piece.as_integer_ratio()
+            top, bottom = top * piece_bottom - piece_top * bottom, bottom * piece_bottom
+            pieces.append(piece)
+        j = np.arange(length, dtype=np.float64)
+        large, small = j * pieces[0], j * pieces[1]
+        self.high = large + small
+        self.low = (large - self.high) + small
+        self.low += j * (top / bottom)
+
+    def point(self, index: int) -> tuple[float, float]:
+        """The exact value as a sum of two float64, the first being the value correctly rounded."""
+        top = self.origin + index * self.rise
+        high = top / self.divisor
+        high_top, high_bottom = high.as_integer_ratio()
+        return high, (top * high_bottom - high_top * self.divisor) / (self.divisor * high_bottom)
+
+    def fill(self, out: np.ndarray, first: int) -> None:
+        end = first + out.size
+        at = first
+        while at < end:
+            segment, offset = divmod(at, _SEGMENT)
+            segments = 1 if offset else max((end - at) // _SEGMENT, 1)
+            until = min(segment * _SEGMENT + segments * _SEGMENT, end)
+            self._fill_segments(out[at - first : until - first], segment, segments, offset)
+            at = until
+        for index in self.crossing:
+            if first <= index < end:
+                value = self.point(index)[0]
+                out[index - first] = math.ldexp(value, -self.shift)
+
+    def _fill_segments(self, out: np.ndarray, segment: int, segments: int, offset: int) -> None:
+        """Fills whole segments, or, where there is one alone, a part of it that begins at offset."""
+        bases = [self.point((segment + k) * _SEGMENT) for k in range(segments)]
+        offsets = slice(offset, offset + out.size // segments)
+        high, low = self.high[offsets], self.low[offsets]
+        target = out.reshape(segments, -1)
+        if out.dtype != np.float64:
+            # An error below 2**-38 of the value is none to speak of in float32.
+            total = np.array([[base] for base, _ in bases]) + high
+            target[...] = total if self.shift == 0 else np.ldexp(total, -self.shift)
+            return
+        lost, part = np.empty((2, high.size))
+        for k, (base_high, base_low) in enumerate(bases):
+            total = target[k]
+            np.add(high, base_high, out=total)
+            # TwoSum: what the addition lost, exactly.
+            np.subtract(total, base_high, out=part)
+            np.subtract(total, part, out=lost)
+            np.subtract(base_high, lost, out=lost)
+            np.subtract(high, part, out=part)
+            lost += part
+            np.add(low, base_low, out=part)
+            lost += part
+            total += lost
+        if self.shift:
+            np.ldexp(target, -self.shift, out=target)
+
+
+@functools.lru_cache(maxsize=8)
+def _line(start: float, stop: float, num: int) -> _Line:
+    return _Line(start, stop, num)

@@ -1,0 +1,209 @@
+"""What an op is: one definition from which forward, gradients, node names, C code and documentation all follow.
+
+An :class:`Op` holds facts and runs nothing. ``gradcu._record`` turns it into the functions that people and rules call,
+``gradcu._engine`` walks its rules backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from ._graph import Node
+
+Promotion = Literal["same", "float", "none"]
+"""How operands meet: ``same`` promotes them to a common dtype, ``float`` also turns integers into the default float
+dtype, ``none`` leaves each as it is."""
+
+OPS: dict[str, Op] = {}
+"""Every op by name, in the order of definition."""
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""Every public function by name: one an op, and the few that choose between ops (``max``, ``pow``, ...)."""
+
+METHODS: dict[str, Callable[..., Any]] = {}
+"""Every public function that is also a method of Tensor."""
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "<required>", "__slots__": ()})()
+"""The default of a parameter that has none."""
+
+ALIASES = {"axis": "dim", "keepdims": "keepdim"}
+"""NumPy's parameter names, accepted for PyTorch's."""
+
+
+class Step:
+    """One rule of a plan: ``rule(gradient, *values[needs])`` gives the gradients of the operands in ``targets``."""
+
+    __slots__ = ("joint", "needs", "rule", "target")
+
+    def __init__(self, rule: Callable[..., Any], needs: tuple[int, ...], target: int, joint: bool) -> None:
+        self.rule, self.needs, self.target, self.joint = rule, needs, target, joint
+
+
+class Plan:
+    """The backward of an op for one set of wanted operands: what to save, and which rules to run.
+
+    The values a rule may name are numbered: operands first, then outputs, static arguments, ``wanted`` (the numbers of
+    the operands whose gradients are wanted), ``shapes`` (of all operands) and each operand's shape; a Step's ``needs``
+    are such numbers.
+    """
+
+    __slots__ = (
+        "keeps", "keeps_first", "keeps_out", "keeps_outputs", "keeps_second", "node_class", "op", "operand_count",
+        "reads", "reads_shapes", "saves", "steps", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, op: Op, wanted: tuple[int, ...], node_class: type[Node], count: int) -> None:
+        self.op, self.wanted, self.node_class = op, wanted, node_class
+        operands = op.operands if not op.variadic else tuple(f"{op.operands[0]}{i}" for i in range(count))
+        names = (*operands, *op.outputs, *op.statics, "wanted", "shapes", *(f"{name}_shape" for name in operands))
+        numbers = {name: number for number, name in enumerate(names)}
+        if op.joint is not None:
+            rules = [(op.joint, -1, True)]
+        else:
+            rules = [(op.rules[op.operands[i]], i, False) for i in wanted]
+        self.steps = tuple(
+            Step(rule, tuple(numbers[name] for name in argument_names(rule)[1:]), target, joint)
+            for rule, target, joint in rules
+        )
+        needed = {number for step in self.steps for number in step.needs}
+        first_output, end = len(operands), len(operands) + len(op.outputs)
+        self.keeps = tuple(i for i in range(first_output) if i in needed)
+        self.keeps_outputs = tuple(i - first_output for i in range(first_output, end) if i in needed)
+        self.operand_count = first_output
+        self.reads = bool(needed)
+        self.reads_shapes = any(number >= end + len(op.statics) for number in needed)
+        self.saves = bool(self.keeps or self.keeps_outputs)
+        self.keeps_first, self.keeps_second, self.keeps_out = 0 in self.keeps, 1 in self.keeps, bool(self.keeps_outputs)
+
+
+class Op:
+    """The definition of one differentiable (or integer, or boolean) operation on arrays.
+
+    Its forward is ``forward(xp, *operands, *statics)`` on raw arrays of the array module ``xp``. ``rules`` maps an
+    operand's name to its vector-Jacobian product: a function of the output's cotangent and of whatever it names among
+    the operands, the outputs, the static arguments and the operands' shapes (``x_shape``). ``joint`` is the one rule
+    that gives the gradients of all operands at once, where they share work.
+    """
+
+    __slots__ = (
+        "_node_classes", "_plans", "c", "call", "defaults", "differentiable", "doc", "elementwise", "forward", "joint",
+        "name", "node", "numpy", "operands", "outputs", "position", "prepare", "promotion", "rules", "statics",
+        "variadic", "varargs", "view",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        *,
+        numpy: Callable[..., Any],
+        operands: tuple[str, ...],
+        statics: tuple[str, ...] = (),
+        defaults: dict[str, Any] | None = None,
+        outputs: tuple[str, ...] = ("out",),
+        rules: dict[str, Callable[..., Any]] | None = None,
+        joint: Callable[..., Any] | None = None,
+        node: str | Callable[..., str] | None = None,
+        promotion: Promotion = "none",
+        elementwise: bool = False,
+        view: bool = False,
+        variadic: bool = False,
+        varargs: str | None = None,
+        prepare: Callable[..., tuple[Any, ...]] | None = None,
+        c: str | None = None,
+        doc: str = "",
+    ) -> None:
+        if name in OPS:
+            raise ValueError(f"op {name!r} is already defined")
+        self.name, self.forward, self.numpy = name, forward, numpy
+        self.operands, self.statics, self.outputs = operands, statics, outputs
+        self.defaults = [(defaults or {}).get(p, REQUIRED) for p in (*operands, *statics)]
+        self.position = {p: i for i, p in enumerate((*operands, *statics))}
+        self.position |= {alias: self.position[p] for alias, p in ALIASES.items() if p in self.position}
+        self.position |= {"input": 0} if "input" not in self.position else {}
+        if len(operands) == 2 and "other" not in self.position:
+            self.position["other"] = 1
+        self.rules, self.joint = rules or {}, joint
+        self.differentiable = bool(self.rules) or joint is not None
+        self.node = node or f"{camel_case(name)}Backward0"
+        self.promotion, self.elementwise, self.view = promotion, elementwise, view
+        self.variadic, self.varargs, self.prepare = variadic, varargs, prepare
+        self.c, self.doc = c, doc
+        self.call: Callable[..., Any]
+        self._plans: dict[Any, Plan] = {}
+        self._node_classes: dict[str, type[Node]] = {}
+        OPS[name] = self
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.parameters)})>"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters, operands first."""
+        return self.operands + self.statics
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The value of every parameter, operands first. Raises TypeError as a Python call would."""
+        values = self.defaults.copy()
+        if self.varargs is not None and len(args) > len(self.operands):
+            first = self.position[self.varargs]
+            if not isinstance(args[first], (tuple, list)) and args[first] is not None:
+                args = (*args[:first], args[first:])
+        if len(args) > len(values):
+            raise TypeError(
+                f"{self.name}() takes {len(values)} positional arguments but {len(args)} were given"
+            )
+        values[: len(args)] = args
+        for keyword, value in kwargs.items():
+            i = self.position.get(keyword)
+            if i is None:
+                raise TypeError(f"{self.name}() got an unexpected keyword argument '{keyword}'")
+            if i < len(args):
+                raise TypeError(f"{self.name}() got multiple values for argument '{keyword}'")
+            values[i] = value
+        if any(value is REQUIRED for value in values):
+            missing = [p for p, value in zip(self.parameters, values, strict=True) if value is REQUIRED]
+            raise TypeError(
+                f"{self.name}() missing {len(missing)} required positional arguments: "
+                + ", ".join(f'"{name}"' for name in missing)
+            )
+        return values
+
+    def plan(self, wanted: tuple[int, ...], node_name: str, count: int) -> Plan:
+        """The backward for these wanted operands, made once."""
+        key = (wanted, node_name, count)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = Plan(self, wanted, self._node_class(node_name), count)
+        return plan
+
+    def node_name(self, tensors: tuple[bool, ...], statics: tuple[Any, ...]) -> str:
+        """The name of this call's node: it may depend on the static arguments and on which operands are tensors."""
+        if isinstance(self.node, str):
+            return self.node
+        known = dict(zip(self.statics, statics, strict=True)) | {"tensors": tensors}
+        return self.node(*(known[name] for name in argument_names(self.node)))
+
+    def _node_class(self, name: str) -> type[Node]:
+        node_class = self._node_classes.get(name)
+        if node_class is None:
+            # A class of builtins prints as PyTorch's nodes do: <AddBackward0 object at 0x...>
+            node_class = type(name, (Node,), {"__slots__": (), "__module__": "builtins"})
+            self._node_classes[name] = node_class
+        return node_class
+
+    def names_of_rules(self) -> Iterator[str]:
+        """The operands that a gradient can flow to."""
+        return iter(self.operands) if self.joint is not None else iter(self.rules)
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The positional parameter names of a plain Python function (``inspect.signature`` is 50 times slower)."""
+    code = function.__code__  # type: ignore[attr-defined]
+    return code.co_varnames[: code.co_argcount]
+
+
+def camel_case(name: str) -> str:
+    """``log_softmax`` -> ``LogSoftmax``, as PyTorch names its nodes."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

@@ -1,0 +1,227 @@
+"""THE recorder: computes an op's forward and, where a gradient is wanted, adds its node to the graph.
+
+Everything can go through `apply`. ``gradcu._fast`` makes the shorter way for pointwise ops on Tensors and Python numbers
+of one floating-point dtype on the CPU, where the recorder would otherwise cost more than the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._device import device_of, xp_of
+from ._dtype import get_default_dtype, result_type
+from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
+from ._op import Op, Plan
+from ._tensor import Tensor, View, current_edge
+
+_new = object.__new__
+_grad_enabled = GRAD_ENABLED.get
+_NUMBERS = (bool, int, float, complex)
+_RAW_CPU = (np.ndarray, np.generic)
+
+
+def apply(op: Op, values: list[Any]) -> Any:
+    """Runs ``op`` on the bound ``values`` of its parameters (operands first), of which at least one is a Tensor."""
+    count = len(op.operands)
+    operands: Sequence[Any] = values[0] if op.variadic else values[:count]
+    statics = tuple(values[count:])
+    arrays = [operand._memory() if op.view else operand._array if isinstance(operand, Tensor) else operand
+              for operand in operands]  # fmt: skip
+    arrays = [array.item() if isinstance(operand, np.generic) else array
+              for array, operand in zip(arrays, operands, strict=True)]  # fmt: skip
+    xp = _common_module(op, operands, arrays)
+    arrays = promoted(op, arrays, operands)
+    if op.prepare is not None:
+        statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
+    with np.errstate(all="ignore"):
+        outputs = op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
+    single = type(outputs) is not tuple
+    results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
+    if op.view:
+        _make_views(op, operands[0], arrays[0], statics, results, single)
+    if op.differentiable and _grad_enabled():
+        record(op, operands, arrays, statics, results)
+    return results[0] if single else results
+
+
+def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tuple[Any, ...],
+           results: tuple[Tensor, ...]) -> Node | None:  # fmt: skip
+    """Adds the node that made ``results``, if any operand that a gradient can flow to requires one."""
+    edges = tuple(_edge_of(operand) for operand in operands)
+    if op.joint is None:
+        edges = tuple(edge if name in op.rules else None for edge, name in zip(edges, op.operands, strict=True))
+    wanted = tuple(i for i, edge in enumerate(edges) if edge is not None)
+    differentiable = [result for result in results if result._array.dtype.kind in "fc"]
+    if not wanted or not differentiable:
+        return None
+    name = op.node_name(tuple(isinstance(operand, Tensor) for operand in operands), statics)
+    plan = op.plan(wanted, name, len(operands))
+    node = _new(plan.node_class)
+    node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), edges, statics
+    if plan.reads_shapes:
+        node.operand_shapes = tuple(getattr(array, "shape", ()) for array in arrays)
+    if len(results) == 1:
+        node.shape, node.dtype = results[0]._array.shape, results[0]._array.dtype
+    else:
+        node.output_count = len(results)
+        node.shape = tuple(result._array.shape for result in results)
+        node.dtype = tuple(result._array.dtype for result in results)
+    node.saved = _save(plan, operands, arrays, results)
+    for number, result in enumerate(results):
+        if result._array.dtype.kind in "fc":
+            result._edge = node if len(results) == 1 else (node, number)
+            result._requires_grad = True
+    return node
+
+
+def _edge_of(operand: Any) -> Any:
+    """Where a gradient of ``operand`` goes; None where none is wanted."""
+    if not isinstance(operand, Tensor):
+        return None
+    edge = current_edge(operand)
+    return edge if edge is not None else operand if operand._requires_grad else None
+
+
+def _save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
+          results: tuple[Tensor, ...]) -> tuple[Any, ...]:  # fmt: skip
+    if not plan.keeps and not plan.keeps_outputs:
+        return ()
+    saved: list[Any] = [None] * (len(operands) + len(results))
+    for i in plan.keeps:
+        # A promoted operand is a copy, which nobody can change.
+        own = isinstance(operands[i], Tensor) and arrays[i] is operands[i]._array
+        counter = operands[i]._version_counter if own else UNVERSIONED
+        saved[i] = (arrays[i], counter, counter[0])
+    for i in plan.keeps_outputs:
+        counter = results[i]._version_counter
+        saved[len(operands) + i] = (results[i]._array, counter, counter[0])
+    return tuple(saved)
+
+
+def _common_module(op: Op, operands: Sequence[Any], arrays: Sequence[Any]) -> Any:
+    """The array module of the operands' one device. A 0-dim CPU tensor may join tensors of another device."""
+    del operands
+    found: Any = None
+    for array in arrays:
+        if array is None or isinstance(array, _NUMBERS) or isinstance(array, _RAW_CPU) and array.ndim == 0:
+            continue
+        place = device_of(array)
+        if found is None:
+            found = place
+        elif found != place:
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, {found} and {place}! "
+                f"(when checking arguments of {op.name})"
+            )
+    return np if found is None else found.xp
+
+
+def promoted(op: Op, arrays: list[Any], operands: Sequence[Any]) -> list[Any]:
+    """The operands in the dtype that PyTorch's promotion gives them. Python numbers stay numbers where that is exact."""
+    if op.promotion == "none":
+        return arrays
+    present = [array for array in arrays if array is not None]
+    dtype = result_type(*present)
+    if op.promotion == "float":
+        dtype = dtype if dtype.kind in "fc" else get_default_dtype()
+    out: list[Any] = []
+    for array in arrays:
+        if array is None or (isinstance(array, _NUMBERS) and dtype.kind in "fc" and not isinstance(array, bool)):
+            out.append(array)
+        elif isinstance(array, _NUMBERS):
+            out.append(dtype.type(array))
+        else:
+            out.append(array if array.dtype == dtype else array.astype(dtype))
+    del operands
+    return out
+
+
+def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], results: tuple[Tensor, ...],
+                single: bool) -> None:  # fmt: skip
+    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again."""
+    call = op.call
+    parent = source._view
+    base = source if parent is None else parent.base
+    for number, result in enumerate(results):
+        if not isinstance(result._array, np.ndarray | np.generic) or np.may_share_memory(result._array, array):
+            def replay(start: Any, number: int = number) -> Any:
+                again = call(start if parent is None else parent.replay(start), *statics)
+                return again if single else again[number]
+
+            result._version_counter = source._version_counter
+            result._view = View(base, replay, source._version_counter[0])
+
+
+
+def raw(op: Op, values: list[Any]) -> Any:
+    """Runs ``op`` on raw arrays and numbers, as rules do; numbers alone give a number."""
+    count = len(op.operands)
+    operands = list(values[0]) if op.variadic else values[:count]
+    statics = tuple(values[count:])
+    arrays = [operand for operand in operands if operand is not None and not isinstance(operand, _NUMBERS)]
+    if op.prepare is not None:
+        statics = op.prepare(*([operands] if op.variadic else operands), *statics)
+    if not arrays:
+        return op.forward(np, *operands, *statics).item()
+    return op.forward(xp_of(arrays[0]), *([operands] if op.variadic else operands), *statics)
+
+
+def rule_function(op: Op) -> Callable[..., Any]:
+    """The op as rules call it: Tensors are recorded, raw arrays computed."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        values = op.bind(args, kwargs)
+        return (apply if _has_tensor(op, values) else raw)(op, values)
+
+    return function
+
+
+def public_function(op: Op) -> Callable[..., Any]:
+    """The op as people call it: raw arrays are refused, in PyTorch's words."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        values = op.bind(args, kwargs)
+        operands = values[0] if op.variadic else values[: len(op.operands)]
+        for position, operand in enumerate(operands):
+            if not (isinstance(operand, Tensor) or operand is None or isinstance(operand, (*_NUMBERS, np.generic))):
+                name = op.operands[0 if op.variadic else position]
+                raise argument_error(op.name, name, position, operand)
+        if not _has_tensor(op, values):
+            raise argument_error(op.name, "input", 0, operands[0])
+        return apply(op, values)
+
+    return function
+
+
+def operator_function(op: Op) -> Callable[..., Any]:
+    """The op as Python's operators call it: an array is a constant, what is no operand is left to the other side."""
+
+    def function(*operands: Any) -> Any:
+        values: list[Any] = []
+        for operand in operands:
+            if isinstance(operand, np.ndarray) and operand.dtype.kind in "biufc":
+                values.append(Tensor._wrap(operand))
+            elif isinstance(operand, (Tensor, *_NUMBERS, np.generic)):
+                values.append(operand)
+            else:
+                return NotImplemented
+        return apply(op, values + op.defaults[len(values):])
+
+    return function
+
+
+def argument_error(function: str, name: str, position: int, value: Any) -> TypeError:
+    """The error for an operand that is no Tensor, in PyTorch's words."""
+    kind = type(value).__name__ if type(value).__module__ in ("builtins", "gradcu") else (
+        f"{type(value).__module__}.{type(value).__name__}"
+    )
+    hint = " (gradcu.as_tensor shares the array's memory)" if hasattr(value, "__array__") else ""
+    return TypeError(f"{function}(): argument '{name}' (position {position + 1}) must be Tensor, not {kind}{hint}")
+
+
+def _has_tensor(op: Op, values: list[Any]) -> bool:
+    operands = values[0] if op.variadic else values[: len(op.operands)]
+    return any(isinstance(operand, Tensor) for operand in operands)

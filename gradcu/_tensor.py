@@ -1,0 +1,250 @@
+"""Tensor: an array, whether it wants a gradient, and the edge of the graph that leads to it.
+
+Only what a Tensor *is* stands here. What can be done with one (operators, maths, backward) is installed by
+``gradcu._methods`` from the ops, which are defined on top of this module.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._device import device as Device
+from ._device import device_of
+from ._dtype import get_default_dtype
+from ._graph import GRAD_ENABLED, Node
+
+if TYPE_CHECKING:
+    from ._tensor_methods import TensorMethods
+else:
+    TensorMethods = object
+
+_new = object.__new__
+
+
+class Size(tuple[int, ...]):
+    """The shape of a Tensor: a tuple of ints that also counts its elements.
+
+    >>> import gradcu
+    >>> gradcu.zeros(2, 3).shape
+    gradcu.Size([2, 3])
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a Tensor of this shape."""
+        count = 1
+        for length in self:
+            count *= length
+        return count
+
+    def __repr__(self) -> str:
+        return f"gradcu.Size({list(self)})"
+
+
+class View:
+    """What a Tensor that shares another's memory knows of it.
+
+    ``replay(base)`` makes the same view again, of Tensors, recorded, or of raw arrays. After an in-place change of the
+    base or of any of its views, the edge of each view is stale; ``seen`` tells, by the version of the shared memory.
+    """
+
+    __slots__ = ("base", "replay", "seen")
+
+    def __init__(self, base: Tensor, replay: Callable[[Any], Any], seen: int) -> None:
+        self.base, self.replay, self.seen = base, replay, seen
+
+    def refresh(self, tensor: Tensor) -> None:
+        """Gives ``tensor``, whose view this is, an edge that accounts for all in-place changes so far."""
+        self.seen = tensor._version_counter[0]
+        if self.base.requires_grad:
+            token = GRAD_ENABLED.set(True)
+            try:
+                again = self.replay(self.base)
+            finally:
+                GRAD_ENABLED.reset(token)
+            tensor._edge, tensor._requires_grad = again._edge, True
+
+
+class Tensor(TensorMethods):
+    """An n-dimensional array that can take part in a graph; made by ``gradcu.tensor`` and by operations.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    # `_array` is a raw array, or a NumPy scalar where a 0-d CPU result was computed: scalar arithmetic is several
+    # times cheaper, and `_memory` makes the array once somebody wants to share it. `_edge` is None for a leaf.
+    __slots__ = ("__dict__", "__weakref__", "_array", "_edge", "_requires_grad", "_version_counter")
+
+    _array: Any
+    _edge: Any
+    _requires_grad: bool
+    _version_counter: list[int]
+
+    # What few Tensors have stands in __dict__; the class holds the absent value.
+    _grad: Tensor | None = None
+    _view: View | None = None
+    _hooks: dict[int, Callable[..., Any]] | None = None
+    _accumulated_hooks: dict[int, Callable[..., Any]] | None = None
+    _retains_grad = False
+
+    def __new__(cls, *data: Any) -> Tensor:
+        """A Tensor of the default dtype from a sequence or array, or, given ints, an uninitialised one of that size."""
+        if len(data) == 1 and not isinstance(data[0], int):
+            source = data[0]._array if isinstance(data[0], Tensor) else data[0]
+            return cls._wrap(np.array(source, dtype=get_default_dtype()))
+        return cls._wrap(np.empty(data if data else (0,), dtype=get_default_dtype()))
+
+    @classmethod
+    def _wrap(cls, array: Any, version_counter: list[int] | None = None) -> Tensor:
+        """A Tensor around a raw array, without a graph."""
+        self = _new(cls)
+        self._array = array
+        self._edge = None
+        self._requires_grad = False
+        self._version_counter = [0] if version_counter is None else version_counter
+        return self
+
+    def _memory(self) -> Any:
+        """The raw array, never a NumPy scalar: what can be shared and written to."""
+        array = self._array
+        if isinstance(array, np.generic):
+            array = self._array = np.asarray(array)
+        return array
+
+    def _bump_version(self) -> None:
+        self._version_counter[0] += 1
+
+    @property
+    def shape(self) -> Size:
+        """The length of every dimension."""
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements, a NumPy dtype."""
+        return self._array.dtype
+
+    @property
+    def device(self) -> Device:
+        """Where the elements are."""
+        return device_of(self._array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this Tensor."""
+        return self.grad_fn is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made this Tensor; None for a leaf."""
+        edge = current_edge(self)
+        return edge[0] if type(edge) is tuple else edge
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its node's outputs this Tensor is."""
+        edge = current_edge(self)
+        return edge[1] if type(edge) is tuple else 0
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this Tensor are recorded. Settable on leaves of floating-point dtype."""
+        if self._view is not None:
+            current_edge(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.grad_fn is not None:
+            if value:
+                return
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        if value and self._array.dtype.kind not in "fc":
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        self._requires_grad = bool(value)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward`` accumulated; None before."""
+        if self._grad is None and not self._retains_grad and self.grad_fn is not None:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
+                "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor "
+                "by mistake, make sure you access the leaf Tensor instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value.shape != self.shape:
+                raise RuntimeError("assigned grad has data of a different size")
+            if value.dtype != self.dtype:
+                raise RuntimeError("assigned grad has data of a different type")
+            if value.device != self.device:
+                raise RuntimeError("assigned grad has data located on a different device")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this Tensor is not a leaf and its gradient is kept all the same."""
+        return self._retains_grad
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, outside the graph, with a version of its own: changes through it are not noticed."""
+        return Tensor._wrap(self._memory())
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if value.dtype.kind not in "fc" and self._requires_grad:
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype"
+            )
+        self._array = value._memory()
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._view is None else self._view.base
+
+    @property
+    def _version(self) -> int:
+        return self._version_counter[0]
+
+
+def current_edge(tensor: Tensor) -> Any:
+    """The edge that leads to ``tensor``, after all in-place changes so far; None for a leaf."""
+    view = tensor._view
+    if view is not None and view.seen != tensor._version_counter[0]:
+        view.refresh(tensor)
+    return tensor._edge

@@ -1,0 +1,8 @@
+"""Automatic differentiation: ``torch.autograd``'s names."""
+
+from .._backward import backward as backward
+from .._backward import grad as grad
+from ._modes import enable_grad as enable_grad
+from ._modes import is_grad_enabled as is_grad_enabled
+from ._modes import no_grad as no_grad
+from ._modes import set_grad_enabled as set_grad_enabled

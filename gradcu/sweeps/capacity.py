@@ -1,0 +1,123 @@
+"""Whether a sweep fits in memory or on the disk, told before it begins."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import Any
+
+import numpy as np
+
+# Headers, the directory of a .npz, file-system bookkeeping.
+_FRAME = 1 << 16
+
+
+def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
+    """Raises MemoryError where ``rows`` arrays of ``num`` points are more than the memory that is free."""
+    needed = num * rows * dtype.itemsize
+    free = available_memory()
+    if free is not None and needed > free:
+        raise MemoryError(
+            f"num = {num:.10g} needs {in_bytes(needed)} of memory for {rows} result arrays of {dtype}, and "
+            f"{in_bytes(free)} are free, enough for {_floor(free // (rows * dtype.itemsize))} points; "
+            "take fewer, or write to a file with out="
+        )
+
+
+def check_disk(path: str, num: int, rows: int, dtype: np.dtype[Any]) -> None:
+    """Raises OSError where ``rows`` arrays of ``num`` points are more than the free space beside ``path``."""
+    folder = os.path.dirname(os.path.realpath(path))
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise type(error)(f"{path} cannot be written: {error.strerror}") from error
+    needed = num * rows * dtype.itemsize + _FRAME
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"num = {num:.10g} needs {in_bytes(needed)} on disk for {rows} arrays of {dtype}, and {in_bytes(free)} are "
+            f"free in {folder}, enough for {_floor(max(free - _FRAME, 0) // (rows * dtype.itemsize))} points",
+        )
+
+
+def available_memory() -> int | None:
+    """The bytes that this process may still take without swapping, as far as the system tells; None where it doesn't."""
+    limits = [_physical(), _control_group(), _address_space()]
+    known = [limit for limit in limits if limit is not None]
+    return max(min(known), 0) if known else None
+
+
+def _physical() -> int | None:
+    free = _field("/proc/meminfo", "MemAvailable:")
+    if free is not None:
+        return free * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _control_group() -> int | None:
+    """What a container's limit leaves: cgroup version 2, then 1. File pages are given back when memory runs short."""
+    for limit, usage, cached in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "file"),
+        (
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+            "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+            "total_cache",
+        ),
+    ):
+        allowed, used = _number(limit), _number(usage)
+        if allowed is not None and used is not None:
+            cache = _field(os.path.join(os.path.dirname(limit), "memory.stat"), cached) or 0
+            return allowed - used + cache
+    return None
+
+
+def _address_space() -> int | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if allowed == resource.RLIM_INFINITY:
+        return None
+    used = _field("/proc/self/status", "VmSize:") or 0
+    return allowed - used * 1024
+
+
+def _field(path: str, name: str) -> int | None:
+    """The number after ``name`` in a file of lines such as ``MemFree: 123 kB``."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            for line in file:
+                words = line.split()
+                if len(words) >= 2 and words[0] == name:
+                    return int(words[1])
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _number(path: str) -> int | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+def in_bytes(count: float) -> str:
+    """``123456789`` -> ``"123 MB"``."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if count < 1000 or unit == "PB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.3g} {unit}"
+
+
+def _floor(count: int) -> str:
+    """A count with two digits, never rounded up."""
+    magnitude = 10 ** max(len(str(count)) - 2, 0)
+    return f"{count // magnitude * magnitude:.3g}"

@@ -1,0 +1,148 @@
+"""What the summary says of a row of results, gathered block by block and merged in order.
+
+The merged figures depend on the rows alone: not on the blocks, nor on the threads that computed them.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+CHANGES_LISTED = 20
+"""How many sign changes are kept with their place; all are counted."""
+
+
+class RowStatistics:
+    """Minimum and maximum of a row over all that is not NaN, with the index of the first of each; NaNs and infinities."""
+
+    __slots__ = ("infinite", "maximum", "maximum_at", "minimum", "minimum_at", "nan")
+
+    def __init__(self, row: np.ndarray, first: int = 0) -> None:
+        self.nan = self.infinite = 0
+        low, high = int(row.argmin()), int(row.argmax())
+        # argmin and argmax stop at a NaN, so the usual row needs no other pass.
+        if math.isnan(row[low]):
+            kept = np.flatnonzero(~np.isnan(row))
+            self.nan = row.size - kept.size
+            if kept.size:
+                low, high = int(kept[row[kept].argmin()]), int(kept[row[kept].argmax()])
+        self.minimum, self.maximum = float(row[low]), float(row[high])
+        self.minimum_at, self.maximum_at = first + low, first + high
+        if math.isinf(self.minimum) or math.isinf(self.maximum):
+            self.infinite = int(np.isinf(row).sum())
+
+    def merge(self, later: RowStatistics) -> None:
+        """Adds what was found in a later part of the same row."""
+        self.nan += later.nan
+        self.infinite += later.infinite
+        if later.minimum < self.minimum or math.isnan(self.minimum):
+            self.minimum, self.minimum_at = later.minimum, later.minimum_at
+        if later.maximum > self.maximum or math.isnan(self.maximum):
+            self.maximum, self.maximum_at = later.maximum, later.maximum_at
+
+
+Entry = tuple[int, float]
+"""A place in a row and the value there."""
+
+
+class SignChanges:
+    """Where neighbouring values of a row have opposite signs. Zeros in between are passed over, NaN is not.
+
+    ``places`` holds the first CHANGES_LISTED as pairs of entries, before and after; ``count`` counts all.
+    """
+
+    __slots__ = ("blank", "count", "head", "places", "tail")
+
+    def __init__(self, row: np.ndarray, first: int = 0, bounds: tuple[float, float] | None = None) -> None:
+        self.count = 0
+        self.places: list[tuple[Entry, Entry]] = []
+        low, high = bounds or (-math.inf, math.inf)
+        if low > 0 or high < 0:
+            where: Sequence[int] | np.ndarray = range(row.size)
+        else:
+            where = np.flatnonzero(row)
+            self._find(row if len(where) == row.size else row[where], where, first)
+        self.blank = len(where) == 0
+        # The first and the last value that is not 0; None for a NaN, across which no sign change is counted.
+        self.head = None if self.blank else _entry(row, int(where[0]), first)
+        self.tail = None if self.blank else _entry(row, int(where[-1]), first)
+
+    def _find(self, values: np.ndarray, where: np.ndarray, first: int) -> None:
+        negative = np.signbit(values)
+        changes = np.flatnonzero(negative[1:] != negative[:-1])
+        real = ~np.isnan(values[changes]) & ~np.isnan(values[changes + 1])
+        changes = changes[real]
+        self.count = changes.size
+        for i in changes[:CHANGES_LISTED]:
+            before, after = int(where[i]), int(where[i + 1])
+            self.places.append(((first + before, float(values[i])), (first + after, float(values[i + 1]))))
+
+    def merge(self, later: SignChanges) -> None:
+        """Adds what was found in the part of the row that follows."""
+        if later.blank:
+            return
+        if self.tail and later.head and (self.tail[1] < 0) != (later.head[1] < 0):
+            self.count += 1
+            self.places.append((self.tail, later.head))
+        self.count += later.count
+        self.places = (self.places + later.places)[:CHANGES_LISTED]
+        self.tail = later.tail
+        if self.blank:
+            self.blank, self.head = False, later.head
+
+
+def _entry(row: np.ndarray, index: int, first: int) -> Entry | None:
+    value = float(row[index])
+    return None if math.isnan(value) else (first + index, value)
+
+
+class BlockStatistics:
+    """The figures of one block: a RowStatistics for f and for each derivative, and the sign changes of f'."""
+
+    __slots__ = ("changes", "rows")
+
+    def __init__(self, rows: Sequence[np.ndarray], first: int) -> None:
+        self.rows = [RowStatistics(row, first) for row in rows]
+        self.changes = None
+        if len(rows) > 1:
+            slope = self.rows[1]
+            # A NaN hides between the bounds.
+            bounds = None if slope.nan else (slope.minimum, slope.maximum)
+            self.changes = SignChanges(rows[1], first, bounds)
+
+    def merge(self, later: BlockStatistics) -> None:
+        """Adds the block that follows."""
+        for row, other in zip(self.rows, later.rows, strict=True):
+            row.merge(other)
+        if self.changes is not None and later.changes is not None:
+            self.changes.merge(later.changes)
+
+
+class Collector:
+    """Merges the blocks' figures in order, whatever the order in which threads hand them in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[int, BlockStatistics] = {}
+        self._next = 0
+        self.merged: BlockStatistics | None = None
+
+    def add(self, number: int, block: BlockStatistics) -> None:
+        """Takes the figures of block ``number``; blocks are numbered from 0 without a gap."""
+        with self._lock:
+            self._waiting[number] = block
+            while (ready := self._waiting.pop(self._next, None)) is not None:
+                self._next += 1
+                if self.merged is None:
+                    self.merged = ready
+                else:
+                    self.merged.merge(ready)
+
+    @property
+    def result(self) -> BlockStatistics:
+        """The figures of all blocks, once every one was handed in."""
+        assert self.merged is not None and not self._waiting
+        return self.merged
