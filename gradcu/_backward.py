@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._engine import Walk, accumulate
+from ._graph import GRAD_ENABLED
 from ._tensor import Tensor, current_edge
 
 Tensors = Tensor | Sequence[Tensor]
@@ -37,10 +38,14 @@ def backward(
     """
     outputs = _sequence(tensors)
     targets = None
+    wanted: tuple[Tensor, ...] = ()
     if inputs is not None:
         wanted = _sequence(inputs)
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        for tensor in wanted:
+            if not tensor.requires_grad:
+                raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         targets = [_target(tensor) for tensor in wanted]
     walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
     arrived = walk.run(_roots(outputs, grad_tensors, create_graph))
@@ -84,7 +89,11 @@ def grad(
     if is_grads_batched:
         raise ValueError("is_grads_batched=True is not supported: call grad once for each row of grad_outputs")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    if not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     for tensor in wanted:
         if not tensor.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
@@ -93,15 +102,15 @@ def grad(
     arrived = walk.run(_roots(results, grad_outputs, create_graph))
     found: list[Any] = []
     given: set[int] = set()
-    for tensor, target in zip(wanted, targets, strict=True):
+    for position, (tensor, target) in enumerate(zip(wanted, targets, strict=True)):
         value = arrived.get(target)
         if value is None:
             if materialize_grads:
-                found.append(Tensor._wrap(np.zeros(tensor.shape, tensor.dtype)))
+                found.append(Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype)))
                 continue
             if not allow_unused:
                 raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                    f"The differentiated Tensor at index {position} appears to not have been used in the graph. Set "
                     "allow_unused=True if this is the desired behavior."
                 )
             found.append(None)
@@ -133,8 +142,14 @@ def _target(tensor: Tensor) -> Any:
 
 def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
     accumulate(tensor, value, create_graph, fresh=fresh)
-    for hook in list((tensor._accumulated_hooks or {}).values()):
-        hook(tensor)
+    if tensor._accumulated_hooks:
+        # A hook may update the leaf in place, as optimisers do, which only an unrecorded operation can.
+        token = GRAD_ENABLED.set(create_graph)
+        try:
+            for hook in list(tensor._accumulated_hooks.values()):
+                hook(tensor)
+        finally:
+            GRAD_ENABLED.reset(token)
 
 
 def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> list[tuple[Any, Any]]:
@@ -157,7 +172,7 @@ def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> 
             if array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if array.dtype.kind == "c":
-                raise RuntimeError("grad can be implicitly created only for real scalar outputs but got " f"{array.dtype}")
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {array.dtype}")
             one: Any = array.dtype.type(1) if array.ndim == 0 else np.ones_like(array)
             value: Any = Tensor._wrap(one) if create_graph else one
         else:

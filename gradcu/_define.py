@@ -5,13 +5,14 @@ Each returns the name as rules use it; the public function and the method of the
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ._fast import binary, in_rules, unary, unary_static
-from ._op import FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
+from ._fast import binary, in_rules, unary, unary_static, whole
+from ._op import ALIASES, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
 from ._record import operator_function, public_function, rule_function
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
@@ -24,22 +25,26 @@ def pointwise(
     name: str,
     forward: Forward,
     *,
-    c: str,
+    c: str | Callable[..., str],
     doc: str,
     operands: tuple[str, ...] = (),
     statics: dict[str, Any] | None = None,
     native: Callable[..., Any] | None = None,
     node: str | Callable[..., str] | None = None,
     promotion: Promotion = "float",
+    prepare: Callable[..., tuple[Any, ...]] | None = None,
     public: bool = True,
     method: bool = True,
+    aliases: tuple[str, ...] = (),
+    floats: bool = True,
     **rules: Callable[..., Any],
 ) -> Callable[..., Any]:
     """Defines an elementwise op.
 
     ``forward`` names a ufunc of the array module, or is a function of it and the operands; ``native`` is a faster
-    equivalent on NumPy. ``c`` is the same in C, with ``{x}`` for operand x and ``T(2)`` for a constant of the
-    operands' type. A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
+    equivalent on NumPy. ``c`` is the same in C, with ``{x}`` for operand or static argument x and ``T(2)`` for a
+    constant of the operands' type, or a function of the static arguments that gives it. ``aliases`` are more names of
+    the same public function; ``floats`` is False where ``prepare`` refuses them. A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
     """
     operands = operands or tuple(rule.removeprefix("d") for rule in rules)
     op = Op(
@@ -52,15 +57,19 @@ def pointwise(
         rules={rule.removeprefix("d"): function for rule, function in rules.items()},
         node=node,
         promotion=promotion,
+        prepare=prepare,
         elementwise=True,
         c=c,
+        ufunc=forward if isinstance(forward, str) else None,
         doc=doc,
     )
-    factory = _factory(op)
+    factory = _factory(op) if floats else _without_fast_path
     op.call = named(in_rules(op, factory(op, rule_function(op))), op)
     OPERATORS[name] = factory(op, operator_function(op))
     if public:
-        publish(name, named(factory(op, public_function(op)), op), method)
+        body = named(factory(op, public_function(op)), op)
+        for published in (name, *aliases):
+            publish(published, body, method)
     return op.call
 
 
@@ -76,6 +85,7 @@ def structured(
     varargs: str | None = None,
     prepare: Callable[..., tuple[Any, ...]] | None = None,
     joint: Callable[..., Any] | None = None,
+    native: Callable[..., Any] | None = None,
     public: bool = True,
     method: bool = True,
     doc: str = "",
@@ -86,6 +96,7 @@ def structured(
     Parameters that a rule names (``dx=...``), or the first where ``joint`` gives all gradients at once, are operands;
     ``statics`` counts, from the end, the parameters that are not. A ``variadic`` op's first parameter is a sequence of
     operands. ``prepare`` maps the call's arguments to the static ones in canonical form, raising where they are wrong.
+    ``native`` is a C function that does on NumPy what a call with the one operand alone does: see ``_fast.whole``.
     """
 
     def define(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,20 +127,45 @@ def structured(
         )
         op.call = named(rule_function(op), op)
         if public:
-            publish(op.name, named(public_function(op), op), method)
+            body = public_function(op)
+            publish(op.name, named(body if native is None else whole(op, native, body), op), method)
         return op.call
 
     return define
 
 
-def function(*, name: str | None = None, method: bool = True, namespace: bool = True) -> Callable[..., Any]:
+def function(
+    *, name: str | None = None, method: bool = True, namespace: bool = True, aliases: tuple[str, ...] = ()
+) -> Callable[..., Any]:
     """Registers a public function that is no op of its own: it chooses between ops, or composes them."""
 
     def register(body: Callable[..., Any]) -> Callable[..., Any]:
-        publish(name or body.__name__.rstrip("_"), body, method, namespace)
+        body.__name__ = body.__qualname__ = name or body.__name__.rstrip("_")
+        called = _with_numpy_names(body)
+        for published in (body.__name__, *aliases):
+            publish(published, called, method, namespace)
         return body
 
     return register
+
+
+def _with_numpy_names(body: Callable[..., Any]) -> Callable[..., Any]:
+    """``body``, which also takes NumPy's names of the parameters that have PyTorch's: see ``gradcu._op.ALIASES``."""
+    code = body.__code__  # type: ignore[attr-defined]
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    renamed = {alias: name for alias, name in ALIASES.items() if name in names and alias not in names}
+    if not renamed:
+        return body
+
+    @functools.wraps(body)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        for alias in renamed.keys() & kwargs:
+            if renamed[alias] in kwargs:
+                raise TypeError(f"{body.__name__}() got multiple values for argument '{renamed[alias]}'")
+            kwargs[renamed[alias]] = kwargs.pop(alias)
+        return body(*args, **kwargs)
+
+    return called
 
 
 def publish(name: str, body: Callable[..., Any], method: bool = True, namespace: bool = True) -> None:
@@ -156,7 +192,11 @@ def _factory(op: Op) -> Callable[[Op, Callable[..., Any]], Callable[..., Any]]:
         return unary_static
     if len(op.operands) == 2 and not op.statics:
         return binary
-    return lambda _, otherwise: otherwise
+    return _without_fast_path
+
+
+def _without_fast_path(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    return otherwise
 
 
 def _on_module(forward: Forward) -> Callable[..., Any]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ._graph import FREED_MESSAGE, GRAD_ENABLED, Node, version_error
+from ._dtype import scalar_name
+from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._tensor import Tensor
 from .ops.convert import to_dtype
 from .ops.shape import expand, sum_to
@@ -184,16 +185,16 @@ def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, 
         value = to_dtype(value, dtype)
     found = value.shape
     if found != shape:
-        if len(found) > len(shape) or _broadcasts(shape, found):
-            value = sum_to(value, shape) if _broadcasts(shape, found) else _refuse(value, shape, source, position)
-        elif _broadcasts(found, shape):
+        if len(found) > len(shape) or broadcasts(shape, found):
+            value = sum_to(value, shape) if broadcasts(shape, found) else _refuse(value, shape, source, position)
+        elif broadcasts(found, shape):
             value = expand(value, shape)
         else:
             _refuse(value, shape, source, position)
     return value
 
 
-def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether ``shape`` broadcasts to ``target``."""
     lead = len(target) - len(shape)
     return lead >= 0 and all(
@@ -222,7 +223,9 @@ def _values(node: Node, create_graph: bool) -> list[Any]:
             continue
         value, counter, expected = entry
         if counter[0] != expected:
-            raise version_error(value, node, counter, expected, position)
+            if position < plan.operand_count:
+                raise version_error(value, node.edges[position], counter, expected)
+            raise version_error(value, node, counter[:1], expected)
         values.append(_revived(node, position, value, counter) if create_graph else value)
     if not saved:
         values = [None] * (plan.operand_count + len(plan.op.outputs))
@@ -286,48 +289,72 @@ def as_tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else Tensor._wrap(value)
 
 
-def run_hooks(hooks: dict[int, Any], value: Any, create_graph: bool) -> Any:
+def run_hooks(hooks: HookTable, value: Any, create_graph: bool) -> Any:
     """Passes a gradient through a Tensor's hooks; each may replace it."""
     tensor = as_tensor(value)
     for hook in list(hooks.values()):
         result = hook(tensor)
         if result is not None:
-            if not isinstance(result, Tensor):
-                raise TypeError(f"hook '{hook_name(hook)}' should return a Tensor or None, not {type(result).__name__}")
-            if result.shape != tensor.shape:
-                raise RuntimeError(f"hook '{hook_name(hook)}' has changed the size of value")
-            tensor = result
+            tensor = _replacement(hook, result, tensor)
     return tensor if create_graph else tensor._array
-
-
-def hook_name(hook: Any) -> str:
-    """How an error names a hook."""
-    return getattr(hook, "__name__", type(hook).__name__)
 
 
 def run_node_prehooks(node: Node, gradient: Any, create_graph: bool) -> Any:
     """Passes the gradients of a node's outputs through its prehooks."""
     single = node.output_count == 1
-    current = tuple(None if g is None else as_tensor(g) for g in ([gradient] if single else gradient))
+    current = _hook_arguments([gradient] if single else gradient)
     for hook in list((node.prehooks or {}).values()):
         result = hook(current)
         if result is not None:
-            current = result if isinstance(result, tuple) else (result,)
-    raw = [g if create_graph or g is None else g._array for g in current]
-    return raw[0] if single else raw
+            current = _replacements(hook, result, current)
+    found = [g if create_graph or g is None else g._array for g in current]
+    return found[0] if single else found
 
 
 def run_node_hooks(node: Node, values: Iterable[Any], gradient: Any, create_graph: bool) -> list[Any]:
     """Passes the gradients of a node's operands through its hooks."""
-    outputs = tuple(
-        None if g is None else as_tensor(g) for g in ([gradient] if node.output_count == 1 else gradient)
-    )
-    current = tuple(None if value is None else as_tensor(value) for value in values)
+    outputs = _hook_arguments([gradient] if node.output_count == 1 else gradient)
+    current = _hook_arguments(values)
     for hook in list((node.hooks or {}).values()):
         result = hook(current, outputs)
         if result is not None:
-            current = result if isinstance(result, tuple) else (result,)
+            current = _replacements(hook, result, current)
     return [g if create_graph or g is None else g._array for g in current]
+
+
+def _hook_arguments(values: Iterable[Any]) -> tuple[Tensor | None, ...]:
+    return tuple(None if value is None else as_tensor(value) for value in values)
+
+
+def _replacement(hook: Any, result: Any, before: Tensor | None) -> Any:
+    """What a hook returned in place of ``before``, checked in PyTorch's words."""
+    if result is None or before is None:
+        return result
+    if not isinstance(result, Tensor):
+        raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+    if result.dtype != before.dtype:
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has changed the type of value (was gradcu.{scalar_name(before.dtype)}Tensor "
+            f"got gradcu.{scalar_name(result.dtype)}Tensor)"
+        )
+    if result.shape != before.shape:
+        raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
+    return result
+
+
+def _replacements(hook: Any, results: Any, before: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
+    if not isinstance(results, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(results).__name__}'")
+    if len(results) != len(before):
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has returned an incorrect number of values (got {len(results)}, but expected "
+            f"{len(before)})"
+        )
+    return tuple(_replacement(hook, result, old) for result, old in zip(results, before, strict=True))
+
+
+def _hook_name(hook: Any) -> str:
+    return getattr(hook, "__name__", type(hook).__name__)
 
 
 def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> None:

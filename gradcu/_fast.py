@@ -26,7 +26,7 @@ _scalar_dtype = {np.float32: _FLOAT32, np.float64: _FLOAT64}.get
 def unary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with one operand; its static arguments must be given by position."""
     forward = quietly(op.numpy)
-    native = forward is op.numpy
+    native = not hasattr(op.numpy, "__code__")
     quiet = QUIET
     plan = op.plan((0,), op.node_name((True,), tuple(op.defaults[1:])), 1) if op.differentiable else None
     keeps = plan is not None and bool(plan.keeps)
@@ -72,7 +72,7 @@ def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with one operand and one static number, such as ``pow(x, 2)``."""
     forward = quietly(op.numpy)
     quiet = QUIET
-    native = forward is op.numpy
+    native = not hasattr(op.numpy, "__code__")
     assert op.differentiable and isinstance(op.node, str)
     plan = op.plan((0,), op.node, 1)
     default = absent = op.defaults[1]
@@ -117,7 +117,7 @@ def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
 def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with two operands, either of which may be a Python number."""
     forward = quietly(op.numpy)
-    native = forward is op.numpy
+    native = not hasattr(op.numpy, "__code__")
     quiet = QUIET
     plans: list[Any] = [None] * 4
     if op.differentiable:
@@ -202,6 +202,49 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         else:
             node.saved = ()
         node.shape, node.dtype = result.shape, dtype
+        out._requires_grad, out._edge = True, node
+        return out
+
+    return function
+
+
+def whole(op: Op, native: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a reduction whose call with the operand alone, over all elements, is the C function ``native``.
+
+    Such a call's canonical static arguments must be the defaults, and its rule must need no value but shapes.
+    """
+    statics = tuple(op.defaults[1:])
+    plan = op.plan((0,), op.node_name((True,), statics), 1)
+    assert not plan.saves
+    quiet = QUIET
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 1 or type(args[0]) is not Tensor:
+            return otherwise(*args, **kwargs)
+        input = args[0]
+        array = input._array
+        kind = type(array)
+        dtype = array.dtype if kind is _ndarray else _scalar_dtype(kind)
+        if dtype is not _FLOAT32 and dtype is not _FLOAT64:
+            return otherwise(input)
+        view = input._view
+        if view is not None and view.seen != input._version_counter[0]:
+            view.refresh(input)
+        out = _new(Tensor)
+        out._array = quiet.run(native, array)
+        out._version_counter = [0]
+        if not input._requires_grad or not _grad_enabled():
+            out._requires_grad, out._edge = False, None
+            return out
+        node = _new(plan.node_class)
+        node.plan = plan
+        node.sequence = next_sequence()
+        edge = input._edge
+        node.edges = (input if edge is None else edge,)
+        node.statics = statics
+        node.saved = ()
+        node.operand_shapes = (array.shape,)
+        node.shape, node.dtype = (), dtype
         out._requires_grad, out._edge = True, node
         return out
 

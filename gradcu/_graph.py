@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from ._dtype import scalar_name
 
 next_sequence = itertools.count().__next__
 """Numbers the nodes in the order of recording; an operand's node always has a smaller number than its user's."""
@@ -26,7 +29,8 @@ FREED_MESSAGE = (
 )
 
 UNVERSIONED = [0]
-"""The version counter of what can't change: Python numbers."""
+"""The version counter of what can't change: Python numbers. A counter is a list of the number of in-place writes and,
+after a recorded one, the name of the node that made the last."""
 
 
 class Node:
@@ -49,15 +53,64 @@ class Node:
 
     # What few nodes have stands in __dict__; the class holds the absent value.
     output_count = 1
-    hooks: dict[int, Callable[..., Any]] | None = None
-    prehooks: dict[int, Callable[..., Any]] | None = None
-    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
-    retained: dict[int, Any] | None = None
+    hooks: HookTable | None = None
+    prehooks: HookTable | None = None
+    tensor_hooks: dict[int, HookTable] | None = None
+    retained: dict[int, weakref.ref[Any]] | None = None
     operand_shapes: tuple[tuple[int, ...], ...] = ()
 
     def name(self) -> str:
         """The node's name, such as ``AddBackward0``."""
         return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """Where each operand's gradient goes: a node, and which of its outputs the operand is.
+
+        A leaf has an ``AccumulateGrad``, an operand whose gradient nobody wants ``(None, 0)``.
+
+        >>> import gradcu
+        >>> x = gradcu.ones(2, requires_grad=True)
+        >>> ((accumulator, number),) = gradcu.exp(x).grad_fn.next_functions
+        >>> accumulator.variable is x, number
+        (True, 0)
+        """
+        return tuple(_next_function(edge) for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dict for whatever the user wants to remember of this node."""
+        return self.__dict__.setdefault("_metadata", {})
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls ``fn(grad_inputs, grad_outputs)`` whenever this node has run; a tuple it returns replaces the first.
+
+        >>> import gradcu
+        >>> x = gradcu.tensor(3.0, requires_grad=True)
+        >>> y = gradcu.exp(x)
+        >>> handle = y.grad_fn.register_hook(lambda grad_inputs, grad_outputs: (gradcu.tensor(7.0),))
+        >>> y.backward()
+        >>> x.grad
+        tensor(7.)
+        """
+        if self.hooks is None:
+            self.hooks = HookTable()
+        return self.hooks.register(fn)
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls ``fn(grad_outputs)`` before this node runs; a tuple it returns replaces the gradients of its outputs.
+
+        >>> import gradcu
+        >>> x = gradcu.tensor(3.0, requires_grad=True)
+        >>> y = 2 * x
+        >>> handle = y.grad_fn.register_prehook(lambda grad_outputs: (10 * grad_outputs[0],))
+        >>> y.backward()
+        >>> x.grad
+        tensor(20.)
+        """
+        if self.prehooks is None:
+            self.prehooks = HookTable()
+        return self.prehooks.register(fn)
 
     def release(self) -> None:
         """Lets go of what was saved for backward."""
@@ -69,13 +122,107 @@ class Node:
         raise NotImplementedError(f"{self.name()} has no backward")
 
 
-def version_error(value: Any, node: Node, counter: list[int], expected: int, position: int) -> RuntimeError:
-    """The error for a saved value that was changed in place since, in PyTorch's words."""
-    kind = f"{value.dtype} {list(value.shape)}"
-    edge = node.edges[position] if position < len(node.edges) else node
-    source = edge[0] if type(edge) is tuple else edge
-    maker = f", which is output 0 of {source.name()}," if isinstance(source, Node) else ""
+class AccumulateGrad(Node):
+    """Where a leaf's gradients end: what ``next_functions`` shows for ``variable``."""
+
+    __slots__ = ("variable",)
+    __module__ = "builtins"
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+        self.edges, self.saved = (), ()
+
+    def name(self) -> str:
+        """The name that PyTorch gives it."""
+        return "gradcu::autograd::AccumulateGrad"
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Raises NotImplementedError: a leaf's own hooks do this."""
+        raise NotImplementedError(
+            "hooks on AccumulateGrad are not supported: use variable.register_post_accumulate_grad_hook(fn)"
+        )
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Raises NotImplementedError: a leaf's own hooks do this."""
+        raise NotImplementedError("prehooks on AccumulateGrad are not supported: use variable.register_hook(fn)")
+
+
+class HookTable(dict[int, Callable[..., Any]]):
+    """Hooks by the number of their handle, in the order of registration; a dict that can be referred to weakly."""
+
+    __slots__ = ("__weakref__",)
+
+    def register(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Adds ``hook``; the handle takes it away again."""
+        handle = RemovableHandle(self)
+        self[handle.id] = hook
+        return handle
+
+
+class RemovableHandle:
+    """Takes a hook away again: by ``remove()``, or at the end of a ``with`` block.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor(1.0, requires_grad=True)
+    >>> with x.register_hook(lambda gradient: 10 * gradient):
+    ...     (2 * x).backward()
+    >>> (2 * x).backward()
+    >>> x.grad
+    tensor(22.)
+    """
+
+    __slots__ = ("__weakref__", "_hooks", "id")
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: HookTable) -> None:
+        # Weak, since a hook that removes itself holds its handle: the hooks must die with their tensor or node.
+        self._hooks = weakref.ref(hooks)
+        self.id = next(self._ids)
+
+    def remove(self) -> None:
+        """Takes the hook away; a second call does nothing."""
+        hooks = self._hooks()
+        if hooks is not None:
+            hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+def accumulator(leaf: Any) -> AccumulateGrad:
+    """The leaf's AccumulateGrad: always the same object as long as somebody holds it."""
+    known = leaf.__dict__.get("_accumulator")
+    found = None if known is None else known()
+    if found is None:
+        found = AccumulateGrad(leaf)
+        leaf.__dict__["_accumulator"] = weakref.ref(found)
+    return found
+
+
+def _next_function(edge: Any) -> tuple[Node | None, int]:
+    if type(edge) is tuple:
+        return edge
+    if edge is None or isinstance(edge, Node):
+        return edge, 0
+    return accumulator(edge), 0
+
+
+def operation_name(node_name: str) -> str:
+    """What a node's operation is called in errors: ``Add`` for AddBackward0."""
+    return node_name.rstrip("0123456789").removesuffix("Backward")
+
+
+def version_error(value: Any, edge: Any, counter: list[Any], expected: int) -> RuntimeError:
+    """The error for a saved value that was changed in place since, in PyTorch's words; ``edge`` leads to it."""
+    source, number = edge if type(edge) is tuple else (edge, 0)
+    name = counter[1] if len(counter) > 1 else source.name() if isinstance(source, Node) else ""
+    maker = f", which is output {number} of {operation_name(name)}," if name else ""
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[gradcu.{kind}]{maker} is at version {counter[0]}; expected version {expected} instead."
+        f"[gradcu.{scalar_name(value.dtype)}Tensor {list(value.shape)}]{maker} is at version {counter[0]}; expected "
+        f"version {expected} instead."
     )

@@ -1,9 +1,9 @@
 """Evenly spaced points, each within one unit in the last place of its true value, however many there are.
 
 Point i of num is the rational number start + i*(stop - start)/(num - 1). Adding a step again and again, or multiplying
-a rounded one, loses it: a float32 counter repeats itself from 2**24 on, and near a zero crossing even float64
-keeps few digits. Here the points stand in segments of fixed length. The first point of a segment is computed in integers, and
-the offset of point j from it comes from a table; both are sums of two float64 (double-double), added with Knuth's exact
+a rounded one, loses it: a float32 counter repeats itself from 2**24 on, and near a zero crossing even float64 keeps few
+digits. Here the points stand in segments of fixed length. The first point of a segment is computed in integers, and the
+offset of point j from it comes from a table; both are sums of two float64 (double-double), added with Knuth's exact
 TwoSum (The Art of Computer Programming, volume 2, 4.2.2, theorem B). That leaves a relative error below 2**-80
 everywhere but at the points next to a zero crossing, which are computed in integers too. Segments begin at multiples of
 their length, so a point depends on start, stop, num and its index, never on the block in which it was asked for.
@@ -59,8 +59,9 @@ def _repeats_from_end(start: float, stop: float, num: int, dtype: Any, at_start:
     while done < num - 1:
         count = min(_SCAN, num - done)
         points = linspace_block(start, stop, num, done if at_start else num - done - count, count, dtype)
-        outer = points[0 if at_start else -1]
-        if float(np.spacing(np.abs(outer))) * (num - 1) <= length:
+        outer = np.abs(points[0 if at_start else -1])
+        apart = float(outer) - float(np.nextafter(outer, np.zeros_like(outer)))
+        if apart * (num - 1) <= length:
             return False
         if bool((points[1:] == points[:-1]).any()):
             return True

@@ -87,9 +87,9 @@ class Op:
     """
 
     __slots__ = (
-        "_node_classes", "_plans", "c", "call", "defaults", "differentiable", "doc", "elementwise", "forward", "joint",
-        "name", "node", "numpy", "operands", "outputs", "position", "prepare", "promotion", "rules", "statics",
-        "variadic", "varargs", "view",
+        "_node_classes", "_node_needs", "_plans", "c", "call", "defaults", "differentiable", "doc", "elementwise",
+        "forward", "joint", "name", "node", "numpy", "operands", "outputs", "position", "prepare", "promotion",
+        "rules", "statics", "ufunc", "varargs", "variadic", "view",
     )  # fmt: skip
 
     def __init__(
@@ -111,7 +111,8 @@ class Op:
         variadic: bool = False,
         varargs: str | None = None,
         prepare: Callable[..., tuple[Any, ...]] | None = None,
-        c: str | None = None,
+        c: str | Callable[..., str] | None = None,
+        ufunc: str | None = None,
         doc: str = "",
     ) -> None:
         if name in OPS:
@@ -127,9 +128,11 @@ class Op:
         self.rules, self.joint = rules or {}, joint
         self.differentiable = bool(self.rules) or joint is not None
         self.node = node or f"{camel_case(name)}Backward0"
+        needs = () if isinstance(self.node, str) else argument_names(self.node)
+        self._node_needs = tuple(-1 if needed == "tensors" else statics.index(needed) for needed in needs)
         self.promotion, self.elementwise, self.view = promotion, elementwise, view
         self.variadic, self.varargs, self.prepare = variadic, varargs, prepare
-        self.c, self.doc = c, doc
+        self.c, self.ufunc, self.doc = c, ufunc, doc
         self.call: Callable[..., Any]
         self._plans: dict[Any, Plan] = {}
         self._node_classes: dict[str, type[Node]] = {}
@@ -182,8 +185,7 @@ class Op:
         """The name of this call's node: it may depend on the static arguments and on which operands are tensors."""
         if isinstance(self.node, str):
             return self.node
-        known = dict(zip(self.statics, statics, strict=True)) | {"tensors": tensors}
-        return self.node(*(known[name] for name in argument_names(self.node)))
+        return self.node(*[tensors if i < 0 else statics[i] for i in self._node_needs])
 
     def _node_class(self, name: str) -> type[Node]:
         node_class = self._node_classes.get(name)

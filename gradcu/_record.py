@@ -21,15 +21,19 @@ _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
 _NUMBERS = (bool, int, float, complex)
 _RAW_CPU = (np.ndarray, np.generic)
+_PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
+"""What PyTorch calls the operands that have short names in rules."""
+
 
 
 def apply(op: Op, values: list[Any]) -> Any:
     """Runs ``op`` on the bound ``values`` of its parameters (operands first), of which at least one is a Tensor."""
+    if op.view:
+        return _apply_view(op, values[0], tuple(values[1:]))
     count = len(op.operands)
     operands: Sequence[Any] = values[0] if op.variadic else values[:count]
     statics = tuple(values[count:])
-    arrays = [operand._memory() if op.view else operand._array if isinstance(operand, Tensor) else operand
-              for operand in operands]  # fmt: skip
+    arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
     arrays = [array.item() if isinstance(operand, np.generic) else array
               for array, operand in zip(arrays, operands, strict=True)]  # fmt: skip
     xp = _common_module(op, operands, arrays)
@@ -40,10 +44,22 @@ def apply(op: Op, values: list[Any]) -> Any:
         outputs = op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
-    if op.view:
-        _make_views(op, operands[0], arrays[0], statics, results, single)
     if op.differentiable and _grad_enabled():
         record(op, operands, arrays, statics, results)
+    return results[0] if single else results
+
+
+def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
+    """`apply` for an op that gives views of its one operand: nothing is promoted, computed or moved."""
+    array = source._memory()
+    if op.prepare is not None:
+        statics = op.prepare(array, *statics)
+    outputs = op.forward(np if type(array) is np.ndarray else device_of(array).xp, array, *statics)
+    single = type(outputs) is not tuple
+    results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
+    _make_views(op, source, array, statics, results, single)
+    if op.differentiable and _grad_enabled():
+        record(op, (source,), (array,), statics, results)
     return results[0] if single else results
 
 
@@ -129,9 +145,10 @@ def promoted(op: Op, arrays: list[Any], operands: Sequence[Any]) -> list[Any]:
         dtype = dtype if dtype.kind in "fc" else get_default_dtype()
     out: list[Any] = []
     for array in arrays:
-        if array is None or (isinstance(array, _NUMBERS) and dtype.kind in "fc" and not isinstance(array, bool)):
+        number = _is_number(array)
+        if array is None or (number and dtype.kind in "fc" and not isinstance(array, bool)):
             out.append(array)
-        elif isinstance(array, _NUMBERS):
+        elif number:
             out.append(dtype.type(array))
         else:
             out.append(array if array.dtype == dtype else array.astype(dtype))
@@ -146,7 +163,7 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
     parent = source._view
     base = source if parent is None else parent.base
     for number, result in enumerate(results):
-        if not isinstance(result._array, np.ndarray | np.generic) or np.may_share_memory(result._array, array):
+        if _share_memory(result._array, array):
             def replay(start: Any, number: int = number) -> Any:
                 again = call(start if parent is None else parent.replay(start), *statics)
                 return again if single else again[number]
@@ -155,13 +172,19 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
             result._view = View(base, replay, source._version_counter[0])
 
 
+def _share_memory(result: Any, array: Any) -> bool:
+    """Whether a result is a view of ``array``, and no copy, as of an index that is an array."""
+    if isinstance(result, _RAW_CPU):
+        return np.may_share_memory(result, array)
+    return result.data.mem is array.data.mem
+
 
 def raw(op: Op, values: list[Any]) -> Any:
     """Runs ``op`` on raw arrays and numbers, as rules do; numbers alone give a number."""
     count = len(op.operands)
     operands = list(values[0]) if op.variadic else values[:count]
     statics = tuple(values[count:])
-    arrays = [operand for operand in operands if operand is not None and not isinstance(operand, _NUMBERS)]
+    arrays = [operand for operand in operands if operand is not None and not _is_number(operand)]
     if op.prepare is not None:
         statics = op.prepare(*([operands] if op.variadic else operands), *statics)
     if not arrays:
@@ -184,16 +207,33 @@ def public_function(op: Op) -> Callable[..., Any]:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         values = op.bind(args, kwargs)
-        operands = values[0] if op.variadic else values[: len(op.operands)]
+        if op.variadic:
+            require_tensors(op.name, values[0])
+            if not values[0] and op.prepare is not None:
+                # It says what is wrong; nothing can be promoted.
+                op.prepare(*values)
+            return apply(op, values)
+        operands = values[: len(op.operands)]
         for position, operand in enumerate(operands):
-            if not (isinstance(operand, Tensor) or operand is None or isinstance(operand, (*_NUMBERS, np.generic))):
-                name = op.operands[0 if op.variadic else position]
-                raise argument_error(op.name, name, position, operand)
+            if not (isinstance(operand, (Tensor, *_NUMBERS, np.generic)) or operand is None and not op.elementwise):
+                name = op.operands[position]
+                raise argument_error(op.name, _PUBLIC_NAMES.get(name, name), position, operand)
         if not _has_tensor(op, values):
             raise argument_error(op.name, "input", 0, operands[0])
         return apply(op, values)
 
     return function
+
+
+def require_tensors(function: str, tensors: Any) -> None:
+    """Raises TypeError where ``tensors`` is no tuple or list of Tensors, in PyTorch's words."""
+    if not isinstance(tensors, tuple | list):
+        raise TypeError(
+            f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
+    for number, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"expected Tensor as element {number} in argument 0, but got {type(tensor).__name__}")
 
 
 def operator_function(op: Op) -> Callable[..., Any]:
@@ -220,6 +260,11 @@ def argument_error(function: str, name: str, position: int, value: Any) -> TypeE
     )
     hint = " (gradcu.as_tensor shares the array's memory)" if hasattr(value, "__array__") else ""
     return TypeError(f"{function}(): argument '{name}' (position {position + 1}) must be Tensor, not {kind}{hint}")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether ``value`` is a Python number; NumPy's scalars are 0-d results, though some are subclasses of one."""
+    return isinstance(value, _NUMBERS) and not isinstance(value, np.generic)
 
 
 def _has_tensor(op: Op, values: list[Any]) -> bool:

@@ -31,9 +31,15 @@ QUIET = _PerThread()
 during which a signal handler or a finalizer could run another op, takes ``np.errstate`` instead: see `quietly`."""
 
 
+def silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a Python function that reports no floating-point error: its C functions can't, or go through ``QUIET``."""
+    setattr(function, "silent", True)
+    return function
+
+
 def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` with floating-point errors ignored; C functions come back as they are, for ``QUIET.run``."""
-    if not hasattr(function, "__code__"):
+    if not hasattr(function, "__code__") or hasattr(function, "silent"):
         return function
 
     def quiet(*args: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from ._device import device as Device
 from ._device import device_of
 from ._dtype import get_default_dtype
-from ._graph import GRAD_ENABLED, Node
+from ._graph import GRAD_ENABLED, HookTable, Node
 
 if TYPE_CHECKING:
     from ._tensor_methods import TensorMethods
@@ -69,6 +69,9 @@ class View:
                 GRAD_ENABLED.reset(token)
             tensor._edge, tensor._requires_grad = again._edge, True
 
+    def refuse_write(self, tensor: Tensor) -> None:
+        """Raises where ``tensor``, whose view this is, must not be changed in place; any ordinary view may be."""
+
 
 class Tensor(TensorMethods):
     """An n-dimensional array that can take part in a graph; made by ``gradcu.tensor`` and by operations.
@@ -87,13 +90,13 @@ class Tensor(TensorMethods):
     _array: Any
     _edge: Any
     _requires_grad: bool
-    _version_counter: list[int]
+    _version_counter: list[Any]
 
     # What few Tensors have stands in __dict__; the class holds the absent value.
     _grad: Tensor | None = None
     _view: View | None = None
-    _hooks: dict[int, Callable[..., Any]] | None = None
-    _accumulated_hooks: dict[int, Callable[..., Any]] | None = None
+    _hooks: HookTable | None = None
+    _accumulated_hooks: HookTable | None = None
     _retains_grad = False
 
     def __new__(cls, *data: Any) -> Tensor:
@@ -204,11 +207,20 @@ class Tensor(TensorMethods):
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value.shape != self.shape:
-                raise RuntimeError("assigned grad has data of a different size")
+                raise RuntimeError(
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                )
             if value.dtype != self.dtype:
-                raise RuntimeError("assigned grad has data of a different type")
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with dtype "
+                    f"'{self.dtype}'. Please ensure that the gradient and the tensor have the same dtype"
+                )
             if value.device != self.device:
-                raise RuntimeError("assigned grad has data located on a different device")
+                raise RuntimeError(
+                    f"attempting to assign a gradient with device '{value.device}' to a tensor with device "
+                    f"'{self.device}'. Please ensure that the gradient and the tensor are on the same device"
+                )
         self._grad = value
 
     @grad.deleter
@@ -248,3 +260,13 @@ def current_edge(tensor: Tensor) -> Any:
     if view is not None and view.seen != tensor._version_counter[0]:
         view.refresh(tensor)
     return tensor._edge
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether ``obj`` is a Tensor.
+
+    >>> import gradcu
+    >>> gradcu.is_tensor(gradcu.ones(2)), gradcu.is_tensor([1.0])
+    (True, False)
+    """
+    return isinstance(obj, Tensor)

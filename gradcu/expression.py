@@ -1,7 +1,7 @@
 """Expressions in x from the command line: parsed with ast against a whitelist, compiled to a function of a Tensor.
 
-Nothing is ever evaluated by Python itself. Length and nesting are bounded before the parser sees the text, and a power of
-constants before it is computed, so no text takes long or brings the process down.
+Nothing is ever evaluated by Python itself. Length and nesting are bounded before the parser sees the text, and a power
+of constants before it is computed, so no text takes long or brings the process down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -65,8 +65,8 @@ class ExpressionError(ValueError):
 class Expression:
     """A function of one Tensor, given as text: ``Expression("x**3 - 3*x**2 + 4")(x)``.
 
-    The text may use x, numbers, pi, e, inf and nan, ``+ - * / // % **``, comparisons, and gradcu's elementwise functions.
-    Raises ExpressionError, a ValueError, for anything else.
+    The text may use x, numbers, pi, e, inf and nan, ``+ - * / // % **``, comparisons, and gradcu's elementwise
+    functions. Raises ExpressionError, a ValueError, for anything else.
 
     >>> import gradcu
     >>> Expression("where(x < 0, -x, sin(pi * x))")(gradcu.tensor([-2.0, 0.5]))
@@ -74,14 +74,15 @@ class Expression:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
         parser = _Parser(text)
         result = parser.parse()
+        self.text = self.__qualname__ = parser.source
         self._code = result if isinstance(result, list) else None
         self.value: float | int | None = None if isinstance(result, list) else result
         """The number that the text stands for, where it does not name x."""
 
     def __call__(self, x: Tensor) -> Tensor:
+        """The value at x. Raises ExpressionError where a function refuses its arguments."""
         if self._code is None:
             import gradcu
 
@@ -99,7 +100,9 @@ def functions() -> dict[str, Callable[..., Any]]:
     """The functions that an expression may call, by name: gradcu's public elementwise ones."""
     from ._op import FUNCTIONS, OPS
 
-    return {name: FUNCTIONS[name] for name, op in sorted(OPS.items()) if op.elementwise and name in FUNCTIONS}
+    elementwise = [FUNCTIONS[name] for name, op in OPS.items() if op.elementwise and name in FUNCTIONS]
+    # Aliases, such as arcsin for asin, are the same functions.
+    return {name: function for name, function in sorted(FUNCTIONS.items()) if function in elementwise}
 
 
 class _Step:
@@ -145,14 +148,11 @@ class _Parser:
         self.text = re.sub(r"\s", " ", text).rstrip()
         self.functions = functions()
 
-    def fail(self, message: str, node: Any = None) -> NoReturn:
-        start, end = self.place(node)
-        raise ExpressionError(message, self.text, start, end)
+    def error(self, message: str, node: Any) -> ExpressionError:
+        return ExpressionError(message, self.text, *self.place(node))
 
     def place(self, node: Any) -> tuple[int, int]:
         """Columns in characters; ast counts bytes."""
-        if node is None:
-            return 0, len(self.text)
         line = self.source.encode()
         start = len(line[: node.col_offset].decode()) + self.indent
         return start, len(line[: node.end_col_offset].decode()) + self.indent
@@ -241,13 +241,13 @@ class _Parser:
     def _literal(self, node: ast.Constant) -> float | int:
         value = node.value
         if type(value) not in (int, float):
-            self.fail(f"{self.source_of(node)!r} is not a real number", node)
+            raise self.error(f"{self.source_of(node)!r} is not a real number", node)
         try:
             value = _bounded(value)
         except OverflowError:
             value = math.inf
         if value == math.inf:
-            self.fail("this number is too large for float64", node)
+            raise self.error("this number is too large for float64", node)
         return value
 
     def _name(self, node: ast.Name) -> _Code | float | int:
@@ -256,36 +256,32 @@ class _Parser:
         if node.id in CONSTANTS:
             return CONSTANTS[node.id]
         if node.id in self.functions:
-            self.fail(f"{node.id!r} is a function; write {node.id}(x)", node)
-        self.fail(f"unknown name {node.id!r}{self._suggestion(node.id, ['x', *CONSTANTS])}; the variable is x", node)
+            raise self.error(f"{node.id!r} is a function; write {node.id}(x)", node)
+        raise self.error(
+            f"unknown name {node.id!r}{self._suggestion(node.id, ['x', *CONSTANTS])}; the variable is x", node
+        )
 
     def _operation(self, node: Any) -> tuple[_Step, list[Any]]:
         if isinstance(node, ast.BinOp):
-            self._allowed(node.op, node)
             return self._step(node.op, node), [node.left, node.right]
         if isinstance(node, ast.UnaryOp):
-            self._allowed(node.op, node)
             return self._step(node.op, node), [node.operand]
         if isinstance(node, ast.Compare):
             if len(node.ops) > 1:
-                self.fail("comparisons can't be chained; multiply them, as in (0 < x) * (x < 1)", node)
-            self._allowed(node.ops[0], node)
+                raise self.error("comparisons can't be chained; multiply them, as in (0 < x) * (x < 1)", node)
             return self._step(node.ops[0], node), [node.left, node.comparators[0]]
         if isinstance(node, ast.Call):
             return self._call(node)
         if isinstance(node, ast.Attribute):
             hint = f"; write {node.attr} alone" if node.attr in self.functions else ""
-            self.fail(f"attribute access {self.source_of(node)!r} is not allowed{hint}", node)
-        self._allowed(node, node)
-        self.fail(f"{_words(node)} {self.source_of(node)!r} is not allowed in an expression", node)
-
-    def _allowed(self, kind: ast.AST, node: Any) -> None:
-        if type(kind) in _REFUSED:
-            self.fail(_REFUSED[type(kind)], node)
+            raise self.error(f"attribute access {self.source_of(node)!r} is not allowed{hint}", node)
+        refused = _REFUSED.get(type(node), f"{_words(node)} {self.source_of(node)!r} is not allowed in an expression")
+        raise self.error(refused, node)
 
     def _step(self, kind: ast.AST, node: Any) -> _Step:
         if type(kind) not in _OPERATORS:
-            self.fail(f"the operator in {self.source_of(node)!r} is not available", node)
+            refused = _REFUSED.get(type(kind), f"the operator in {self.source_of(node)!r} is not available")
+            raise self.error(refused, node)
         symbol, function = _OPERATORS[type(kind)]
         arguments = 1 if isinstance(node, ast.UnaryOp) else 2
         return _Step(f"'{symbol}'", function, arguments, {}, self.text, self.place(node))
@@ -294,17 +290,17 @@ class _Parser:
         if not isinstance(node.func, ast.Name):
             if isinstance(node.func, ast.Attribute):
                 return self._operation(node.func)
-            self.fail(f"{self.source_of(node.func)!r} is not a function; multiplication is written *", node.func)
+            raise self.error(f"{self.source_of(node.func)!r} is not a function; multiplication is written *", node.func)
         name = node.func.id
         if name == "x" or name in CONSTANTS:
-            self.fail(f"{name!r} is not a function; multiplication is written *", node.func)
+            raise self.error(f"{name!r} is not a function; multiplication is written *", node.func)
         if name not in self.functions:
-            self.fail(self._unknown_function(name), node.func)
+            raise self.error(self._unknown_function(name), node.func)
         keywords = {}
         for keyword in node.keywords:
             value = self._keyword_value(keyword.value)
             if keyword.arg is None or value is None:
-                self.fail(f"a keyword argument of {name} must be a number", keyword)
+                raise self.error(f"a keyword argument of {name} must be a number", keyword)
             keywords[keyword.arg] = value
         step = _Step(name, self.functions[name], len(node.args), keywords, self.text, self.place(node))
         return step, node.args

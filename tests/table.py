@@ -7,23 +7,34 @@ function without a row fails tests/test_table.py.
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from gradcu._op import OPS
 from tests import rows
+
+TRIED_DTYPES = ["bool", "uint8", "int32", "int64", "float16", "mixed"]
+"""The dtypes that float operands take on besides float32 and float64; "mixed" is float32 for the first, float64 for
+the others."""
+
+SPECIALS = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -3.0, 2.0**600, -(2.0**600), 2.0**-400, math.inf, -math.inf, math.nan]
+"""Where an elementwise op may overflow, or be infinite or undefined."""
 
 
 @dataclass(frozen=True)
 class A:
-    """An operand to make: uniform in [low, high) and of this shape; ``avoid`` are points kept 0.1 away.
+    """An operand to make: uniform between ``low`` and ``high``, of this shape; ``avoid`` are points kept 0.1 away.
 
-    ``kind`` is "f" for floats (the test chooses the width), "i" for integers, "b" for booleans; an operand that is
-    not ``grad`` never requires a gradient. ``unique`` makes all elements differ by at least 0.01 (for max and sort).
+    ``kind`` is "f" for floats (the test chooses the width), "i" for integers in [low, high), "b" for booleans; an
+    operand that is not ``grad`` never requires a gradient. ``unique`` makes all elements differ by at least 0.01 (for
+    max and sort). Floats are multiples of a power of 2 and exact in every width, so that the results of float32 and
+    float16 can be compared with those of float64.
     """
 
     shape: tuple[int, ...] = (3, 4)
@@ -37,17 +48,21 @@ class A:
     def make(self, rng: np.random.Generator) -> np.ndarray:
         """The values, as float64, int64 or bool."""
         if self.kind == "b":
-            return rng.integers(0, 2, self.shape).astype(bool)
+            return np.asarray(rng.integers(0, 2, self.shape)).astype(bool)
         if self.kind == "i":
-            return rng.integers(int(self.low), int(self.high), self.shape)
+            return np.asarray(rng.integers(int(self.low), int(self.high), self.shape))
+        step = 2.0 ** (math.floor(math.log2(self.high - self.low)) - 9)
         if self.unique:
-            count = int(np.prod(self.shape))
-            return np.linspace(self.low, self.high, count)[rng.permutation(count)].reshape(self.shape)
-        values = rng.uniform(self.low, self.high, self.shape)
+            count = math.prod(self.shape)
+            values = np.linspace(self.low, self.high, count + 2)[1:-1][rng.permutation(count)].reshape(self.shape)
+            return np.round(values / step) * step
+        first, last = math.floor(self.low / step) + 1, math.ceil(self.high / step) - 1
+        values = np.asarray(rng.integers(first, last, self.shape, endpoint=True)) * step
         for point in self.avoid:
-            near = np.abs(values - point) < 0.1
-            values = np.where(near, point + np.where(values < point, -0.1, 0.1), values)
-        return values
+            side = np.where(values < point, -1.0, 1.0)
+            away = step * (round(point / step) + side * (math.ceil(0.1 / step) + 1))
+            values = np.where(np.abs(values - point) < 0.1, away, values)
+        return np.asarray(values)
 
 
 @dataclass(frozen=True)
@@ -57,10 +72,37 @@ class Sample:
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def operands(self) -> list[A]:
+        """Every `A`, in the order of the call."""
+        return list(_find((self.args, self.kwargs)))
+
+    def filled(self, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments and keyword arguments with ``values`` in place of the operands."""
+        return _replace((self.args, self.kwargs), iter(values))
+
 
 def S(*args: Any, **kwargs: Any) -> Sample:
     """A Sample, shortly."""
     return Sample(args, kwargs)
+
+
+def _find(value: Any) -> Iterator[A]:
+    if isinstance(value, A):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _find(item)
+
+
+def _replace(value: Any, values: Iterator[Any]) -> Any:
+    if isinstance(value, A):
+        return next(values)
+    if isinstance(value, dict):
+        return {key: _replace(item, values) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_replace(item, values) for item in value)
+    return value
 
 
 @dataclass(frozen=True)
@@ -70,7 +112,7 @@ class Row:
     ``reference`` computes the same from NumPy arrays (float64) by other means than gradcu's own code: NumPy, SciPy,
     mpmath or plain loops; None where PyTorch's golden values are the only oracle. ``torch`` names PyTorch's function
     (or method, with a leading dot) and is None where it has none. ``ulp`` bounds the error of an elementwise op in
-    float32 and float64, with ``why`` the cause of more than 4. ``order`` is the highest order that gradcheck verifies.
+    float32 and float64, with ``why`` the cause of more than 4. ``order`` is the highest order that gradcheck verifies, up to 2.
     ``differentiable`` is False for ops that give integers, booleans or constants. ``domain`` is the interval over which
     the accuracy of an elementwise op is measured. ``integers`` says whether integer operands are allowed.
     """
@@ -90,9 +132,51 @@ class Row:
     def torch_name(self) -> str | None:
         return self.name if self.torch == "same" else self.torch
 
-    def rng(self) -> np.random.Generator:
-        """The row's own random numbers, the same everywhere and always."""
-        return np.random.default_rng(zlib.crc32(self.name.encode()))
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether every element of the result depends on the operands' elements at its place alone."""
+        return self.domain is not None or (self.name in OPS and OPS[self.name].elementwise)
+
+    def rng(self, sample: int = 0) -> np.random.Generator:
+        """The random numbers of one of the row's samples, the same everywhere and always."""
+        return np.random.default_rng([zlib.crc32(self.name.encode()), sample])
+
+    def inputs(self, sample: int) -> list[np.ndarray]:
+        """The operands of one of the row's samples."""
+        rng = self.rng(sample)
+        return [operand.make(rng) for operand in self.samples[sample].operands]
+
+
+def cast(values: list[np.ndarray], dtype: str) -> list[np.ndarray]:
+    """The operands in the dtype of a test, one of TRIED_DTYPES included; integers and booleans stay what they are."""
+    floats = [value.dtype.kind == "f" for value in values]
+    if dtype == "mixed":
+        first = floats.index(True)
+        return [value.astype("float32") if number == first else value for number, value in enumerate(values)]
+    convert = {"bool": lambda value: value > 0, "uint8": lambda value: np.abs(value).astype("uint8")}.get(
+        dtype, lambda value: value.astype(dtype)
+    )
+    return [convert(value) if is_float else value for value, is_float in zip(values, floats, strict=True)]
+
+
+def special_values(sample: Sample) -> list[np.ndarray]:
+    """Operands of an elementwise op that hold every combination of SPECIALS (of two; a third repeats the first's)."""
+    floats = [operand for operand in sample.operands if operand.kind == "f"]
+    grids = [grid.ravel() for grid in np.meshgrid(*[SPECIALS] * min(len(floats), 2))]
+    values = (grids[number % 2] for number in range(len(floats)))
+    size = len(grids[0])
+    return [next(values) if operand.kind == "f" else np.arange(size) % 2 == 0 for operand in sample.operands]
+
+
+def cotangent(shape: tuple[int, ...], number: int = 0) -> np.ndarray:
+    """A fixed cotangent: none of its elements is 0, neighbours differ, and all are exact in every float dtype."""
+    count = math.prod(shape)
+    return (((7 * np.arange(count) + 3 * number) % 10 - 4.5) / 4).reshape(shape)
+
+
+def leaves(result: Any) -> list[Any]:
+    """What a function returned, without the tuples and lists around it."""
+    return [leaf for item in result for leaf in leaves(item)] if isinstance(result, tuple | list) else [result]
 
 
 def _collect() -> dict[str, Row]:

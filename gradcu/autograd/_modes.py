@@ -1,12 +1,15 @@
-"""Grad modes: whether operations are recorded, for a block, a function, or from here on."""
+"""Grad modes: whether operations are recorded, for a block, a function, or from here on.
+
+The mode is a context variable: every thread starts with recording on, and an asyncio task with its parent's mode.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from contextvars import Token
+from collections.abc import Callable, Generator
+from inspect import isgeneratorfunction
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .._graph import GRAD_ENABLED
 
@@ -24,29 +27,54 @@ def is_grad_enabled() -> bool:
 
 
 class _Mode:
-    """A block, or a decorator of functions, in which recording is on or off."""
+    """A block, or a decorator of functions and generators, in which recording is on or off."""
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode
-        self._tokens: list[Token[bool]] = []
+        self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(GRAD_ENABLED.set(self.mode))
+        self._before.append(GRAD_ENABLED.get())
+        GRAD_ENABLED.set(self.mode)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        GRAD_ENABLED.reset(self._tokens.pop())
+        # A token could not be reset where the block ends in another context, as one across an await may.
+        GRAD_ENABLED.set(self._before.pop())
 
     def __call__(self, function: F) -> F:
         mode = self.mode
+        if isgeneratorfunction(function):
+            return cast(F, _generator_in_mode(function, mode))
 
         @functools.wraps(function)
         def in_mode(*args: Any, **kwargs: Any) -> Any:
             with _Mode(mode):
                 return function(*args, **kwargs)
 
-        return in_mode  # type: ignore[return-value]
+        return cast(F, in_mode)
+
+
+def _generator_in_mode(function: Callable[..., Any], mode: bool) -> Callable[..., Any]:
+    """A generator whose body runs in ``mode``, while whoever iterates over it keeps their own."""
+
+    @functools.wraps(function)
+    def in_mode(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        generator = function(*args, **kwargs)
+        resume, value = generator.send, None
+        while True:
+            try:
+                with _Mode(mode):
+                    item = resume(value)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                resume, value = generator.send, (yield item)
+            except BaseException as error:
+                resume, value = generator.throw, error
+
+    return in_mode
 
 
 class no_grad(_Mode):  # noqa: N801
@@ -60,14 +88,10 @@ class no_grad(_Mode):  # noqa: N801
     False
     """
 
-    def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()
-        return self(function)
+    def __new__(cls, orig_func: Any = None) -> Any:
+        return super().__new__(cls) if orig_func is None else cls()(orig_func)
 
-    def __init__(self, function: Any = None) -> None:
+    def __init__(self, orig_func: Any = None) -> None:
         super().__init__(False)
 
 
@@ -82,14 +106,10 @@ class enable_grad(_Mode):  # noqa: N801
     True
     """
 
-    def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()
-        return self(function)
+    def __new__(cls, orig_func: Any = None) -> Any:
+        return super().__new__(cls) if orig_func is None else cls()(orig_func)
 
-    def __init__(self, function: Any = None) -> None:
+    def __init__(self, orig_func: Any = None) -> None:
         super().__init__(True)
 
 
@@ -106,17 +126,17 @@ class set_grad_enabled(_Mode):  # noqa: N801
 
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
-        self._before = GRAD_ENABLED.get()
+        self._at_call = GRAD_ENABLED.get()
         GRAD_ENABLED.set(self.mode)
 
     def __enter__(self) -> None:
-        pass
+        GRAD_ENABLED.set(self.mode)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        GRAD_ENABLED.set(self._before)
+        GRAD_ENABLED.set(self._at_call)
 
     def __call__(self, function: F) -> F:
-        GRAD_ENABLED.set(self._before)
+        GRAD_ENABLED.set(self._at_call)
         return super().__call__(function)

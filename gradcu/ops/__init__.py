@@ -1,9 +1,30 @@
 """Every op of gradcu, each defined once."""
 
+from . import activation as activation
 from . import arithmetic as arithmetic
+from . import arrange as arrange
 from . import compare as compare
 from . import convert as convert
 from . import creation as creation
+from . import data as data
+from . import diagonals as diagonals
+from . import einsum as einsum
 from . import elementary as elementary
+from . import extrema as extrema
+from . import index as index
+from . import join as join
+from . import linalg as linalg
+from . import pick as pick
+from . import power as power
+from . import predicates as predicates
+from . import randomness as randomness
+from . import ranges as ranges
 from . import reduce as reduce
+from . import reduce_max as reduce_max
+from . import rounding as rounding
+from . import scan as scan
 from . import shape as shape
+from . import softmax as softmax
+from . import special as special
+from . import statistics as statistics
+from . import trigonometry as trigonometry

@@ -1,7 +1,8 @@
-"""Changing the dtype."""
+"""Copies: of another dtype, of the same, and the functional halves of what writes into memory."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._define import structured
@@ -12,3 +13,57 @@ from .._define import structured
 def to_dtype(xp: Any, x: Any, dtype: Any) -> Any:
     """``input`` with elements of another dtype."""
     return x.astype(dtype)
+
+
+@structured(dx=lambda g: g)
+def clone(xp: Any, x: Any) -> Any:
+    """A copy of ``input`` in memory of its own; gradients flow through it.
+
+    >>> import gradcu
+    >>> x = gradcu.ones(2)
+    >>> y = gradcu.clone(x)
+    >>> y[0] = 5.0
+    >>> x
+    tensor([1., 1.])
+    """
+    return x.copy()
+
+
+@structured(public=False)
+def zeros_of(xp: Any, x: Any) -> Any:
+    """Zeros of the shape and dtype of ``x``: the gradient of what was overwritten."""
+    return xp.zeros_like(x)
+
+
+@structured(public=False, node="CopyBackwards", dx=lambda g: zeros_of(g), dsource=lambda g: g)
+def overwritten(xp: Any, x: Any, source: Any) -> Any:
+    """``x`` after all its elements were replaced with ``source``, which broadcasts to it."""
+    out = xp.empty_like(x)
+    out[...] = source
+    return out
+
+
+@structured(public=False, node="FillBackward0", dx=lambda g: zeros_of(g), dvalue=lambda g: g)
+def filled(xp: Any, x: Any, value: Any) -> Any:
+    """``x`` after all its elements were replaced with one number, or a 0-dim ``value``."""
+    return xp.full_like(x, value)
+
+
+@structured(public=False, node="ZeroBackward0", dx=lambda g: zeros_of(g))
+def zeroed(xp: Any, x: Any) -> Any:
+    """``x`` after all its elements were set to 0."""
+    return xp.zeros_like(x)
+
+
+@structured(
+    statics=1,
+    public=False,
+    node="CopySlices",
+    dx=lambda g, view: view_replaced(g, zeros_of(view(g)), view),
+    dvalue=lambda g, view: clone(view(g)),
+)
+def view_replaced(xp: Any, x: Any, value: Any, view: Callable[[Any], Any]) -> Any:
+    """``x`` after its part ``view(x)`` was replaced with ``value``: what an in-place change of a view is to its base."""
+    out = x.copy()
+    view(out)[...] = value
+    return out

@@ -21,7 +21,7 @@ def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
         raise MemoryError(
             f"num = {num:.10g} needs {in_bytes(needed)} of memory for {rows} result arrays of {dtype}, and "
             f"{in_bytes(free)} are free, enough for {_floor(free // (rows * dtype.itemsize))} points; "
-            "take fewer, or write to a file with out="
+            "take fewer, or write them to a file (out)"
         )
 
 
@@ -42,7 +42,7 @@ def check_disk(path: str, num: int, rows: int, dtype: np.dtype[Any]) -> None:
 
 
 def available_memory() -> int | None:
-    """The bytes that this process may still take without swapping, as far as the system tells; None where it doesn't."""
+    """The bytes that this process may still take without swapping; None where the system does not tell."""
     limits = [_physical(), _control_group(), _address_space()]
     known = [limit for limit in limits if limit is not None]
     return max(min(known), 0) if known else None

@@ -1,9 +1,9 @@
 """The frame of a .npz file whose members are written side by side, in pieces and in any order.
 
-The ``zipfile`` module writes one member after the other, so it would need all rows twice, or the sweep once per row. The
-members here have known sizes, so each has its place from the start; what only the end can tell, their checksums, is put
-together from those of the pieces. Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3 and
-4.5.3 (Zip64).
+The ``zipfile`` module writes one member after the other, so it would need all rows twice, or the sweep once per row.
+The members here have known sizes, so each has its place from the start; what only the end can tell, their checksums, is
+put together from those of the pieces. Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3
+and 4.5.3 (Zip64).
 """
 
 from __future__ import annotations
@@ -53,32 +53,29 @@ class Layout:
 
     def checksum(self, member: int, start: int, piece: Any) -> None:
         """Notes that ``piece`` is written at ``start`` in the member's data. Every byte must be written once."""
-        value = zlib.crc32(piece)
-        length = memoryview(piece).nbytes
+        self._add(member, start, memoryview(piece).nbytes, zlib.crc32(piece))
+
+    def _add(self, member: int, start: int, length: int, crc: int) -> None:
+        """Joins a piece to its neighbours, so that few are kept, however many there are. A part is known by its end."""
         parts = self._parts[member]
         with self._lock:
-            # Neighbouring pieces become one at once, so that few are kept, however many there are.
-            previous = parts.pop(start, None)
-            if previous is not None:
-                begin, crc = previous
-                value, length, start = combined(crc, value, length), start + length - begin, begin
-            parts[start + length] = (start, value)
-            self._join(parts, start + length)
-
-    def _join(self, parts: dict[int, tuple[int, int]], end: int) -> None:
-        begin, crc = parts[end]
-        for later_end, (later_begin, later_crc) in list(parts.items()):
-            if later_begin == end:
-                del parts[end]
-                parts[later_end] = (begin, combined(crc, later_crc, later_end - later_begin))
-                return
+            before = parts.pop(start, None)
+            if before is not None:
+                begin, crc = before[0], combined(before[1], crc, length)
+                start, length = begin, start + length - begin
+            end = start + length
+            after = next((later for later, (begin, _) in parts.items() if begin == end), None)
+            if after is not None:
+                crc = combined(crc, parts[after][1], after - end)
+                end = after
+            parts[end] = (start, crc)
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
         """Offset and bytes of all that is not data: local headers, the directory and the file's end."""
         directory = b""
         for member, name in enumerate(self._names):
-            (begin, crc) = self._parts[member].get(self._size, (0, 0))
-            assert begin == 0 and len(self._parts[member]) == 1, "a piece of the member is missing"
+            ((end, (begin, crc)),) = self._parts[member].items()
+            assert (begin, end) == (0, self._size), "a piece of the member is missing"
             whole = combined(zlib.crc32(self._header), crc, self._size)
             yield self._starts[member], self._local_header(name, whole, self._paddings[member]) + self._header
             directory += self._directory_entry(name, whole, self._starts[member])
@@ -121,8 +118,8 @@ class Layout:
 def combined(first: int, second: int, length: int) -> int:
     """The CRC-32 of two pieces in a row, from that of each and the length of the second.
 
-    A CRC is a polynomial over GF(2), remainder of a division; a piece that follows shifts it by 8*length places, which is
-    a multiplication by x**(8*length), done by repeated squaring.
+    A CRC is a polynomial over GF(2), remainder of a division; a piece that follows shifts it by 8*length places, which
+    is a multiplication by x**(8*length), done by repeated squaring.
 
     >>> combined(zlib.crc32(b"deriv"), zlib.crc32(b"ative"), 5) == zlib.crc32(b"derivative")
     True

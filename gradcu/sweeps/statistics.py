@@ -16,7 +16,7 @@ CHANGES_LISTED = 20
 
 
 class RowStatistics:
-    """Minimum and maximum of a row over all that is not NaN, with the index of the first of each; NaNs and infinities."""
+    """Minimum and maximum over all that is not NaN, with the index of the first of each; counts of NaN and infinity."""
 
     __slots__ = ("infinite", "maximum", "maximum_at", "minimum", "minimum_at", "nan")
 
@@ -144,5 +144,6 @@ class Collector:
     @property
     def result(self) -> BlockStatistics:
         """The figures of all blocks, once every one was handed in."""
-        assert self.merged is not None and not self._waiting
+        assert self.merged is not None
+        assert not self._waiting
         return self.merged

@@ -1,7 +1,7 @@
 """Where the rows of a sweep go: arrays in memory, or a .npy or .npz file written as the blocks come.
 
-A file is written under a temporary name beside its own and renamed once it is complete, so that its name never stands for
-half a result. Blocks may come in any order and from any thread.
+A file is written under a temporary name beside its own and renamed once it is complete, so that its name never stands
+for half a result. Blocks may come in any order and from any thread.
 """
 
 from __future__ import annotations
@@ -52,16 +52,18 @@ class MemoryStore:
         self._rows = [np.empty(num, dtype) for _ in range(derivatives + 1)]
 
     def rows(self, first: int, count: int) -> list[np.ndarray]:
+        """Parts of the arrays themselves."""
         return [row[first : first + count] for row in self._rows]
 
     def write(self, first: int, rows: Sequence[np.ndarray]) -> None:
-        pass
+        """Nothing is left to do."""
 
     def close(self) -> list[np.ndarray]:
+        """The arrays."""
         return self._rows
 
     def abandon(self) -> None:
-        pass
+        """Nothing outlives the arrays."""
 
 
 class ReplacedFile:
@@ -112,6 +114,7 @@ class _FileStore:
         self._file = self._target.file
 
     def rows(self, first: int, count: int) -> list[np.ndarray]:
+        """Buffers, which `write` takes back."""
         try:
             buffers = self._buffers.pop()
         except IndexError:
@@ -131,6 +134,7 @@ class _FileStore:
                 rest = rest[self._file.write(rest) :]
 
     def abandon(self) -> None:
+        """Removes what was written, unless it is complete."""
         self._target.abandon()
 
 
@@ -145,6 +149,7 @@ class NpyStore(_FileStore):
         self._write_at(0, header)
 
     def write(self, first: int, rows: Sequence[np.ndarray]) -> None:
+        """Writes the rows to their places in the file."""
         records = np.empty(rows[0].size, self._record)
         for name, row in zip(self.names, rows, strict=True):
             records[name] = row
@@ -152,6 +157,7 @@ class NpyStore(_FileStore):
         self._give_back(rows)
 
     def close(self) -> list[np.ndarray]:
+        """Gives the file its name, and the rows as memory maps; writing to them does not change the file."""
         self._target.commit()
         records = np.memmap(self._target.path, self._record, "c", self._start, (self.num,))
         return [np.asarray(records)[name] for name in self.names]
@@ -166,6 +172,7 @@ class NpzStore(_FileStore):
         self._layout = Layout([f"{name}.npy" for name in self.names], header, num * dtype.itemsize)
 
     def write(self, first: int, rows: Sequence[np.ndarray]) -> None:
+        """Writes the rows to their places in the file."""
         start = first * self.dtype.itemsize
         for member, row in enumerate(rows):
             self._layout.checksum(member, start, row)
@@ -173,6 +180,7 @@ class NpzStore(_FileStore):
         self._give_back(rows)
 
     def close(self) -> list[np.ndarray]:
+        """Gives the file its name, and the rows as memory maps; writing to them does not change the file."""
         for offset, piece in self._layout.pieces():
             self._write_at(offset, piece)
         self._target.commit()
@@ -187,22 +195,22 @@ def open_store(path: Any, num: int, derivatives: int, dtype: np.dtype[Any]) -> S
     """
     if path is None:
         return MemoryStore(num, derivatives, dtype)
-    name = os.fspath(path)
-    kind = {".npz": NpzStore, ".npy": NpyStore}[checked_suffix("out", name, SUFFIXES)]
+    name = checked_path("out", path, SUFFIXES)
+    kind = NpzStore if name.lower().endswith(".npz") else NpyStore
     return kind(name, num, derivatives, dtype)
 
 
-def checked_suffix(argument: str, path: Any, known: Sequence[str]) -> str:
-    """The path's suffix in lower case. Raises TypeError for what is no path, ValueError for a suffix not in ``known``."""
+def checked_path(argument: str, path: Any, known: Sequence[str]) -> str:
+    """The path as a string. Raises TypeError for what is no path, ValueError for a suffix that is not in ``known``."""
     try:
-        name = os.fspath(path)
+        name = os.fsdecode(path)
     except TypeError:
         raise TypeError(f"{argument} must be a path, not {path!r} ({type(path).__name__})") from None
-    suffix = os.path.splitext(name)[1].lower()
-    if suffix not in known:
+    suffix = os.path.splitext(name)[1]
+    if suffix.lower() not in known:
         problem = f"{suffix!r} is not a known suffix" if suffix else "has no suffix"
         raise ValueError(f"{argument}: {name!r}: {problem}; use {', '.join(known[:-1])} or {known[-1]}")
-    return suffix
+    return name
 
 
 def row_names(derivatives: int) -> list[str]:

@@ -1,1 +1,1 @@
-"""The rows of the op table, by subject. Each module has ``ROWS: list[Row]``."""
+"""The rows of the op table, one module a subject, each with ``ROWS: list[Row]``; see tests/table.py."""

@@ -1,0 +1,172 @@
+"""Writes what follows from the op table: the package's export block, the type stubs and docs/operators.md.
+
+    python docs/generate.py           writes the files
+    python docs/generate.py --check   exits with 1, naming them, where a file is not what would be written
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradcu
+from gradcu._op import FUNCTIONS, METHODS, OPS, REQUIRED, Op
+from gradcu._tensor import Tensor
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = (f"# Written by docs/generate.py from the ops: {which}\n" for which in ("begin", "end"))
+HEADER = "# Written by docs/generate.py from the ops. Do not edit.\n"
+OPERATORS = {
+    "binary": ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"),
+    "compare": ("eq", "ne", "lt", "le", "gt", "ge"),
+    "unary": ("neg", "pos", "abs", "invert"),
+}
+
+
+def signature(name: str, function: Callable[..., Any]) -> str:
+    """The parameters of a public function, as a stub writes them."""
+    op = OPS.get(name)
+    if op is not None and function.__module__ == "gradcu" and not is_plain(function):
+        return op_signature(op)
+    parameters = inspect.signature(function).parameters.values()
+    return ", ".join(_parameters(parameters))
+
+
+def is_plain(function: Callable[..., Any]) -> bool:
+    """Whether a function's own signature says what it takes (an op's closure takes anything and binds it)."""
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    return inspect.Parameter.VAR_POSITIONAL not in kinds
+
+
+def op_signature(op: Op) -> str:
+    names = op.parameters
+    names = ("input", *names[1:]) if not op.variadic else ("tensors", *names[1:])
+    if len(op.operands) == 2:
+        names = (names[0], "other", *names[2:])
+    parts = []
+    for name, default in zip(names, op.defaults, strict=True):
+        if name == op.varargs:
+            parts.append(f"*{name}: Any")
+        else:
+            parts.append(f"{name}: Any" + ("" if default is REQUIRED else " = ..."))
+    aliases = [alias for alias in ("axis", "keepdims") if alias in op.position and op.varargs is None]
+    if aliases:
+        parts += ["*", *(f"{alias}: Any = ..." for alias in aliases)]
+    return ", ".join(parts)
+
+
+def _parameters(parameters: Any) -> Iterator[str]:
+    star = False
+    for p in parameters:
+        if p.kind is inspect.Parameter.VAR_POSITIONAL:
+            star = True
+            yield f"*{p.name}: Any"
+        elif p.kind is inspect.Parameter.VAR_KEYWORD:
+            yield f"**{p.name}: Any"
+        else:
+            if p.kind is inspect.Parameter.KEYWORD_ONLY and not star:
+                star = True
+                yield "*"
+            yield f"{p.name}: Any" + ("" if p.default is inspect.Parameter.empty else " = ...")
+
+
+def result(function: Callable[..., Any]) -> str:
+    """The return type that a stub states: the annotation where it is one that the stub knows, else a Tensor for ops."""
+    annotation = getattr(function, "__annotations__", {}).get("return")
+    if annotation is None:
+        return "Tensor"
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "Any")
+    return text if text in ("Tensor", "bool", "int", "float", "str", "None", "tuple[Tensor, ...]") else "Any"
+
+
+def exports() -> str:
+    return "".join(f"from ._functions import {name} as {name}\n" for name in sorted(FUNCTIONS))
+
+
+def functions_stub() -> str:
+    lines = [HEADER, "from typing import Any\n", "\nfrom ._tensor import Tensor\n\n"]
+    lines += [f"def {name}({signature(name, f)}) -> {result(f)}: ...\n" for name, f in sorted(FUNCTIONS.items())]
+    return "".join(lines)
+
+
+def methods_stub() -> str:
+    lines = [HEADER, "from typing import Any\n", "\nfrom ._tensor import Tensor\n", "\nclass TensorMethods:\n"]
+    for name, function in sorted(METHODS.items()):
+        rest = signature(name, function).partition(", ")[2]
+        returns = result(function)
+        lines.append(f"    def {name}(self{', ' + rest if rest else ''}) -> {'Any' if returns == 'bool' else returns}: ...\n")
+    for name in OPERATORS["binary"]:
+        lines.append(f"    def __{name}__(self, other: Any) -> Tensor: ...\n")
+        lines.append(f"    def __r{name}__(self, other: Any) -> Tensor: ...\n")
+    for name in OPERATORS["compare"]:
+        lines.append(f"    def __{name}__(self, other: Any) -> Tensor: ...  # type: ignore[override]\n")
+    lines += [f"    def __{name}__(self) -> Tensor: ...\n" for name in OPERATORS["unary"]]
+    lines += [
+        "    def __getitem__(self, index: Any) -> Tensor: ...\n",
+        "    def __setitem__(self, index: Any, value: Any) -> None: ...\n",
+        "    def __len__(self) -> int: ...\n",
+        "    def __iter__(self) -> Any: ...\n",
+        "    def __contains__(self, element: Any) -> bool: ...\n",
+        "    def __bool__(self) -> bool: ...\n",
+        "    def __float__(self) -> float: ...\n",
+        "    def __int__(self) -> int: ...\n",
+        "    def __index__(self) -> int: ...\n",
+        "    def __complex__(self) -> complex: ...\n",
+        "    def __array__(self, dtype: Any = ..., copy: bool | None = ...) -> Any: ...\n",
+        "    T: Tensor\n",
+        "    mT: Tensor\n",
+    ]
+    return "".join(lines)
+
+
+def operators_page() -> str:
+    lines = [
+        "# Operators\n\n",
+        "Every public function, from the op table; written by `docs/generate.py`. *C* is the expression that generated\n",
+        "kernels are made of; *gradient* tells which operands a gradient flows to.\n\n",
+        "| function | method | gradient | node | C | what it does |\n|---|---|---|---|---|---|\n",
+    ]
+    for name, function in sorted(FUNCTIONS.items()):
+        op = OPS.get(name)
+        op = op if op is not None and function.__module__ == "gradcu" else None
+        first = next(iter((inspect.getdoc(function) or "").splitlines()), "")
+        flows = "" if op is None else ", ".join(op.names_of_rules())
+        node = "" if op is None else op.node if isinstance(op.node, str) and op.differentiable else "by arguments" if op.differentiable else ""
+        c = f"`{op.c}`".replace("|", "\\|") if op is not None and op.c else ""
+        method = "yes" if name in METHODS else ""
+        lines.append(f"| `{name}` | {method} | {flows} | {node} | {c} | {first} |\n")
+    return "".join(lines)
+
+
+def files() -> dict[Path, str]:
+    """What every generated file should hold."""
+    package = ROOT / "gradcu" / "__init__.py"
+    text = package.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return {
+        package: before + BEGIN + exports() + END + after,
+        ROOT / "gradcu" / "_functions.pyi": functions_stub(),
+        ROOT / "gradcu" / "_tensor_methods.pyi": methods_stub(),
+        ROOT / "docs" / "operators.md": operators_page(),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    stale = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not what docs/generate.py writes", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(files()[path])
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    assert issubclass(Tensor, object) and gradcu.__version__
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""In-place operations: each is its op's functional form, recorded as ever, whose result is written into the operand.
+
+The rules are PyTorch's (https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd):
+the shared version counts every write, so that a stale saved value is found; a leaf that requires grad can't be written
+to while recording; a write into a view is also a change of its base, recorded there as CopySlices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._dtype import can_cast, scalar_name
+from ._graph import GRAD_ENABLED, UNVERSIONED, Node
+from ._op import OPS
+from ._record import record
+from ._tensor import Tensor, current_edge
+from .ops.convert import to_dtype
+
+
+def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]:
+    """The in-place method ``name`` that writes the result of ``functional`` into its first operand."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        refuse_leaf(self)
+        result = functional(self, *args, **kwargs)
+        return result if result is NotImplemented else write(self, result)
+
+    method.__name__ = method.__qualname__ = name
+    method.__module__ = "gradcu"
+    method.__doc__ = f"The in-place form of ``{name.removesuffix('_')}``: changes this Tensor and returns it."
+    return method
+
+
+def refuse_leaf(tensor: Tensor) -> None:
+    """Raises where an in-place operation would change a leaf that requires grad, or a view of one."""
+    if not GRAD_ENABLED.get():
+        return
+    view, base = tensor._view, tensor._base
+    if view is not None and tensor._requires_grad:
+        view.refuse_write(tensor)
+    if base is not None and base._requires_grad and current_edge(base) is None:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if tensor._requires_grad and current_edge(tensor) is None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def write(tensor: Tensor, result: Tensor) -> Tensor:
+    """Writes ``result``, which an op computed from ``tensor``, into ``tensor``'s memory and graph."""
+    memory = tensor._memory()
+    if result._array.shape != memory.shape:
+        raise RuntimeError(
+            f"output with shape {list(memory.shape)} doesn't match the broadcast shape {list(result._array.shape)}"
+        )
+    if result._array.dtype != memory.dtype:
+        if not can_cast(result._array.dtype, memory.dtype):
+            raise RuntimeError(
+                f"result type {scalar_name(result._array.dtype)} can't be cast to the desired output type "
+                f"{scalar_name(memory.dtype)}"
+            )
+        result = to_dtype(result, memory.dtype)
+    node = result.grad_fn
+    if node is not None:
+        _keep_old_value(node, tensor._version_counter)
+    memory[...] = result._array
+    tensor._bump_version()
+    if node is not None:
+        tensor._version_counter[1:] = [node.name()]
+        _share_saved_output(node, tensor)
+        relink(tensor, result)
+    return tensor
+
+
+def _keep_old_value(node: Node, counter: list[int]) -> None:
+    """Copies the old value of the operand that is about to change, if the node saved it."""
+    if node.saved and (first := node.saved[0]) is not None and first[1] is counter:
+        node.saved = ((np.array(first[0]), UNVERSIONED, 0), *node.saved[1:])
+
+
+def _share_saved_output(node: Node, tensor: Tensor) -> None:
+    """Makes a saved output the tensor's own memory, so that a later change of it is found out."""
+    if node.saved and node.plan is not None:
+        first = node.plan.operand_count
+        counter = tensor._version_counter
+        node.saved = tuple(
+            (tensor._array, counter, counter[0]) if entry is not None and position >= first else entry
+            for position, entry in enumerate(node.saved)
+        )
+
+
+def relink(tensor: Tensor, result: Tensor) -> None:
+    """Makes the graph lead through the change: at the tensor, or at the base of the view that it is."""
+    view = tensor._view
+    if view is None:
+        tensor._edge, tensor._requires_grad = result._edge, True
+        return
+    base = view.base
+    changed = Tensor._wrap(base._memory(), base._version_counter)
+    record(OPS["view_replaced"], (base, result), (base._array, result._array), (view.replay,), (changed,))
+    base._edge, base._requires_grad = changed._edge, True

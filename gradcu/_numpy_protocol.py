@@ -1,0 +1,208 @@
+"""NumPy's functions called on Tensors: they record where gradcu has the op, and raise, naming what to use, elsewhere.
+
+NumPy hands them over through ``__array_ufunc__`` (NEP 13) and ``__array_function__`` (NEP 18). They keep NumPy's
+meaning (``np.std`` has ddof 0); the methods of a Tensor keep PyTorch's. An array beside a Tensor is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import _functions as F
+from ._graph import GRAD_ENABLED
+from ._op import FUNCTIONS, OPS
+from ._tensor import Tensor
+
+UFUNCS: dict[str, Callable[..., Any]] = {
+    op.ufunc: FUNCTIONS[name] for name, op in OPS.items() if op.ufunc is not None and name in FUNCTIONS
+} | {
+    # Those that gradcu computes by other means, or under several ops.
+    "clip": F.clamp, "fabs": F.abs, "float_power": F.pow, "matmul": F.matmul, "positive": F.positive, "power": F.pow,
+    "rint": F.round,
+}  # fmt: skip
+"""gradcu's function for each ufunc, by NumPy's name."""
+
+
+def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """``np.asarray(tensor)``: the elements as an array, of another dtype or copied where asked."""
+    return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+
+def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """A NumPy ufunc called with a Tensor among its inputs."""
+    out = kwargs.pop("out", None)
+    if out is not None:
+        return _into_arrays(ufunc, method, inputs, out, kwargs)
+    function = UFUNCS.get(ufunc.__name__)
+    if method == "reduce" and ufunc.__name__ in _REDUCTIONS:
+        return _REDUCTIONS[ufunc.__name__](*inputs, **kwargs)
+    if method == "outer" and function is not None:
+        left, right = (as_operand(value) for value in inputs)
+        return function(F.reshape(left, (*left.shape, *(1,) * right.ndim)), right)
+    if method != "__call__" or function is None or kwargs:
+        what = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        if kwargs:
+            what += f" with {', '.join(kwargs)}"
+        raise unsupported(what, ufunc.__name__)
+    return function(*(as_operand(value) for value in inputs))
+
+
+def array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """Any other NumPy function called with a Tensor among its arguments."""
+    adapted = ADAPTERS.get(func)
+    if adapted is None:
+        module = func.__module__ or "numpy"
+        raise unsupported(f"{module}.{func.__name__}", func.__name__)
+    return adapted(*args, **kwargs)
+
+
+def unsupported(what: str, name: str) -> TypeError:
+    """The error for a NumPy function that gradcu can't record, with what to use instead."""
+    hint = f"use gradcu.{name}, or " if name in FUNCTIONS else ""
+    return TypeError(
+        f"{what} cannot be recorded for a gradcu Tensor: {hint}call it on x.detach().numpy() if no gradient is needed"
+    )
+
+
+def as_operand(value: Any) -> Any:
+    """An operand of a NumPy call as gradcu takes it: arrays and sequences are constants, NumPy scalars numbers."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.item() if value.ndim == 0 else Tensor._wrap(value)
+    if isinstance(value, list | tuple):
+        return F.stack([F.as_tensor(as_operand(v)) for v in value])
+    return value
+
+
+def _into_arrays(ufunc: np.ufunc, method: str, inputs: Any, out: Any, kwargs: Any) -> Any:
+    """``array += tensor`` and ``ufunc(..., out=array)``: an array can't be recorded, so nothing may need a gradient."""
+    if any(isinstance(value, Tensor) for value in out):
+        raise TypeError(f"numpy.{ufunc.__name__} cannot write into a gradcu Tensor with out=: assign its result instead")
+    if GRAD_ENABLED.get() and any(isinstance(value, Tensor) and value.requires_grad for value in inputs):
+        raise RuntimeError(
+            f"numpy.{ufunc.__name__} would write a Tensor that requires grad into an array, which has no graph: make "
+            "the array a Tensor (gradcu.as_tensor), or detach() the Tensor"
+        )
+    raw = [value.numpy() if isinstance(value, Tensor) else value for value in inputs]
+    return getattr(ufunc, method)(*raw, out=out, **kwargs)
+
+
+# Adapters: NumPy's parameters to gradcu's, where they differ in more than `axis` and `keepdims`
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    def reduce(a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, out: None = None) -> Any:
+        if out is not None:
+            raise TypeError(f"numpy.{function.__name__} cannot write into out= for a gradcu Tensor")
+        a = as_operand(a)
+        extra = {} if dtype is None else {"dtype": dtype}
+        dims = tuple(range(a.ndim)) if axis is None else axis
+        if axis is None and not keepdims:
+            return function(a, **extra)
+        return function(a, dims, keepdims, **extra)
+
+    return reduce
+
+
+def _one_dim(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction or scan over one axis, or over all elements in order where axis is None."""
+
+    def reduce(a: Any, axis: int | None = None, **kwargs: Any) -> Any:
+        a = as_operand(a)
+        return function(F.flatten(a), 0, **kwargs) if axis is None else function(a, axis, **kwargs)
+
+    return reduce
+
+
+def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
+    def statistic(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+        return function(as_operand(a), axis, correction=ddof, keepdim=keepdims)
+
+    return statistic
+
+
+def _prod(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    a = as_operand(a)
+    if axis is not None:
+        return F.prod(a, axis, keepdims)
+    total = F.prod(a)
+    return F.reshape(total, (1,) * a.ndim) if keepdims else total
+
+
+def _transpose(a: Any, axes: Any = None) -> Any:
+    return F.permute(a, tuple(reversed(range(a.ndim))) if axes is None else axes)
+
+
+def _sequence(function: Callable[..., Any]) -> Callable[..., Any]:
+    def join(arrays: Any, axis: int = 0) -> Any:
+        return function([as_operand(array) for array in arrays], axis)
+
+    return join
+
+
+def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    return F.where(as_operand(condition), as_operand(x), as_operand(y))
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: function(*(as_operand(a) if isinstance(a, np.ndarray) else a for a in args), **kwargs)
+
+
+def _dot(a: Any, b: Any) -> Any:
+    a, b = as_operand(a), as_operand(b)
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor) or 0 in (a.ndim, b.ndim):
+        return a * b
+    if max(a.ndim, b.ndim) > 2:
+        raise unsupported("numpy.dot of more than 2 dimensions", "matmul")
+    return F.matmul(a, b)
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    if ord is not None and x.ndim != 1 and not isinstance(axis, int):
+        raise unsupported("numpy.linalg.norm of a matrix with ord", "norm")
+    return F.norm(x, 2 if ord is None else ord, axis, keepdims)
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+    low, high = a_min if min is None else min, a_max if max is None else max
+    return F.clamp(as_operand(a), as_operand(low), as_operand(high))
+
+
+def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    one, two = (v.detach().numpy() if isinstance(v, Tensor) else v for v in (a1, a2))
+    return np.array_equal(one, two, equal_nan=equal_nan)
+
+
+_REDUCTIONS = {"add": _reduction(F.sum), "multiply": _prod, "maximum": _reduction(F.amax),
+               "minimum": _reduction(F.amin)}  # fmt: skip
+
+ADAPTERS: dict[Any, Callable[..., Any]] = {
+    np.sum: _reduction(F.sum), np.mean: _reduction(F.mean), np.prod: _prod, np.max: _reduction(F.amax),
+    np.min: _reduction(F.amin), np.amax: _reduction(F.amax), np.amin: _reduction(F.amin), np.var: _spread(F.var),
+    np.std: _spread(F.std), np.any: _reduction(F.any), np.all: _reduction(F.all),
+    np.argmax: _one_dim(F.argmax), np.argmin: _one_dim(F.argmin), np.cumsum: _one_dim(F.cumsum),
+    np.cumprod: _one_dim(F.cumprod), np.linalg.norm: _norm, np.where: _where, np.clip: _clip,
+    np.concatenate: _sequence(F.cat), np.stack: _sequence(F.stack), np.transpose: _transpose, np.dot: _dot,
+    np.vdot: lambda a, b: F.dot(F.flatten(as_operand(a)), F.flatten(as_operand(b))),
+    np.inner: lambda a, b: F.dot(as_operand(a), as_operand(b)), np.einsum: _plain(F.einsum),
+    np.outer: lambda a, b: F.outer(F.flatten(as_operand(a)), F.flatten(as_operand(b))),
+    np.reshape: lambda a, shape: F.reshape(a, shape), np.ravel: lambda a: F.flatten(a),
+    np.squeeze: lambda a, axis=None: F.squeeze(a) if axis is None else F.squeeze(a, axis),
+    np.expand_dims: lambda a, axis: F.unsqueeze(a, axis), np.broadcast_to: lambda array, shape: F.expand(array, shape),
+    np.moveaxis: lambda a, source, destination: F.movedim(a, source, destination),
+    np.swapaxes: lambda a, axis1, axis2: F.transpose(a, axis1, axis2),
+    np.flip: lambda m, axis=None: F.flip(m, tuple(range(m.ndim)) if axis is None else axis),
+    np.roll: lambda a, shift, axis=None: F.roll(a, shift, axis), np.tile: lambda A, reps: F.tile(A, reps),
+    np.tril: lambda m, k=0: F.tril(m, k), np.triu: lambda m, k=0: F.triu(m, k), np.diag: lambda v, k=0: F.diag(v, k),
+    np.sinc: F.sinc, np.round: lambda a, decimals=0: F.round(a, decimals=decimals), np.copy: lambda a: F.clone(a),
+    np.isclose: _plain(F.isclose), np.allclose: _plain(F.allclose), np.array_equal: _array_equal,
+    np.shape: lambda a: tuple(a.shape), np.ndim: lambda a: a.ndim, np.size: lambda a: a.numel(),
+    np.zeros_like: lambda a: F.zeros_like(a), np.ones_like: lambda a: F.ones_like(a),
+    np.full_like: lambda a, fill_value: F.full_like(a, fill_value), np.empty_like: lambda prototype: F.empty_like(prototype),
+}  # fmt: skip
+"""What stands for each NumPy function that is no ufunc."""
+

@@ -1,0 +1,272 @@
+"""gradcheck: derivatives compared with finite differences.
+
+The numerical Jacobian comes from central differences, ``(f(x + eps) - f(x - eps)) / (2 eps)``, whose error is of order
+eps**2 plus the rounding of f divided by eps; see https://docs.pytorch.org/docs/stable/notes/gradcheck.html.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._backward import grad
+from .._device import xp_of
+from .._tensor import Tensor
+
+
+class GradcheckError(RuntimeError):
+    """What ``gradcheck`` and ``gradgradcheck`` raise where a derivative is wrong."""
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+) -> bool:
+    """Compares the gradients of ``func`` at ``inputs`` with central finite differences of step ``eps``.
+
+    ``func`` takes ``inputs`` (a Tensor, or a sequence of them and of anything else) and returns a Tensor or a tuple;
+    the inputs that require grad, and the outputs that depend on them, are checked: true where ``|analytical -
+    numerical| <= atol + rtol * |numerical|`` for every element. Walking back twice must give the same within
+    ``nondet_tol``. ``check_undefined_grad`` also checks that a gradient of zeros, or none, for an output gives zeros.
+    Inputs should be float64; others are warned of, since their rounding alone exceeds the tolerances.
+
+    Returns True, or raises GradcheckError, which names output and input and shows both Jacobians (a row for each
+    element of the input, a column for each of the output); without ``raise_exception`` False is returned instead.
+    Raises ValueError where no input requires grad.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([0.5, 1.5], dtype=gradcu.float64, requires_grad=True)
+    >>> gradcu.autograd.gradcheck(gradcu.sin, (x,))
+    True
+    """
+    arguments = _as_tuple(inputs)
+    _check_inputs(arguments)
+    try:
+        _check(func, arguments, eps, atol, rtol, nondet_tol, check_undefined_grad)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+) -> bool:
+    """Compares the second derivatives of ``func`` at ``inputs`` with finite differences of its first.
+
+    That is ``gradcheck`` of the function that maps inputs and ``grad_outputs`` to the gradients of the inputs, recorded
+    with ``create_graph``. Without ``grad_outputs``, numbers between -1 and 1 are taken, the same in every call. Options
+    and errors are those of ``gradcheck``.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([0.5, 1.5], dtype=gradcu.float64, requires_grad=True)
+    >>> gradcu.autograd.gradgradcheck(gradcu.sin, (x,))
+    True
+    """
+    arguments = _as_tuple(inputs)
+    given = None if grad_outputs is None else _as_tuple(grad_outputs)
+    cotangents = _random_like(_differentiable(func(*arguments))) if given is None else given
+    count = len(arguments)
+
+    def gradients(*points: Any) -> tuple[Tensor, ...]:
+        wanted = [point for point in points[:count] if _wants_gradient(point)]
+        outputs = _differentiable(func(*points[:count]))
+        found = grad(outputs, wanted, points[count:], create_graph=True, allow_unused=True)
+        return tuple(gradient for gradient in found if gradient is not None)
+
+    return gradcheck(
+        gradients,
+        (*arguments, *cotangents),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+    )
+
+
+def _check(
+    func: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    eps: float,
+    atol: float,
+    rtol: float,
+    nondet_tol: float,
+    check_undefined_grad: bool,
+) -> None:
+    wanted = [position for position, argument in enumerate(arguments) if _wants_gradient(argument)]
+    inputs = [arguments[position] for position in wanted]
+    everything = _tensors(func(*arguments))
+    numbers = [number for number, output in enumerate(everything) if output.requires_grad]
+    outputs = tuple(everything[number] for number in numbers)
+    if not numbers:
+        _check_constant(func, arguments, wanted, eps)
+        return
+    numerical = [_numerical(func, arguments, position, numbers, eps) for position in wanted]
+    for index, (number, output) in enumerate(zip(numbers, outputs, strict=True)):
+        analytical = _analytical(output, inputs)
+        again = _analytical(output, inputs)
+        for column, position in enumerate(wanted):
+            expected, found = numerical[column][index], analytical[column]
+            if not np.allclose(found, expected, rtol=rtol, atol=atol):
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {number} with respect to input {position},\n"
+                    f"numerical:{Tensor._wrap(expected)!r}\nanalytical:{Tensor._wrap(found)!r}\n"
+                )
+            if not np.allclose(found, again[column], rtol=0.0, atol=nondet_tol):
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                    "gives different values, although analytical gradient matches numerical gradient.The tolerance for "
+                    f"nondeterminism was {nondet_tol}."
+                )
+    if check_undefined_grad:
+        _check_zeros(outputs, inputs)
+
+
+def _check_inputs(arguments: tuple[Any, ...]) -> None:
+    if not any(_wants_gradient(argument) for argument in arguments):
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
+    for position, argument in enumerate(arguments):
+        if not _wants_gradient(argument):
+            continue
+        if argument.dtype.kind == "c":
+            raise ValueError(f"gradcheck supports real inputs only, but input #{position} is {argument.dtype}")
+        if argument.dtype != np.float64:
+            warnings.warn(
+                f"Input #{position} requires gradient and is not a double precision floating point or complex. This "
+                "check will likely fail if all the inputs are not of double precision floating point or complex.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+def _numerical(
+    func: Callable[..., Any], arguments: tuple[Any, ...], position: int, numbers: list[int], eps: float
+) -> list[Any]:
+    """The Jacobian of each output in ``numbers`` by one argument, of shape (elements of it, elements of the output)."""
+    size = arguments[position]._array.size
+    rows: list[list[Any]] = [[] for _ in numbers]
+    for element in range(size):
+        above = _moved(func, arguments, position, element, eps)
+        below = _moved(func, arguments, position, element, -eps)
+        for row, number in zip(rows, numbers, strict=True):
+            row.append((above[number] - below[number]).ravel() / (2 * eps))
+    if size:
+        return [np.stack(row) for row in rows]
+    counts = [output._array.size for output in _tensors(func(*arguments))]
+    return [np.zeros((0, counts[number])) for number in numbers]
+
+
+def _moved(func: Callable[..., Any], arguments: tuple[Any, ...], position: int, element: int, step: float) -> list[Any]:
+    """The outputs, as NumPy arrays, after one element of one argument was moved by ``step``."""
+    # Each call gets its own copies, so that a function that changes its arguments doesn't spoil the next one.
+    copies = [_copied(argument) for argument in arguments]
+    memory = copies[position]._array
+    place = np.unravel_index(element, memory.shape)
+    memory[place] += step
+    return [_on_cpu(output) for output in _tensors(func(*copies))]
+
+
+def _copied(argument: Any) -> Any:
+    if not isinstance(argument, Tensor):
+        return argument
+    copy = Tensor._wrap(argument._memory().copy())
+    copy.requires_grad = argument.requires_grad
+    return copy
+
+
+def _analytical(output: Tensor, inputs: Sequence[Tensor]) -> list[Any]:
+    """The Jacobian of an output by each input, by one walk back for each element of the output."""
+    size, shape = output._array.size, output._array.shape
+    jacobians = [np.zeros((tensor._array.size, size), tensor._array.dtype) for tensor in inputs]
+    for element in range(size):
+        unit = xp_of(output._array).zeros(size, output._array.dtype)
+        unit[element] = 1
+        found = grad(output, inputs, Tensor._wrap(unit.reshape(shape)), retain_graph=True, allow_unused=True)
+        for jacobian, gradient in zip(jacobians, found, strict=True):
+            if gradient is not None:
+                jacobian[:, element] = _on_cpu(gradient).ravel()
+    return jacobians
+
+
+def _check_constant(func: Callable[..., Any], arguments: tuple[Any, ...], wanted: list[int], eps: float) -> None:
+    """Checks a function that has no graph at all: it must not depend on the inputs."""
+    numbers = [number for number, output in enumerate(_tensors(func(*arguments))) if output.dtype.kind == "f"]
+    for position in wanted:
+        for jacobian in _numerical(func, arguments, position, numbers, eps):
+            if np.any(jacobian != 0):
+                raise GradcheckError("Numerical gradient for function expected to be zero")
+
+
+def _check_zeros(outputs: tuple[Tensor, ...], inputs: Sequence[Tensor]) -> None:
+    """Checks that zeros for all outputs, or for all but one that gets no gradient at all, give zeros."""
+    count = len(outputs)
+    kept = [range(count), *([i for i in range(count) if i != left_out] for left_out in range(count) if count > 1)]
+    for numbers in kept:
+        some = [outputs[number] for number in numbers]
+        zeros = [Tensor._wrap(xp_of(output._array).zeros_like(output._memory())) for output in some]
+        found = grad(some, inputs, zeros, retain_graph=True, allow_unused=True)
+        if any(gradient is not None and np.any(_on_cpu(gradient) != 0) for gradient in found):
+            if len(some) == count:
+                raise GradcheckError("backward not multiplied by grad_output")
+            raise GradcheckError(
+                "Expected all input grads to be undefined or zero when all output grads are undefined or zero."
+            )
+
+
+def _random_like(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    rng = np.random.default_rng(0)
+    out: list[Tensor] = []
+    for tensor in tensors:
+        values = rng.uniform(-1.0, 1.0, tensor._array.shape).astype(tensor._array.dtype)
+        cotangent = Tensor._wrap(xp_of(tensor._array).asarray(values))
+        cotangent.requires_grad = True
+        out.append(cotangent)
+    return tuple(out)
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _tensors(outputs: Any) -> tuple[Tensor, ...]:
+    return tuple(output for output in _as_tuple(outputs) if isinstance(output, Tensor))
+
+
+def _differentiable(outputs: Any) -> tuple[Tensor, ...]:
+    return tuple(output for output in _tensors(outputs) if output.requires_grad)
+
+
+def _wants_gradient(argument: Any) -> bool:
+    return isinstance(argument, Tensor) and argument.requires_grad
+
+
+def _on_cpu(tensor: Tensor) -> Any:
+    array = tensor._memory()
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

@@ -1,0 +1,312 @@
+"""Operations whose backward the user writes: subclasses of Function.
+
+The rules are those of https://docs.pytorch.org/docs/stable/notes/extending.html#extending-torch-autograd.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from .._graph import GRAD_ENABLED, Node, next_sequence, operation_name
+from .._inplace import relink
+from .._tensor import Tensor
+from ._function_node import CustomView, FunctionCtx, FunctionNode, Saved, alias, edge_of
+
+_REQUIRES_STATIC = (
+    "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
+    "with static forward method."
+)
+
+
+class Function:
+    """Base class of operations with a backward of their own: see https://docs.pytorch.org/docs/stable/autograd.html.
+
+    A subclass has static methods ``forward(ctx, *args)`` and ``backward(ctx, *grad_outputs)``, and is called by
+    ``apply``. Or ``forward(*args)`` goes without ``ctx``, and ``setup_context(ctx, inputs, output)`` saves for
+    backward. ``backward`` gets a gradient for each output, and returns one for each argument of ``forward``: a Tensor,
+    or None where there is none. Under ``create_graph`` its operations are recorded, which gives higher derivatives.
+
+    >>> import gradcu
+    >>> class Square(gradcu.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...
+    ...     @staticmethod
+    ...     def backward(ctx, grad_output):
+    ...         (x,) = ctx.saved_tensors
+    ...         return grad_output * 2 * x
+    >>> x = gradcu.tensor(3.0, requires_grad=True)
+    >>> y = Square.apply(x)
+    >>> y
+    tensor(9., grad_fn=<SquareBackward>)
+    >>> y.backward()
+    >>> x.grad
+    tensor(6.)
+    """
+
+    _ctx_class: type[FunctionCtx]
+    _node_class: type[FunctionNode]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name = f"{cls.__name__}Backward"
+        cls._ctx_class = type(name, (FunctionCtx,), {"__module__": __name__})
+        cls._node_class = type(name, (FunctionNode,), {"__module__": __name__, "__slots__": (), "function": cls})
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises RuntimeError: a Function is called by ``apply``, on the class."""
+        raise RuntimeError(_REQUIRES_STATIC)
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Computes the outputs; to be overridden."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Saves for backward what a ``forward`` without ``ctx`` can't; may be overridden."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """Computes the arguments' gradients from those of the outputs; to be overridden."""
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+            "backward mode AD."
+        )
+
+    vjp = backward
+
+    @classmethod
+    def _user_backward(cls) -> Callable[..., Any]:
+        """The subclass's backward, under whichever of its two names."""
+        own_backward, own_vjp = cls.backward is not Function.backward, cls.vjp is not Function.vjp
+        if own_backward and own_vjp:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only "
+                "implement one of them."
+            )
+        return cls.vjp if own_vjp else cls.backward
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Calls ``forward`` and, where an argument requires grad, records its ``backward``.
+
+        Returns what ``forward`` returns. Raises TypeError for arguments that ``forward`` doesn't take, RuntimeError
+        where ``ctx`` was told something that can't be.
+        """
+        separate = cls.setup_context is not Function.setup_context
+        if separate or kwargs:
+            args = _bound(cls.forward, args, kwargs, separate)
+        tensors = [argument for argument in args if isinstance(argument, Tensor)]
+        edges = tuple(edge_of(tensor) for tensor in tensors)
+        ctx = getattr(cls, "_ctx_class", FunctionCtx)()
+        ctx.needs_input_grad = tuple(isinstance(argument, Tensor) and argument.requires_grad for argument in args)
+        recording = GRAD_ENABLED.get() and any(ctx.needs_input_grad)
+        token = GRAD_ENABLED.set(False)
+        try:
+            if separate:
+                output = cls.forward(*args)
+                cls.setup_context(ctx, args, output)
+            else:
+                output = cls.forward(ctx, *args)
+        finally:
+            GRAD_ENABLED.reset(token)
+        _check_marks(ctx)
+        outputs = list(output) if isinstance(output, tuple) else [output]
+        if recording:
+            takes = tuple(isinstance(argument, Tensor) for argument in args)
+            _record(cls._node_class, ctx, takes, tensors, edges, outputs)
+        else:
+            _alias_inputs(ctx, tensors, outputs)
+        return tuple(outputs) if isinstance(output, tuple) else outputs[0]
+
+
+def _record(
+    node_class: type[FunctionNode],
+    ctx: FunctionCtx,
+    takes: tuple[bool, ...],
+    inputs: list[Tensor],
+    edges: tuple[Any, ...],
+    outputs: list[Any],
+) -> None:
+    """Makes the node, and its outputs of ``outputs``; what ``forward`` returned of its inputs, is replaced there."""
+    differentiable = [
+        isinstance(output, Tensor) and output._array.dtype.kind in "fc" and not _among(output, ctx._non_differentiable)
+        for output in outputs
+    ]
+    _check_dirty(ctx, inputs, outputs)
+    if not any(differentiable):
+        _alias_inputs(ctx, inputs, outputs)
+        return
+    node = node_class()
+    node.plan, node.sequence, node.edges, node.saved, node.statics = None, next_sequence(), edges, (), ()
+    node.ctx, node.takes = ctx, takes
+    node.devices = tuple(output.device if isinstance(output, Tensor) else None for output in outputs)
+    ctx._node = weakref.ref(node)
+    shapes = tuple(output._array.shape if isinstance(output, Tensor) else None for output in outputs)
+    dtypes = tuple(output._array.dtype if isinstance(output, Tensor) else None for output in outputs)
+    node.output_count = len(outputs)
+    node.shape, node.dtype = (shapes, dtypes) if len(outputs) > 1 else (shapes[0], dtypes[0])
+    mine: dict[int, int] = {}
+    for number, output in enumerate(outputs):
+        if not isinstance(output, Tensor):
+            continue
+        edge = node if len(outputs) == 1 else (node, number)
+        if not differentiable[number]:
+            outputs[number] = alias(output) if _among(output, inputs) else output
+        elif _among(output, ctx._dirty):
+            output._bump_version()
+            changed = Tensor._wrap(output._memory(), output._version_counter)
+            changed._edge, changed._requires_grad = edge, True
+            relink(output, changed)
+            mine[id(output)] = number
+        else:
+            base = output if _among(output, inputs) else output._base
+            if base is not None:
+                if base is output:
+                    outputs[number] = output = alias(output)
+                root = base if base._base is None else base._base
+                name = f"Output {number} of {operation_name(node.name())}"
+                output._view = CustomView(root, name, output._version_counter[0])
+            output._edge, output._requires_grad = edge, True
+            mine[id(output)] = number
+    ctx._saved = tuple(None if tensor is None else Saved(tensor, mine.get(id(tensor))) for tensor in ctx._to_save)
+    ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
+
+
+def _alias_inputs(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> None:
+    """Replaces inputs that were returned unchanged: without a graph, another Tensor of the same memory comes back."""
+    for number, output in enumerate(outputs):
+        if isinstance(output, Tensor) and _among(output, inputs) and not _among(output, ctx._dirty):
+            outputs[number] = alias(output)
+    ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
+
+
+def _among(tensor: Tensor, tensors: Sequence[Any]) -> bool:
+    return any(tensor is other for other in tensors)
+
+
+def _check_marks(ctx: FunctionCtx) -> None:
+    for position, tensor in enumerate(ctx._to_save):
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"save_for_backward can only save variables, but argument {position} is of type {type(tensor).__name__}"
+            )
+    for method, tensors in (("mark_dirty", ctx._dirty), ("mark_non_differentiable", ctx._non_differentiable)):
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise RuntimeError(f"{method} only accepts variable arguments, but got {type(tensor).__name__}")
+
+
+def _check_dirty(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> None:
+    for tensor in ctx._dirty:
+        if not _among(tensor, outputs):
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                "are modified inplace must all be outputs of the Function."
+            )
+        if not _among(tensor, inputs):
+            raise RuntimeError("mark_dirty received a tensor that is not an input: there is no need to mark it.")
+        if tensor._edge is None and tensor._requires_grad:
+            raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+        if tensor._view is not None and len(outputs) > 1:
+            raise RuntimeError(
+                "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "
+                "return more than one Tensor. This is not supported by the current autograd engine. You should either "
+                "make sure the input is not a view (using .clone() for example) or make your Function only return one "
+                "Tensor (potentially splitting it into two Functions: one doing the inplace that returns a single "
+                "Tensor and a second one that does the other operations)."
+            )
+
+
+def _bound(
+    forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], separate: bool
+) -> tuple[Any, ...]:
+    """The arguments of ``forward`` by position; with their defaults where ``setup_context`` is to see them all."""
+    signature = inspect.signature(forward)
+    if separate:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        args, kwargs = bound.args, bound.kwargs
+    for keyword in kwargs:
+        kind = signature.parameters[keyword].kind if keyword in signature.parameters else None
+        if kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise TypeError(f"forward() got an unexpected keyword argument '{keyword}'")
+    return args if separate else signature.bind(None, *args, **kwargs).args[1:]
+
+
+class _Error(Node):
+    """The node of a result that can't be differentiated."""
+
+    __slots__ = ("message",)
+
+    message: str
+
+    def backward(self, gradient: Any, create_graph: bool) -> NoReturn:
+        raise RuntimeError(self.message)
+
+
+_Error.__name__ = "Error"
+_Error.__module__ = "builtins"
+
+
+def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a ``backward`` that must not be differentiated itself: it runs without recording.
+
+    Where its result would need a gradient (second derivatives), walking back through it raises RuntimeError, rather
+    than giving a gradient of zero.
+
+    >>> import gradcu
+    >>> class Square(gradcu.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...
+    ...     @staticmethod
+    ...     @gradcu.autograd.function.once_differentiable
+    ...     def backward(ctx, grad_output):
+    ...         (x,) = ctx.saved_tensors
+    ...         return grad_output * 2 * x
+    >>> x = gradcu.tensor(3.0, requires_grad=True)
+    >>> (first,) = gradcu.autograd.grad(Square.apply(x * 1), x, create_graph=True)
+    >>> first
+    tensor(6.)
+    """
+
+    @functools.wraps(fn)
+    def wrapper(ctx: Any, *args: Any) -> Any:
+        token = GRAD_ENABLED.set(False)
+        try:
+            outputs = fn(ctx, *args)
+        finally:
+            GRAD_ENABLED.reset(token)
+        if not GRAD_ENABLED.get() or not any(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
+            return outputs
+        if not isinstance(outputs, tuple):
+            return _undifferentiable(outputs)
+        return tuple(_undifferentiable(output) for output in outputs)
+
+    return wrapper
+
+
+def _undifferentiable(output: Any) -> Any:
+    if not isinstance(output, Tensor):
+        return output
+    node = _Error()
+    node.plan, node.sequence, node.edges, node.saved, node.statics = None, next_sequence(), (), (), ()
+    node.shape, node.dtype = output._array.shape, output._array.dtype
+    node.message = "trying to differentiate twice a function that was marked with @once_differentiable"
+    tensor = alias(output)
+    tensor._edge, tensor._requires_grad = node, True
+    return tensor
+
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]

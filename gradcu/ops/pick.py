@@ -1,0 +1,271 @@
+"""Elements by number or by mask: gather, index_select, take_along_dim, masked_select, masked_fill, nonzero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._define import function, structured
+from .._tensor import Tensor
+from ._arguments import require_tensor
+from .dims import one_dim
+from .index import Index, scattered
+from .join import broadcast_shape
+from .shape import expand, reshape
+
+
+def _check_index(name: str, index: Any, dtypes: str = "int32/int64") -> None:
+    if index.dtype.name not in ("int32", "int64"):
+        raise RuntimeError(f"{name}(): Expected dtype {dtypes} for index")
+
+
+def _gather_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
+    at = one_dim(x.ndim, dim, "gather")
+    _check_index("gather", index)
+    if max(index.ndim, 1) != max(x.ndim, 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for d, (length, found) in enumerate(zip(x.shape, index.shape, strict=False)):
+        if d != at and found > length:
+            raise RuntimeError(
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self "
+                f"{list(x.shape)} apart from dimension {at}"
+            )
+    length = x.shape[at] if x.ndim else 1
+    outside = (index < 0) | (index >= length)
+    if outside.any():
+        raise RuntimeError(
+            f"index {int(index[outside][0])} is out of bounds for dimension {at} with size {length}"
+        )
+    return (at,)
+
+
+def _places(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
+    """For each dimension where `gather` takes its elements from: at ``index`` along ``dim``, straight along others."""
+    index = index.reshape(index.shape or (1,))
+    return tuple(
+        index if d == dim else xp.arange(length).reshape(tuple(length if i == d else 1 for i in range(index.ndim)))
+        for d, length in enumerate(index.shape)
+    )
+
+
+@structured(
+    "gather",
+    statics=1,
+    public=False,
+    prepare=_gather_dim,
+    dx=lambda g, index, x_shape, dim: _gathered_from(g, index, x_shape, dim),
+)
+def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
+    """The elements of ``x`` at the places that ``index`` names along ``dim``."""
+    return x.reshape(x.shape or (1,))[_places(xp, index, dim)].reshape(index.shape)
+
+
+@structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
+def _gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """Zeros of ``shape`` to which ``g`` was added where `gather` took from: the adjoint of gather."""
+    out = xp.zeros(shape or (1,), g.dtype)
+    xp.add.at(out, _places(xp, index, dim), g.reshape(g.shape or (1,)))
+    return out.reshape(shape)
+
+
+@function()
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Elements of ``input`` by their numbers along ``dim``: for dim 0, out[i, j] = input[index[i, j], j].
+
+    ``index``, of int64 or int32, has as many dimensions as ``input`` and gives the shape of the result; apart from
+    ``dim`` it is nowhere longer than ``input``. Raises RuntimeError where it is, or is out of bounds.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([[1, 2], [3, 4]])
+    >>> gradcu.gather(x, 1, gradcu.tensor([[0, 0], [1, 0]]))
+    tensor([[1, 1],
+            [4, 3]])
+    """
+    require_tensor("gather", input)
+    require_tensor("gather", index, "index", 2)
+    return _gather(input, index, dim)
+
+
+@function()
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """Elements of ``input`` by their numbers along ``dim``, as `gather`, with all other dimensions broadcast.
+
+    Without ``dim`` both are flattened. Useful with the indices of argmax and argsort. Raises RuntimeError where the
+    number of dimensions differs.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([[10, 30, 20]])
+    >>> gradcu.take_along_dim(x, gradcu.tensor([[1]]), 1)
+    tensor([[30]])
+    """
+    require_tensor("take_along_dim", input)
+    require_tensor("take_along_dim", indices, "indices", 1)
+    _check_index("take_along_dim", indices)
+    if dim is None:
+        return _gather(reshape(input, (-1,)), reshape(indices, (-1,)), 0)
+    shape, wanted = input._array.shape, indices._array.shape
+    if len(shape) != len(wanted):
+        raise RuntimeError(
+            "gradcu.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{len(shape)} dimensions for input, and {len(wanted)} dimensions for indices"
+        )
+    at = one_dim(len(shape), dim, "take_along_dim")
+    if not shape:
+        return _gather(input, indices, at)
+    common = broadcast_shape((*shape[:at], 1, *shape[at + 1 :]), (*wanted[:at], 1, *wanted[at + 1 :]))
+    return _gather(
+        expand(input, (*common[:at], shape[at], *common[at + 1 :])),
+        expand(indices, (*common[:at], wanted[at], *common[at + 1 :])),
+        at,
+    )
+
+
+def _index_select_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
+    at = one_dim(x.ndim, dim, "index_select")
+    _check_index("index_select", index, "int32 or int64")
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    if not x.ndim and index.size != 1:
+        raise IndexError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
+    if ((index < 0) | (index >= (x.shape[at] if x.ndim else 1))).any():
+        raise IndexError("index out of range in self")
+    return (at,)
+
+
+@structured(
+    "index_select",
+    statics=1,
+    public=False,
+    prepare=_index_select_dim,
+    dx=lambda g, index, x_shape, dim: _index_added(g, index, x_shape, dim),
+)
+def _index_select(xp: Any, x: Any, index: Any, dim: int) -> Any:
+    """The slices of ``x`` along ``dim`` that ``index`` names."""
+    return xp.take(x, index.reshape(-1), axis=dim) if x.ndim else x.copy()
+
+
+@structured(public=False, statics=2, node="IndexAddBackward0", dg=lambda g, index, dim: _index_select(g, index, dim))
+def _index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """Zeros of ``shape`` to whose slices along ``dim`` those of ``g`` were added: the adjoint of index_select."""
+    if not shape:
+        return g.copy()
+    out = xp.zeros(shape, g.dtype)
+    xp.add.at(out, (slice(None),) * dim + (index.reshape(-1),), g)
+    return out
+
+
+@function()
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices of ``input`` along ``dim`` that ``index``, a vector of int64 or int32, names; a copy.
+
+    Raises IndexError where ``index`` has more dimensions or is out of range.
+
+    >>> import gradcu
+    >>> gradcu.index_select(gradcu.eye(3), 0, gradcu.tensor([2, 0]))
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    require_tensor("index_select", input)
+    require_tensor("index_select", index, "index", 2)
+    return _index_select(input, index, dim)
+
+
+@structured(
+    "masked_select",
+    statics=2,
+    public=False,
+    dx=lambda g, shape, places: scattered(g, shape, Index((...,), places)),
+)
+def _masked_select(xp: Any, x: Any, shape: tuple[int, ...], places: tuple[Any, ...]) -> Any:
+    """The elements of ``x``, broadcast to ``shape``, at ``places``."""
+    return xp.broadcast_to(x, shape)[places]
+
+
+@function()
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements of ``input`` where ``mask``, a bool Tensor that broadcasts with it, is true; 1-dim, a copy.
+
+    Raises RuntimeError where the mask is not of bool or does not broadcast.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([1.0, -2.0, 3.0])
+    >>> gradcu.masked_select(x, gradcu.tensor([True, False, True]))
+    tensor([1., 3.])
+    """
+    require_tensor("masked_select", input)
+    require_tensor("masked_select", mask, "mask", 1)
+    if mask.dtype != bool:
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    shape = broadcast_shape(mask._array.shape, input._array.shape)
+    places = expand(mask, shape or (1,))._array.nonzero()
+    return _masked_select(input, shape or (1,), places)
+
+
+def _check_fill(x: Any, mask: Any, value: Any) -> tuple[()]:
+    if mask.dtype != bool:
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
+    if getattr(value, "ndim", 0):
+        raise RuntimeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s)."
+        )
+    broadcast_shape(mask.shape, x.shape)
+    return ()
+
+
+@structured(
+    node=lambda tensors: f"MaskedFillBackward{int(tensors[2])}",
+    prepare=_check_fill,
+    dx=lambda g, mask: masked_fill(g, mask, 0.0),
+    dvalue=lambda g, mask: _masked(g, mask),
+)
+def masked_fill(xp: Any, x: Any, mask: Any, value: Any) -> Any:
+    """``input`` with ``value``, a number or a 0-dim Tensor, in place of the elements where ``mask`` is true.
+
+    ``mask`` is a bool Tensor that broadcasts with ``input``; the dtype stays. Raises RuntimeError for other masks and
+    for a ``value`` with dimensions.
+
+    >>> import gradcu
+    >>> gradcu.masked_fill(gradcu.ones(2), gradcu.tensor([True, False]), 0.0)
+    tensor([0., 1.])
+    """
+    return xp.where(mask, xp.asarray(value).astype(x.dtype), x)
+
+
+@structured(public=False, node="WhereBackward0", dx=lambda g, mask: _masked(g, mask))
+def _masked(xp: Any, x: Any, mask: Any) -> Any:
+    """``x`` where ``mask`` is true, and 0 elsewhere, also where x is infinite or NaN."""
+    return xp.where(mask, x, xp.zeros((), x.dtype))
+
+
+@function()
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """Where ``input`` is not 0: the index of each such element as a row of a matrix, in row-major order.
+
+    With ``as_tuple`` a tuple of one vector a dimension, with which ``input`` can be indexed.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor([[0, 5], [6, 0]])
+    >>> gradcu.nonzero(x)
+    tensor([[0, 1],
+            [1, 0]])
+    >>> x[gradcu.nonzero(x, as_tuple=True)]
+    tensor([5, 6])
+    """
+    require_tensor("nonzero", input)
+    array = input._array
+    places = array.reshape(array.shape or (1,)).nonzero()
+    if as_tuple:
+        return tuple(Tensor._wrap(along) for along in places)
+    return Tensor._wrap(input.device.xp.stack(places, axis=1)[:, : array.ndim])
+
+
+@function()
+def argwhere(input: Tensor) -> Tensor:
+    """Where ``input`` is not 0, one row an element: `nonzero` under NumPy's name.
+
+    >>> import gradcu
+    >>> gradcu.argwhere(gradcu.tensor([0, 5]))
+    tensor([[1]])
+    """
+    require_tensor("argwhere", input)
+    return nonzero(input)

@@ -1,0 +1,221 @@
+"""Special functions: the error function, gamma's logarithm and its derivatives, sinc, and the logarithm of a sum.
+
+NumPy has none of these but the last. They come from SciPy (the extra ``special``) or CuPy, imported at the first use;
+without SciPy the standard library gives erf, erfc and lgamma, element by element. Formulas: NIST Digital Library of
+Mathematical Functions, https://dlmf.nist.gov. Integers and bools give the default dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .._define import REQUIRED, function, pointwise
+from .._record import argument_error
+from .._tensor import Tensor
+from ._refusals import refusing
+from .compare import select
+from .elementary import exp, sigmoid
+
+
+def _library_function(xp: Any, name: str, in_stdlib: Callable[[float], float] | None = None) -> Callable[..., Any]:
+    """A function of SciPy, or of CuPy's copy of it; without SciPy the standard library's, for each element."""
+    try:
+        return getattr(import_module("scipy.special" if xp is np else "cupyx.scipy.special"), name)
+    except ModuleNotFoundError:
+        if in_stdlib is None or xp is not np:
+            raise ModuleNotFoundError(
+                f"{name} needs SciPy, which is not installed: pip install 'gradcu[special]'", name="scipy"
+            ) from None
+        return np.vectorize(in_stdlib, otypes=[np.float64])
+
+
+def _lgamma_of_number(x: float) -> float:
+    """``math.lgamma``, which raises an error where C's is infinite."""
+    try:
+        return math.lgamma(x)
+    except (ValueError, OverflowError):
+        return math.inf
+
+
+def _lgamma(xp: Any, x: Any) -> Any:
+    """The logarithm of gamma; SciPy's is -inf at -inf, where C's and PyTorch's are inf."""
+    return _kept(x, select(xp, x == -math.inf, math.inf, _library_function(xp, "gammaln", _lgamma_of_number)(x)))
+
+
+def _kept(x: Any, result: Any) -> Any:
+    """A result in the dtype of ``x``: SciPy computes float16 in float32, polygamma in float64."""
+    return result.astype(x.dtype, copy=False)
+
+
+erf = pointwise(
+    "erf",
+    lambda xp, x: _kept(x, _library_function(xp, "erf", math.erf)(x)),
+    c="erf({x})",
+    dx=lambda g, x: g * (exp(-(x * x)) * _ERF_SLOPE),
+    doc="""The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to ``input``, elementwise.
+
+    >>> import gradcu
+    >>> gradcu.erf(gradcu.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8427])
+    """,
+)
+
+erfc = pointwise(
+    "erfc",
+    lambda xp, x: _kept(x, _library_function(xp, "erfc", math.erfc)(x)),
+    c="erfc({x})",
+    dx=lambda g, x: g * (exp(-(x * x)) * -_ERF_SLOPE),
+    doc="""1 - erf(input), elementwise, which keeps its digits where erf is close to 1.
+
+    >>> import gradcu
+    >>> gradcu.erfc(gradcu.tensor([0.0, 5.0]))
+    tensor([1.0000e+00, 1.5375e-12])
+    """,
+)
+
+_ERF_SLOPE = 2 / math.sqrt(math.pi)
+
+lgamma = pointwise(
+    "lgamma",
+    _lgamma,
+    c="lgamma({x})",
+    dx=lambda g, x: g * digamma(x),
+    doc="""The logarithm of the absolute value of the gamma function, elementwise: inf at 0, -1, -2, ...
+
+    >>> import gradcu
+    >>> gradcu.lgamma(gradcu.tensor([0.5, 4.0]))
+    tensor([0.5724, 1.7918])
+    """,
+)
+
+digamma = pointwise(
+    "digamma",
+    lambda xp, x: _kept(x, _library_function(xp, "digamma")(x)),
+    c="gradcu_digamma({x})",
+    dx=lambda g, x: g * polygamma_of_order(x, 1),
+    doc="""The derivative of lgamma, elementwise: -inf at 0, nan at -1, -2, ...
+
+    Raises ModuleNotFoundError without SciPy.
+
+    >>> import gradcu
+    >>> gradcu.digamma(gradcu.tensor([0.5, 4.0]))
+    tensor([-1.9635,  1.2561])
+    """,
+)
+
+polygamma_of_order = pointwise(
+    "polygamma_of_order",
+    lambda xp, x, n: _kept(x, _library_function(xp, "polygamma")(n, x)),
+    statics={"n": REQUIRED},
+    node="PolygammaBackward0",
+    c="gradcu_polygamma({n}, {x})",
+    dx=lambda g, x, n: g * polygamma_of_order(x, n + 1),
+    public=False,
+    doc="The n-th derivative of digamma.",
+)
+
+
+@function()
+def polygamma(n: Any, input: Any) -> Tensor:
+    """The derivative of order ``n`` of digamma, elementwise, for n = 0, 1, 2, ...
+
+    Raises RuntimeError for a negative ``n``, ModuleNotFoundError without SciPy.
+
+    >>> import gradcu
+    >>> gradcu.polygamma(1, gradcu.tensor([0.5, 4.0]))
+    tensor([4.9348, 0.2838])
+    """
+    if isinstance(n, Tensor):
+        n, input = input, n
+    if not isinstance(input, Tensor):
+        raise argument_error("polygamma", "input", 1, input)
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return polygamma_of_order(input, int(n))
+
+
+logaddexp = pointwise(
+    "logaddexp",
+    "logaddexp",
+    prepare=refusing("c", "logaddexp_cpu", 2),
+    c="gradcu_logaddexp({a}, {b})",
+    da=lambda g, a, b: g * sigmoid(a - b),
+    db=lambda g, a, b: g * sigmoid(b - a),
+    doc="""log(exp(input) + exp(other)), elementwise and broadcast, without overflow.
+
+    >>> import gradcu
+    >>> gradcu.logaddexp(gradcu.tensor([0.0, 1000.0]), gradcu.tensor([0.0, 1000.0]))
+    tensor([6.9315e-01, 1.0007e+03])
+    """,
+)
+
+
+def _turned(xp: Any, x: Any) -> Any:
+    """``x`` less the nearest even number, exactly: an angle of as many half turns."""
+    return x - 2 * xp.rint(x * 0.5)
+
+
+def _sin_of_turn(xp: Any, turn: Any) -> Any:
+    """sin(pi * turn) for a turn in [-1, 1], of which the part beyond a quarter is taken from pi, where it is exact."""
+    size = xp.abs(turn)
+    return xp.sin(xp.copysign(xp.minimum(size, 1 - size), turn) * math.pi)
+
+
+def _sinc(xp: Any, x: Any) -> Any:
+    at_zero = x == 0
+    return select(xp, at_zero, 1, _sin_of_turn(xp, _turned(xp, x)) / (select(xp, at_zero, 1, x) * math.pi))
+
+
+def _sinc_derivative(xp: Any, x: Any, order: int) -> Any:
+    """The ``order``-th derivative of sin(u)/u at u = pi x, times pi**order.
+
+    From u s = sin u follows u s^(n) + n s^(n-1) = sin^(n) u, which loses digits for u < n; there the series of s is
+    differentiated, s^(n) = sum over m = n, n + 2, ... of (-1)^((m+n)/2) u^m / (m! (m + n + 1)), m of n's parity from 0.
+    """
+    u = x * math.pi
+    near = xp.abs(u) < order + 1
+    turn = _turned(xp, x)
+    far = select(xp, near, 1, u)
+    waves = (_sin_of_turn(xp, turn), xp.cos(turn * math.pi))
+    derivative = waves[0] / far
+    for n in range(1, order + 1):
+        wave = waves[n % 2] if n % 4 in (0, 1) else -waves[n % 2]
+        derivative = (wave - n * derivative) / far
+    u = select(xp, near, u, 0)
+    squared = u * u
+    series = 0
+    for m in reversed(range(order % 2, 3 * order + 24, 2)):
+        sign = (-1) ** ((m + order) // 2)
+        series = series * squared + sign / (math.factorial(m) * (m + order + 1))
+    if order % 2:
+        series = series * u
+    return select(xp, near, series, derivative) * math.pi**order
+
+
+sinc_derivative = pointwise(
+    "sinc_derivative",
+    _sinc_derivative,
+    statics={"order": REQUIRED},
+    c="gradcu_sinc_derivative({order}, {x})",
+    dx=lambda g, x, order: g * sinc_derivative(x, order + 1),
+    public=False,
+    doc="A derivative of sinc.",
+)
+
+sinc = pointwise(
+    "sinc",
+    _sinc,
+    c="gradcu_sinc({x})",
+    dx=lambda g, x: g * sinc_derivative(x, 1),
+    doc="""sin(pi * input) / (pi * input), elementwise, and 1 at 0, where all derivatives are right too.
+
+    >>> import gradcu
+    >>> gradcu.sinc(gradcu.tensor([0.0, 0.5, 1.0]))
+    tensor([1.0000, 0.6366, 0.0000])
+    """,
+)

@@ -1,0 +1,145 @@
+"""Finding out, on a few points, whether a function is elementwise: a sweep gives it blocks, so it has to be.
+
+A function is elementwise if its value at a point depends on that point alone. Two questions show it where it is not.
+Does a gradient flow to other points? With cotangents at half of the points an elementwise function has zero gradients
+at the others, exactly. And do values stay what they are when other points, or the length of the block, change?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._graph import Node
+from .._linspace import linspace_block
+from .._tensor import Tensor
+from ..autograd import enable_grad
+from ..autograd import grad as gradient
+from .grid import Grid
+
+_POINTS = 61
+
+
+def check_elementwise(f: Callable[[Tensor], Tensor], grid: Grid, device: Any) -> None:
+    """Raises TypeError where f returns no real Tensor, ValueError where f is not elementwise.
+
+    What f itself raises comes through, with a note. A function that gives other values at every call (one that draws
+    random numbers) passes the second question unasked.
+    """
+    points = linspace_block(grid.start, grid.stop, _POINTS, 0, _POINTS, grid.dtype)
+    # Neither sorted nor evenly spaced, so that sorting, cumulating or differencing shows.
+    points = np.concatenate((points[1::2], points[::-2]))
+
+    def values(block: np.ndarray) -> np.ndarray:
+        return as_numpy(checked_value(f, leaf(block, device)))
+
+    with enable_grad():
+        x = leaf(points, device)
+        y = checked_value(f, x)
+        _refuse_if(_gradient_leaks(y, x), f, _mixes(y))
+        first = as_numpy(y)
+        if not np.array_equal(values(points), first, equal_nan=True):
+            return
+        half = np.arange(_POINTS) % 2 == 0
+        for kept in (half, ~half):
+            others = points.copy()
+            others[~kept] = others[~kept][::-1]
+            _refuse_if(not _close(values(others)[kept], first[kept]), f, _mixes(y))
+        length = _POINTS // 2
+        _refuse_if(not _close(values(points[length:]), first[length:]), f, _POSITION + _uses(y))
+
+
+_POSITION = "its value at a point depends on the point's position in the block, or on the number of points"
+
+
+def checked_value(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """``f(x)``. Raises TypeError where that is no real Tensor, ValueError where it has not the shape of x."""
+    try:
+        y = f(x)
+    except Exception as error:
+        points = x.shape[0]
+        error.add_note(f"(raised by {name_of(f)} on {points} points; gradcu.sweep calls it on blocks of any length)")
+        raise
+    if not isinstance(y, Tensor):
+        number = isinstance(y, (int, float, np.number))
+        hint = f"; for a constant return gradcu.full_like(x, {y})" if number else ""
+        raise TypeError(f"{name_of(f)} must return a Tensor, not {type(y).__name__}{hint}")
+    if y.dtype.kind == "c":
+        raise TypeError(f"{name_of(f)} must return a real Tensor, not one of {y.dtype}")
+    if y.shape != x.shape:
+        raise ValueError(
+            f"{name_of(f)} is not elementwise: for x of shape {tuple(x.shape)} it returned shape {tuple(y.shape)}"
+            f"{_uses(y)}"
+        )
+    return y
+
+
+def leaf(points: np.ndarray, device: Any) -> Tensor:
+    """The points as a Tensor whose operations are recorded."""
+    x = Tensor._wrap(device.xp.asarray(points))
+    x._requires_grad = True
+    return x
+
+
+def as_numpy(tensor: Tensor) -> np.ndarray:
+    """The values as a NumPy array, from whichever device."""
+    array = tensor._memory()
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
+def name_of(f: Any) -> str:
+    """What to call a function in a message."""
+    return str(getattr(f, "__qualname__", None) or f)
+
+
+def _refuse_if(found: bool, f: Any, reason: str) -> None:
+    if found:
+        raise ValueError(f"{name_of(f)} is not elementwise: {reason}")
+
+
+def _gradient_leaks(y: Tensor, x: Tensor) -> bool:
+    if not y.requires_grad:
+        return False
+    for offset in (0, 1):
+        cotangent = np.zeros(_POINTS, y.dtype)
+        cotangent[offset::2] = 1
+        (found,) = gradient(y, x, Tensor._wrap(y.device.xp.asarray(cotangent)), retain_graph=True, allow_unused=True)
+        if found is not None:
+            others = as_numpy(found)[1 - offset :: 2]
+            # Zero times an infinite slope is NaN.
+            if bool(((others != 0) & ~np.isnan(others)).any()):
+                return True
+    return False
+
+
+def _close(found: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether two arrays agree; NaN agrees with NaN. Vector units may round a point differently in other company."""
+    if found.dtype.kind != "f":
+        return bool((found == expected).all())
+    tolerance = float(np.finfo(found.dtype).eps) ** 0.5
+    with np.errstate(all="ignore"):
+        return bool(np.isclose(found, expected, rtol=tolerance, atol=0.0, equal_nan=True).all())
+
+
+def _mixes(y: Tensor) -> str:
+    return f"its value at a point depends on other points{_uses(y)}"
+
+
+def _uses(y: Tensor) -> str:
+    """The operations in the graph of y that are not elementwise, in words."""
+    names: dict[str, None] = {}
+    seen: set[int] = set()
+    pending: list[Any] = [y.grad_fn]
+    while pending:
+        node = pending.pop()
+        node = node[0] if isinstance(node, tuple) else node
+        if not isinstance(node, Node) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        op = node.plan.op if hasattr(node, "plan") else None
+        if op is not None and not op.elementwise:
+            names[op.name] = None
+        pending.extend(node.edges)
+    return f"; it uses {', '.join(sorted(names))}" if names else ""

@@ -1,0 +1,132 @@
+"""Functions that are not elementwise are found out and named; those that are pass, however odd."""
+
+import numpy as np
+import pytest
+
+import gradcu
+from gradcu import Tensor
+from gradcu._device import CPU
+from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.probe import check_elementwise
+
+GRIDS = [Grid(-5, 5, 10**7, "float32"), Grid(0, 1, 1, "float64"), Grid(2, 1, 7, "float32")]
+
+state = {"calls": 0}
+
+
+def counts_calls(x: Tensor) -> Tensor:
+    state["calls"] += 1
+    return x * state["calls"]
+
+
+def branches(x: Tensor) -> Tensor:
+    total = x
+    for k in range(1, 5):
+        total = total + gradcu.sin(x * k) / k if k % 2 else total - gradcu.cos(x) ** k
+    return total
+
+
+ELEMENTWISE = {
+    "identity": lambda x: x,
+    "polynomial": lambda x: x**3 - 3 * x**2 + 4,
+    "pole": lambda x: 1 / x,
+    "NaN for half of the points": gradcu.log,
+    "NaN slope": lambda x: gradcu.sqrt(x * x),
+    "infinite": lambda x: gradcu.exp(1000 * x),
+    "zero times infinity": lambda x: x * gradcu.exp(gradcu.abs(x) * 1000),
+    "kinks": lambda x: gradcu.relu(x) + gradcu.abs(x - 1),
+    "where": lambda x: gradcu.where(x > 0, x, -x * x),
+    "steps": gradcu.floor,
+    "bool": lambda x: x > 0,
+    "int": lambda x: x.to(gradcu.int64),
+    "constant": gradcu.ones_like,
+    "constant plus": lambda x: gradcu.zeros_like(x) + 3,
+    "ill-conditioned": lambda x: gradcu.sin(1e6 * gradcu.exp(x)),
+    "noise": lambda x: x + gradcu.randn(x.shape),
+    "state": counts_calls,
+    "loop": branches,
+    "detached": lambda x: x.detach() ** 2,
+    "no_grad": gradcu.no_grad()(lambda x: x**2),
+    "reshaped and back": lambda x: (x.reshape(-1, 1) ** 2).reshape(-1),
+    "sums of one": lambda x: gradcu.stack([x, x * x]).sum(0),
+    "other dtype": lambda x: x.to(gradcu.float64) ** 2,
+}
+
+MIXING = {
+    "mean": (lambda x: x - x.mean(), "mean"),
+    "detached mean": (lambda x: x - x.detach().mean(), ""),
+    "softmax": (lambda x: gradcu.softmax(x, 0), "softmax"),
+    "cumsum": (lambda x: x.cumsum(0), "cumsum"),
+    "flip": (lambda x: x.flip(0), "flip"),
+    "roll": (lambda x: x.roll(1), "roll"),
+    "norm": (lambda x: x / x.norm(), "norm"),
+    "first": (lambda x: x * x[0], ""),
+    "last": (lambda x: x + x[-1] ** 2, ""),
+    "max": (lambda x: x / x.max(), "max"),
+    "above mean": (lambda x: (x > x.mean()) * 1.0, ""),
+    "neighbours": (lambda x: gradcu.cat([x[1:] * x[:-1], x[:1]]), ""),
+    "weights by position": (lambda x: x * gradcu.linspace(0, 1, len(x)), "position"),
+    "divided by number": (lambda x: x / len(x), "number of points"),
+    "outer and back": (lambda x: gradcu.outer(x, x).sum(1), "reshape, sum"),
+}
+
+RESHAPING = {
+    "sum": (lambda x: x.sum(), r"returned shape \(\).*it uses sum"),
+    "mean": (lambda x: (x * x).mean(), r"returned shape \(\)"),
+    "column": (lambda x: x.reshape(-1, 1), r"returned shape \(61, 1\).*it uses view"),
+    "stack": (lambda x: gradcu.stack([x, x]), r"returned shape \(2, 61\)"),
+    "differences": (lambda x: x[1:] - x[:-1], r"returned shape \(60,\)"),
+    "positive ones": (lambda x: x[x > 0], r"not elementwise.*returned shape"),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("grid", GRIDS, ids=["wide", "single", "descending"])
+def test_elementwise_functions_pass(name: str, grid: Grid):
+    check_elementwise(ELEMENTWISE[name], grid, CPU)
+
+
+@pytest.mark.parametrize("name", MIXING)
+@pytest.mark.parametrize("grid", GRIDS, ids=["wide", "single", "descending"])
+def test_mixing_the_points_is_found_out(name: str, grid: Grid):
+    function, used = MIXING[name]
+    with pytest.raises(ValueError, match=rf"<lambda> is not elementwise: its value at a point depends on.*{used}"):
+        check_elementwise(function, grid, CPU)
+
+
+@pytest.mark.parametrize("name", RESHAPING)
+def test_another_shape_is_found_out(name: str):
+    function, message = RESHAPING[name]
+    with pytest.raises(ValueError, match=message):
+        check_elementwise(function, GRIDS[0], CPU)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: None, "must return a Tensor, not NoneType$"),
+        (lambda x: 3.5, r"must return a Tensor, not float; for a constant return gradcu\.full_like\(x, 3\.5\)"),
+        (lambda x: (x, x), "must return a Tensor, not tuple$"),
+        (lambda x: np.sin(np.zeros(3)), "must return a Tensor, not ndarray$"),
+    ],
+)
+def test_what_is_no_tensor_is_named(function, message: str):
+    with pytest.raises(TypeError, match=message):
+        check_elementwise(function, GRIDS[0], CPU)
+
+
+def test_errors_of_the_function_come_through_with_a_note():
+    def broken(x: Tensor) -> Tensor:
+        raise KeyError("inside")
+
+    with pytest.raises(KeyError, match="inside") as caught:
+        check_elementwise(broken, GRIDS[0], CPU)
+    assert "broken on 61 points" in caught.value.__notes__[0]
+
+
+def test_the_message_names_the_function():
+    def reduces_everything(x: Tensor) -> Tensor:
+        return x.sum()
+
+    with pytest.raises(ValueError, match=r"reduces_everything is not elementwise"):
+        check_elementwise(reduces_everything, GRIDS[0], CPU)

@@ -1,0 +1,373 @@
+"""The command line: what goes in, what comes out, exit codes, and errors in one line."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcu
+from gradcu.cli import main
+
+CUBIC = ["x**3 - 3*x**2 + 4", "--start", "-5", "--stop", "5"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADCU_DEVICE", "")
+    return tmp_path
+
+
+def succeed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["sweep", *arguments]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def figures(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    return json.loads(succeed(capsys, *arguments, "--json"))
+
+
+def fail(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> list[str]:
+    """The lines of the error."""
+    assert main(list(arguments)) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("gradcu: error: ")
+    return captured.err.rstrip("\n").split("\n")
+
+
+def test_the_main_job(here: Path, capsys: pytest.CaptureFixture[str]):
+    table = succeed(
+        capsys, *CUBIC, "--num", "1e5", "--order", "2", "--plot", "sweep.png", "--out", "sweep.npz",
+        "--dtype", "float64",
+    )  # fmt: skip
+    for part in ("x**3 - 3*x**2 + 4", "100,000 from -5 to 5", "order     2", "engine    eager", "points/s", "f''"):
+        assert part in table
+    assert re.search(r"^f +-196 +-5 +54 +5 +0 +0$", table, flags=re.MULTILINE)
+    assert "f' changes its sign twice:" in table
+    assert "wrote sweep.npz (3.2 MB), sweep.png (" in table
+    assert sorted(os.listdir(here)) == ["sweep.npz", "sweep.png"]
+    with np.load("sweep.npz") as saved:
+        x = saved["x"]
+        assert (x[0], x[-1], x.size) == (-5, 5, 100000)
+        np.testing.assert_allclose(saved["f"], x**3 - 3 * x**2 + 4, atol=1e-12)
+        np.testing.assert_allclose(saved["d1"], 3 * x**2 - 6 * x, atol=1e-12)
+        np.testing.assert_allclose(saved["d2"], 6 * x - 6, atol=1e-12)
+
+
+@pytest.mark.parametrize("command", [[sys.executable, "-m", "gradcu"], ["gradcu"]], ids=["module", "script"])
+def test_as_a_process(here: Path, root: Path, command: list[str]):
+    if command == ["gradcu"]:
+        script = Path(sys.executable).parent / "gradcu"
+        if not script.exists():
+            pytest.skip("gradcu is not installed here, so there is no script")
+        command = [str(script)]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [*command, "sweep", *CUBIC, "--num", "101", "--json"],
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["rows"]["f"]["maximum"] == 54
+    bad = subprocess.run([*command, "sweep", "y"], capture_output=True, text=True, check=False, env=environment)
+    assert bad.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "value"),
+    [
+        (["--start", "-1e3"], -1000),
+        (["--start=-1e3"], -1000),
+        (["--start", "-5"], -5),
+        (["--start", "-.5"], -0.5),
+        (["--start", "-5."], -5),
+        (["--start", "-0x10"], -16),
+        (["--start", "-2*pi"], -2 * np.pi),
+        (["--start=-2*pi"], -2 * np.pi),
+        (["--start", "-1_000"], -1000),
+        (["--start", "+3"], 3),
+        (["--start", "-inf/inf + 1"], None),
+    ],
+    ids=str,
+)
+def test_negative_numbers_in_every_form(
+    here: Path, capsys: pytest.CaptureFixture[str], start: list[str], value: float | None
+):
+    arguments = ["x", *start, "--stop", "10", "--num", "3", "--dtype", "float64"]
+    if value is None:
+        assert "start must be finite, not nan" in fail(capsys, "sweep", *arguments)[0]
+    else:
+        assert figures(capsys, *arguments)["start"] == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "at_two"),
+    [("-x**2", -4), ("-x", -2), ("--x", 2), ("-2*x", -4), ("-sin(x)*0 - 1", -1), ("- x", -2), ("-1e3*x", -2000),
+     ("-pi*x/pi", -2), ("--x*2", 4), ("---x", -2), ("-(x)", -2), ("-3", -3), ("--2", 2), ("-x-pi+pi", -2)],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_expressions_that_begin_with_a_minus(
+    here: Path, capsys: pytest.CaptureFixture[str], expression: str, at_two: float, place: int
+):
+    arguments = [["--start", "-1"], ["--stop=2"], ["--num", "4"], ["--dtype", "float64"]]
+    arguments.insert(place, [expression])
+    found = figures(capsys, *(word for pair in arguments for word in pair))
+    assert found["function"] == expression
+    row = found["rows"]["f"]
+    assert at_two == pytest.approx(row["maximum"] if row["maximum_at"] == 2 else row["minimum"])
+
+
+def test_a_double_dash_ends_the_options(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert "--x" in succeed(capsys, "--start", "-1", "--stop", "2", "--num", "4", "--", "--x")
+
+
+@pytest.mark.parametrize("num", ["1000", "1e3", "1_000", "1000.0", "+1000"])
+def test_num_in_every_form(here: Path, capsys: pytest.CaptureFixture[str], num: str):
+    assert figures(capsys, *CUBIC, "--num", num)["num"] == 1000
+
+
+def test_json_holds_the_figures(here: Path, capsys: pytest.CaptureFixture[str]):
+    found = figures(capsys, "log(x)", "--start", "-1", "--stop", "1", "--num", "101", "--out", "log.npy")
+    assert found["rows"]["f"]["minimum"] == "-inf"
+    assert found["rows"]["f"]["nan"] == 50
+    # The slope 1/x changes its sign, though f is NaN on one side; it is infinite at 0, and -0.02 is the point before.
+    assert found["sign_changes"]["at"] == [{"x": pytest.approx(-0.01), "rising": True}]
+    assert found["out"] == "log.npy"
+    assert found["plot"] is None
+    assert {"device", "device_reason", "engine", "seconds", "points_per_second", "order", "dtype"} <= set(found)
+    assert np.load("log.npy").dtype.names == ("x", "f", "d1")
+
+
+def test_a_function_of_a_module(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "waves.py").write_text(
+        textwrap.dedent(
+            """
+            import gradcu
+
+            def wave(x):
+                return gradcu.sin(x) * 3
+
+            class Family:
+                @staticmethod
+                def member(x):
+                    return x * 2
+
+            number = 3
+
+            def broken(x):
+                raise ZeroDivisionError("oh\\nno")
+
+            def total(x):
+                return x.sum()
+
+            def late(x):
+                if x.shape[0] > 61:
+                    raise ValueError("late")
+                return x
+            """
+        )
+    )
+    path = list(sys.path)
+    limits = ("--start", "0", "--stop", "1", "--num", "100")
+    assert figures(capsys, "waves:wave", *limits)["function"] == "waves:wave"
+    assert figures(capsys, "waves:Family.member", *limits)["rows"]["f"]["maximum"] == 2
+    assert "waves:number is no function but int" in fail(capsys, "sweep", "waves:number", *limits)[0]
+    assert "module 'waves' has no 'wove'" in fail(capsys, "sweep", "waves:wove", *limits)[0]
+    assert fail(capsys, "sweep", "waves:broken", *limits, code=1) == [
+        "gradcu: error: waves:broken raised ZeroDivisionError: oh no"
+    ]
+    assert "waves:total is not elementwise" in fail(capsys, "sweep", "waves:total", *limits)[0]
+    late = fail(capsys, "sweep", "waves:late", *limits, "--out", "late.npz", code=1)
+    assert late == ["gradcu: error: waves:late raised ValueError: late"]
+    assert sys.path == path
+    assert "late.npz" not in os.listdir(here)
+
+
+def test_a_module_that_cannot_be_imported_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "halfway.py").write_text("import no_such_package\n")
+    (here / "wrong.py").write_text("1 / 0\n")
+    (here / "unparsable.py").write_text("def f(:\n")
+    limits = ("--start", "0", "--stop", "1", "--num", "100")
+    for name, part in (
+        ("nowhere:f", "there is no module 'nowhere'"),
+        ("nowhere.inside:f", "there is no module 'nowhere'"),
+        ("halfway:f", "there is no module 'no_such_package'"),
+        ("wrong:f", "module 'wrong' cannot be imported: ZeroDivisionError: division by zero"),
+        ("unparsable:f", "module 'unparsable' cannot be imported: SyntaxError"),
+    ):
+        (line,) = fail(capsys, "sweep", name, *limits)
+        assert part in line
+
+
+BAD = {
+    "no command": ([], None),
+    "unknown command": (["swoop"], "unknown command 'swoop'; there is: sweep"),
+    "no arguments": (["sweep"], "the following arguments are required: EXPRESSION, --start, --stop, --num"),
+    "no start": (["sweep", "x", "--stop", "1", "--num", "3"], "the following arguments are required: --start"),
+    "unknown option": (["sweep", *CUBIC, "--num", "3", "--shrink"], "unknown option --shrink"),
+    "misspelt option": (["sweep", *CUBIC, "--nmu", "3"], "unknown option --nmu; did you mean --num?"),
+    "two expressions": (["sweep", "x", *CUBIC, "--num", "3"], "unrecognized arguments: x**3 - 3*x**2 + 4"),
+    "missing value": (["sweep", "x", "--start"], "--start needs a value"),
+    "start not a number": (["sweep", "x", "--start", "abc", "--stop", "1", "--num", "3"], "unknown name 'abc'"),
+    "start in x": (["sweep", "x", "--start", "x", "--stop", "1", "--num", "3"], "--start must be a number, not 'x'"),
+    "start infinite": (
+        ["sweep", "x", "--start", "-inf", "--stop", "1", "--num", "3"],
+        "start must be finite, not -inf",
+    ),
+    "stop NaN": (["sweep", "x", "--start", "1", "--stop", "nan", "--num", "3"], "stop must be finite, not nan"),
+    "stop beyond float32": (
+        ["sweep", "x", "--start", "1", "--stop", "1e39", "--num", "3"],
+        "beyond the range of float32",
+    ),
+    "num zero": (["sweep", *CUBIC, "--num", "0"], "--num must be a whole number, at least 1, not 0"),
+    "num negative": (["sweep", *CUBIC, "--num", "-3"], "--num must be a whole number, at least 1, not -3"),
+    "num fraction": (["sweep", *CUBIC, "--num", "1.5"], "--num must be a whole number, at least 1, not 1.5"),
+    "num words": (["sweep", *CUBIC, "--num", "many"], "--num must be a whole number such as 1000 or 1e7, not 'many'"),
+    "num infinite": (["sweep", *CUBIC, "--num", "inf"], "--num must be a whole number, at least 1, not inf"),
+    "num beyond memory": (["sweep", *CUBIC, "--num", "1e15"], "num = 1e+15 needs 8 PB of memory"),
+    "num beyond disk": (["sweep", *CUBIC, "--num", "1e15", "--out", "a.npz"], "num = 1e+15 needs 12 PB on disk"),
+    "order negative": (["sweep", *CUBIC, "--num", "3", "--order", "-1"], "--order must be a whole number, at least 0"),
+    "order fraction": (["sweep", *CUBIC, "--num", "3", "--order", "1.5"], "--order must be a whole number, at least 0"),
+    "dtype": (["sweep", *CUBIC, "--num", "3", "--dtype", "int8"], "invalid choice: 'int8'"),
+    "device": (["sweep", *CUBIC, "--num", "3", "--device", "tpu"], "Expected one of cpu, cuda, auto"),
+    "out suffix": (["sweep", *CUBIC, "--num", "3", "--out", "a.txt"], "'.txt' is not a known suffix; use .npz or .npy"),
+    "out folder": (["sweep", *CUBIC, "--num", "3", "--out", "no/a.npz"], "no/a.npz cannot be written: No such file"),
+    "plot suffix": (["sweep", *CUBIC, "--num", "3", "--plot", "a.gif"], "'.gif' is not a known suffix"),
+    "plot folder": (["sweep", *CUBIC, "--num", "3", "--plot", "no/a.png"], "no/a.png cannot be written: No such file"),
+    "empty": (["sweep", "", *CUBIC[1:], "--num", "3"], "the expression is empty"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(here: Path, capsys: pytest.CaptureFixture[str], name: str):
+    arguments, message = BAD[name]
+    if message is None:
+        assert main(arguments) == 2
+        return
+    lines = fail(capsys, *arguments)
+    assert message in lines[0]
+    if lines[0].startswith("gradcu: error: the expression"):
+        # The line, and the expression with a caret.
+        assert len(lines) == 3
+    else:
+        assert len(lines) == 1
+    assert os.listdir(here) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "carets"),
+    [
+        ("x + foo(x)", "unknown function 'foo'", "    ^^^   "),
+        ("x +* 2", "syntax error", "   ^  "),
+        ("x.__class__", "attribute access 'x.__class__' is not allowed", "^^^^^^^^^^^"),
+        ("__import__('os')", "unknown function '__import__'", "^^^^^^^^^^"),
+        ("sin(x, x)", "sin", "^^^^^^^^^"),
+        ("(" * 5000 + "x" + ")" * 5000, "the expression has 10001 characters; at most 4096", None),
+        ("(" * 2000 + "x" + ")" * 2000, "brackets are nested more than 100 deep", None),
+    ],
+)
+def test_bad_expressions_have_a_caret(
+    here: Path, capsys: pytest.CaptureFixture[str], expression: str, message: str, carets: str | None
+):
+    lines = fail(capsys, "sweep", expression, *CUBIC[1:], "--num", "3", "--out", "a.npz")
+    assert lines[0].startswith("gradcu: error: the expression: ")
+    assert message in lines[0]
+    assert len(lines) == 3
+    if carets is not None:
+        assert lines[1] == "    " + expression
+        assert lines[2] == "    " + carets.rstrip()
+    assert os.listdir(here) == []
+
+
+def test_a_warning_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]):
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["sweep", "x", "--start", "1", "--stop", "1.000001", "--num", "1000"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("gradcu: warning: neighbouring points are equal in float32")
+    assert error.count("\n") == 1
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]):
+    for arguments in (["--version"], ["sweep", "--version"]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out == f"gradcu {gradcu.__version__}\n"
+    for arguments in (["--help"], ["-h"]):
+        assert main(arguments) == 0
+        assert "gradcu sweep EXPRESSION --start A" in capsys.readouterr().out
+    assert main(["sweep", "--help"]) == 0
+    text = capsys.readouterr().out
+    for part in ("--start", "--stop", "--num", "--order", "--dtype", "--device", "--out", "--plot", "--json", "examples",
+                 "exit codes", "softplus", "MODULE:FUNCTION", "-2*pi"):  # fmt: skip
+        assert part in text
+    assert max(map(len, text.split("\n"))) <= 120
+
+
+def test_examples_in_the_help_work(here: Path, capsys: pytest.CaptureFixture[str]):
+    import shlex
+
+    (here / "mymodule.py").write_text("def potential(x):\n    return x**2 / 2\n")
+    main(["sweep", "--help"])
+    examples = re.findall(r"^  (gradcu sweep .*)$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert len(examples) >= 4
+    for example in examples:
+        words = shlex.split(example)[1:]
+        words[words.index("--num") + 1] = "1001"
+        assert main(words) == 0
+        capsys.readouterr()
+
+
+def test_without_matplotlib_nothing_is_computed(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    (line,) = fail(capsys, "sweep", *CUBIC, "--num", "3", "--plot", "a.png", "--out", "a.npz")
+    assert 'pip install "gradcu[plot]"' in line
+    assert os.listdir(here) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a Unix shell's signals")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind(here: Path, root: Path, sent: signal.Signals, code: int):
+    (here / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.5)\n    return x * 1\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradcu", "sweep", "slow:f", *CUBIC[1:], "--num", "1e7", "--out", "a.npy"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not any(name.endswith(".tmp") for name in os.listdir(here)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(sent)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert out == ""
+    assert error.count("\n") == 1
+    assert [name for name in os.listdir(here) if "a.npy" in name] == []
+
+
+def test_a_reader_that_leaves_early_is_no_disaster(here: Path, root: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradcu", "sweep", *CUBIC, "--num", "1000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    error = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 1
+    assert error == b""

@@ -1,0 +1,50 @@
+"""The programs of the derivative tutorials show in gradcu what they show in PyTorch, cell by cell."""
+
+import copy
+import functools
+import re
+from typing import Any
+
+import pytest
+
+from tests import tutorials
+from tests.golden import load
+from tests.tutorials import NOTEBOOKS, Outcome, cells
+
+GOLDEN = load("tutorials")
+CELLS = [(notebook, number) for notebook in NOTEBOOKS for number in range(len(cells(notebook)))]
+
+pytest.importorskip("matplotlib", reason="the notebooks plot")
+
+
+@functools.cache
+def outcomes(notebook: str) -> list[Outcome]:
+    return list(tutorials.run(notebook, "gradcu"))
+
+
+def expected(notebook: str, number: int) -> dict[str, Any]:
+    """What PyTorch shows, under gradcu's name."""
+    shown = copy.deepcopy(GOLDEN[notebook][number])
+    for part in {"stdout", "value", "error"} & shown.keys():
+        shown[part] = re.sub(r"\btorch\.", "gradcu.", shown[part])
+    return shown
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_the_golden_data_is_of_these_cells(notebook: str):
+    assert [cell["source"] for cell in GOLDEN[notebook]] == cells(notebook)
+
+
+@pytest.mark.parametrize(("notebook", "number"), CELLS)
+def test_a_cell_shows_what_it_shows_in_pytorch(notebook: str, number: int):
+    assert outcomes(notebook)[number].shown == expected(notebook, number)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_ipython_displays_a_value_as_it_displays_pytorchs(notebook: str):
+    """IPython shows the repr, but of a node `<SumBackward0 at 0x...>`, as of any object without a repr of its own."""
+    pretty = pytest.importorskip("IPython.lib.pretty", reason="needs IPython").pretty
+    for number, outcome in enumerate(outcomes(notebook)):
+        text = expected(notebook, number).get("value")
+        if text is not None and not isinstance(outcome.value, tuple | list):
+            assert tutorials.hide_addresses(pretty(outcome.value)) == text.replace(" object at ", " at ")
