@@ -14,7 +14,7 @@ def f(x):
     return x**3 - 3 * x**2 + 4
 
 
-x = torch.linspace(-5, 5, 1001, requires_grad=True)
+x = torch.linspace(-5, 5, 1000, requires_grad=True)
 y = f(x)
 y.sum().backward()
 slope = x.grad

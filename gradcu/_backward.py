@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ._device import frames_inside
 from ._engine import Walk, accumulate
 from ._graph import GRAD_ENABLED
-from ._tensor import Tensor, current_edge
+from ._tensor import Tensor, current_edge, retain_gradient
 
 Tensors = Tensor | Sequence[Tensor]
 
@@ -36,16 +38,27 @@ def backward(
     >>> x.grad
     tensor(6.)
     """
+    if create_graph:
+        warnings.warn(
+            "Using backward() with create_graph=True will create a reference cycle between the parameter and its "
+            "gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid "
+            "this. If you have to use this function, make sure to reset the .grad fields of your parameters to None "
+            "after use to break the cycle and avoid the leak.",
+            UserWarning,
+            stacklevel=1 + frames_inside(),
+        )
     outputs = _sequence(tensors)
     targets = None
     wanted: tuple[Tensor, ...] = ()
     if inputs is not None:
-        wanted = _sequence(inputs)
+        wanted = tuple(dict.fromkeys(_sequence(inputs)))
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         for tensor in wanted:
             if not tensor.requires_grad:
                 raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+            if not tensor._retains_grad:
+                retain_gradient(tensor)
         targets = [_target(tensor) for tensor in wanted]
     walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
     arrived = walk.run(_roots(outputs, grad_tensors, create_graph))
@@ -53,9 +66,10 @@ def backward(
         for leaf, value in arrived.items():
             _store(leaf, value, create_graph, leaf in walk.fresh)
     else:
-        for tensor, target in zip(wanted, targets, strict=True):
-            if target in arrived:
-                _store(tensor, arrived[target], create_graph, False)
+        for leaf in wanted:
+            # What is no leaf retained its gradient on the way.
+            if leaf in arrived:
+                _store(leaf, arrived[leaf], create_graph, False)
 
 
 def grad(

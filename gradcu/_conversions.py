@@ -70,6 +70,19 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     return self._memory()
 
 
+@method
+def to_numpy(self: Tensor) -> np.ndarray:
+    """``numpy()``, under the name by which matplotlib and others ask for the array of what is not an array.
+
+    Without it they would take a Tensor apart element by element, and draw one that requires grad with a warning.
+
+    >>> import gradcu
+    >>> gradcu.ones(2).to_numpy()
+    array([1., 1.], dtype=float32)
+    """
+    return numpy(self)
+
+
 def _number(self: Tensor) -> Any:
     array = self._array
     if array.size != 1:

@@ -204,11 +204,11 @@ def _notice() -> None:
         warnings.warn(
             "GRADCU_DEVICE=cpu: whatever is asked for on 'cuda' or 'auto' runs on the CPU in this process",
             UserWarning,
-            stacklevel=1 + _frames_inside(),
+            stacklevel=1 + frames_inside(),
         )
 
 
-def _frames_inside() -> int:
+def frames_inside() -> int:
     """How many of the caller's frames are this package's own, so that a warning points at the user's line."""
     frame = sys._getframe(1)
     count = 0

@@ -16,7 +16,7 @@ import numpy as np
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._tensor import Tensor
-from .ops.convert import to_dtype
+from .ops.convert import clone, to_dtype
 from .ops.shape import expand, sum_to
 
 
@@ -49,10 +49,9 @@ class Walk:
                     if self.leads is None or owner(edge) in self.leads:
                         self.send(edge, gradient, None, False)
                 self._walk()
-                for leaf in [edge for edge in self.arrived if type(edge) is not tuple and isinstance(edge, Tensor)]:
-                    if leaf._hooks:
-                        self.fresh.discard(leaf)
-                        self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
+                for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
+                    self.fresh.discard(leaf)
+                    self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
         finally:
             GRAD_ENABLED.reset(token)
         return self.arrived
@@ -90,8 +89,7 @@ class Walk:
                 else:
                     value = step.rule(gradient, *[values[i] for i in needs])
                 # The hottest case, a plain node that gets its first gradient, stands here and not in `send`.
-                kind = type(edge)
-                if kind is not Tensor and kind is not tuple and edge not in pending:
+                if isinstance(edge, Node) and edge not in pending:
                     if value.shape != edge.shape or value.dtype is not edge.dtype:
                         value = fitted(value, edge.shape, edge.dtype, node, step.target)
                     pending[edge] = value
@@ -179,19 +177,22 @@ def owner(edge: Any) -> Any:
 
 def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, position: int) -> Any:
     """A gradient in the shape and dtype of what it is the gradient of."""
-    if value.dtype != dtype:
+    if value.dtype is not dtype and value.dtype != dtype:
         if value.dtype.kind == "c" and dtype.kind != "c":
             value = value.real
         value = to_dtype(value, dtype)
     found = value.shape
-    if found != shape:
-        if len(found) > len(shape) or broadcasts(shape, found):
-            value = sum_to(value, shape) if broadcasts(shape, found) else _refuse(value, shape, source, position)
-        elif broadcasts(found, shape):
-            value = expand(value, shape)
-        else:
-            _refuse(value, shape, source, position)
-    return value
+    if found == shape:
+        return value
+    if not found or broadcasts(found, shape):
+        return expand(value, shape)
+    if broadcasts(shape, found):
+        return sum_to(value, shape)
+    name = "the caller" if source is None else f"Function {source.name()}"
+    raise RuntimeError(
+        f"{name} returned an invalid gradient at index {position} - got {list(found)} but expected shape "
+        f"compatible with {list(shape)}"
+    )
 
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
@@ -199,14 +200,6 @@ def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     lead = len(target) - len(shape)
     return lead >= 0 and all(
         length in (1, wanted) for length, wanted in zip(shape, target[lead:], strict=True)
-    )
-
-
-def _refuse(value: Any, shape: tuple[int, ...], source: Node | None, position: int) -> Any:
-    name = "the caller" if source is None else f"Function {source.name()}"
-    raise RuntimeError(
-        f"{name} returned an invalid gradient at index {position} - got {list(value.shape)} but expected shape "
-        f"compatible with {list(shape)}"
     )
 
 
@@ -361,7 +354,7 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> 
     """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
     old = leaf._grad
     if create_graph:
-        leaf._grad = value if old is None else old + value
+        leaf._grad = clone(value) if old is None else old + value
     elif old is None:
         owned = isinstance(value, np.generic) or (fresh and value.base is None and value.flags.writeable)
         leaf._grad = Tensor._wrap(value if owned else value.copy())

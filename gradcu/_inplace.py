@@ -16,7 +16,7 @@ from ._dtype import can_cast, scalar_name
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node
 from ._op import OPS
 from ._record import record
-from ._tensor import Tensor, current_edge
+from ._tensor import Tensor, current_edge, replace_edge
 from .ops.convert import to_dtype
 
 
@@ -94,9 +94,9 @@ def relink(tensor: Tensor, result: Tensor) -> None:
     """Makes the graph lead through the change: at the tensor, or at the base of the view that it is."""
     view = tensor._view
     if view is None:
-        tensor._edge, tensor._requires_grad = result._edge, True
+        replace_edge(tensor, result._edge)
         return
     base = view.base
     changed = Tensor._wrap(base._memory(), base._version_counter)
     record(OPS["view_replaced"], (base, result), (base._array, result._array), (view.replay,), (changed,))
-    base._edge, base._requires_grad = changed._edge, True
+    replace_edge(base, changed._edge)

@@ -20,8 +20,8 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     op.ufunc: FUNCTIONS[name] for name, op in OPS.items() if op.ufunc is not None and name in FUNCTIONS
 } | {
     # Those that gradcu computes by other means, or under several ops.
-    "clip": F.clamp, "fabs": F.abs, "float_power": F.pow, "matmul": F.matmul, "positive": F.positive, "power": F.pow,
-    "rint": F.round,
+    "ceil": F.ceil, "clip": F.clamp, "fabs": F.abs, "float_power": F.pow, "floor": F.floor, "matmul": F.matmul,
+    "positive": F.positive, "power": F.pow, "rint": F.round, "sign": F.sign, "square": F.square, "trunc": F.trunc,
 }  # fmt: skip
 """gradcu's function for each ufunc, by NumPy's name."""
 

@@ -7,6 +7,7 @@ Only what a Tensor *is* stands here. What can be done with one (operators, maths
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ class View:
                 again = self.replay(self.base)
             finally:
                 GRAD_ENABLED.reset(token)
-            tensor._edge, tensor._requires_grad = again._edge, True
+            replace_edge(tensor, again._edge)
 
     def refuse_write(self, tensor: Tensor) -> None:
         """Raises where ``tensor``, whose view this is, must not be changed in place; any ordinary view may be."""
@@ -260,6 +261,25 @@ def current_edge(tensor: Tensor) -> Any:
     if view is not None and view.seen != tensor._version_counter[0]:
         view.refresh(tensor)
     return tensor._edge
+
+
+def replace_edge(tensor: Tensor, edge: Any) -> None:
+    """Makes ``edge`` lead to ``tensor``, whose value has changed; a gradient that it retains is that of the new value."""
+    before = tensor._edge
+    tensor._edge, tensor._requires_grad = edge, True
+    if tensor._retains_grad:
+        node, number = before if type(before) is tuple else (before, 0)
+        node.retained.pop(number, None)
+        retain_gradient(tensor)
+
+
+def retain_gradient(tensor: Tensor) -> None:
+    """Has the node that made ``tensor`` store its gradient in ``grad``, whenever a walk passes; a leaf needs nothing."""
+    edge = current_edge(tensor)
+    if edge is not None:
+        node, number = edge if type(edge) is tuple else (edge, 0)
+        node.retained = (node.retained or {}) | {number: weakref.ref(tensor)}
+        tensor._retains_grad = True
 
 
 def is_tensor(obj: object) -> bool:

@@ -18,13 +18,13 @@ class _ValuesAndIndices(tuple[Any, Any]):
         return f"gradcu.return_types.{type(self).__name__}(\nvalues={self[0]!r},\nindices={self[1]!r})"
 
 
-class max(_ValuesAndIndices):
+class max(_ValuesAndIndices):  # noqa: N801
     """What ``gradcu.max`` along a dimension returns: ``values`` and ``indices``."""
 
     __slots__ = ()
 
 
-class min(_ValuesAndIndices):
+class min(_ValuesAndIndices):  # noqa: N801
     """What ``gradcu.min`` along a dimension returns: ``values`` and ``indices``."""
 
     __slots__ = ()

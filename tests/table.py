@@ -110,11 +110,12 @@ class Row:
     """A public function and its samples.
 
     ``reference`` computes the same from NumPy arrays (float64) by other means than gradcu's own code: NumPy, SciPy,
-    mpmath or plain loops; None where PyTorch's golden values are the only oracle. ``torch`` names PyTorch's function
-    (or method, with a leading dot) and is None where it has none. ``ulp`` bounds the error of an elementwise op in
-    float32 and float64, with ``why`` the cause of more than 4. ``order`` is the highest order that gradcheck verifies, up to 2.
-    ``differentiable`` is False for ops that give integers, booleans or constants. ``domain`` is the interval over which
-    the accuracy of an elementwise op is measured. ``integers`` says whether integer operands are allowed.
+    mpmath or plain loops; None where PyTorch's golden values are the only oracle. ``torch`` names PyTorch's function,
+    with dots where it stands in a namespace (``special.erf``), or with a leading dot its method; it is None where
+    PyTorch has none. ``order`` is the highest order that gradcheck verifies, up to 2. ``differentiable`` is False for
+    ops that give integers, booleans or constants. ``integers`` is False where integer operands are refused. ``ulp``
+    bounds the error of an elementwise op, in units of the last place over the interval ``domain``; ``why`` says what
+    makes it more than 4, or why there is no oracle at all.
     """
 
     name: str

@@ -36,7 +36,7 @@ def test_an_example_runs_and_its_asserts_hold(example: Path, tmp_path: Path):
         assert (tmp_path / name).read_bytes().startswith(PNG)
 
 
-@pytest.mark.parametrize("example", filter(picture, EXAMPLES), ids=lambda example: example.stem)
+@pytest.mark.parametrize("example", [*filter(picture, EXAMPLES)], ids=lambda example: example.stem)
 def test_a_picture_goes_where_the_argument_says(example: Path, tmp_path: Path):
     (tmp_path / "elsewhere").mkdir()
     run(example, tmp_path, "elsewhere/other.png")

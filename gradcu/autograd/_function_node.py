@@ -84,16 +84,15 @@ class Saved:
 
     def unpack(self, node: Node | None) -> Tensor:
         """The Tensor that was saved, or one just like it."""
-        original = self.tensor()
-        if self.counter[0] != self.version:
-            raise version_error(
-                self.array, self.edge if original is None else original._edge, self.counter, self.version
-            )
-        edge = self.edge
-        if isinstance(edge, Tensor):
-            return edge
+        edge, counter = self.edge, self.counter
         if type(edge) is int:
             edge = None if node is None else node if node.output_count == 1 else (node, edge)
+            counter = counter[:1]
+        if counter[0] != self.version:
+            raise version_error(self.array, edge, counter, self.version)
+        if isinstance(edge, Tensor):
+            return edge
+        original = self.tensor()
         if original is not None and original._edge is edge:
             return original
         tensor = Tensor._wrap(self.array, self.counter)

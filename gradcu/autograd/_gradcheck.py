@@ -37,7 +37,8 @@ def gradcheck(
     ``func`` takes ``inputs`` (a Tensor, or a sequence of them and of anything else) and returns a Tensor or a tuple;
     the inputs that require grad, and the outputs that depend on them, are checked: true where ``|analytical -
     numerical| <= atol + rtol * |numerical|`` for every element. Walking back twice must give the same within
-    ``nondet_tol``. ``check_undefined_grad`` also checks that a gradient of zeros, or none, for an output gives zeros.
+    ``nondet_tol``, and cotangents of zeros must give zeros; ``check_undefined_grad`` checks this also with one output's
+    cotangent left out.
     Inputs should be float64; others are warned of, since their rounding alone exceeds the tolerances.
 
     Returns True, or raises GradcheckError, which names output and input and shows both Jacobians (a row for each
@@ -140,8 +141,14 @@ def _check(
                     "gives different values, although analytical gradient matches numerical gradient.The tolerance for "
                     f"nondeterminism was {nondet_tol}."
                 )
-    if check_undefined_grad:
-        _check_zeros(outputs, inputs)
+    if not _gives_zeros(outputs, inputs):
+        raise GradcheckError("backward not multiplied by grad_output")
+    if check_undefined_grad and len(outputs) > 1:
+        for left_out in range(len(outputs)):
+            if not _gives_zeros(outputs[:left_out] + outputs[left_out + 1 :], inputs):
+                raise GradcheckError(
+                    "Expected all input grads to be undefined or zero when all output grads are undefined or zero."
+                )
 
 
 def _check_inputs(arguments: tuple[Any, ...]) -> None:
@@ -221,20 +228,11 @@ def _check_constant(func: Callable[..., Any], arguments: tuple[Any, ...], wanted
                 raise GradcheckError("Numerical gradient for function expected to be zero")
 
 
-def _check_zeros(outputs: tuple[Tensor, ...], inputs: Sequence[Tensor]) -> None:
-    """Checks that zeros for all outputs, or for all but one that gets no gradient at all, give zeros."""
-    count = len(outputs)
-    kept = [range(count), *([i for i in range(count) if i != left_out] for left_out in range(count) if count > 1)]
-    for numbers in kept:
-        some = [outputs[number] for number in numbers]
-        zeros = [Tensor._wrap(xp_of(output._array).zeros_like(output._memory())) for output in some]
-        found = grad(some, inputs, zeros, retain_graph=True, allow_unused=True)
-        if any(gradient is not None and np.any(_on_cpu(gradient) != 0) for gradient in found):
-            if len(some) == count:
-                raise GradcheckError("backward not multiplied by grad_output")
-            raise GradcheckError(
-                "Expected all input grads to be undefined or zero when all output grads are undefined or zero."
-            )
+def _gives_zeros(outputs: tuple[Tensor, ...], inputs: Sequence[Tensor]) -> bool:
+    """Whether cotangents of zeros for these outputs, and none for others, give gradients of zeros, or none."""
+    zeros = [Tensor._wrap(xp_of(output._array).zeros_like(output._memory())) for output in outputs]
+    found = grad(outputs, inputs, zeros, retain_graph=True, allow_unused=True)
+    return not any(gradient is not None and np.any(_on_cpu(gradient) != 0) for gradient in found)
 
 
 def _random_like(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 
 from .._define import publish
 from .._graph import HookTable, RemovableHandle
-from .._tensor import Tensor, current_edge
+from .._tensor import Tensor, current_edge, retain_gradient
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -70,14 +69,8 @@ def retain_grad(self: Tensor) -> None:
     """
     if not self.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    edge = current_edge(self)
-    if edge is None or self._retains_grad:
-        return
-    node, number = edge if type(edge) is tuple else (edge, 0)
-    if node.retained is None:
-        node.retained = {}
-    node.retained[number] = weakref.ref(self)
-    self._retains_grad = True
+    if not self._retains_grad:
+        retain_gradient(self)
 
 
 for method in (register_hook, register_post_accumulate_grad_hook, retain_grad):

@@ -12,10 +12,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .._define import function, structured
 from .._dtype import scalar_name
 from .._tensor import Tensor
 from ._arguments import type_name
+from .arrange import permute
 from .einsum_equation import Labels, parsed
 
 
@@ -32,10 +35,12 @@ def _rearrange_vjp(g: Any, x_shape: tuple[int, ...], labels: Labels, output: Lab
 def rearranged(xp: Any, x: Any, labels: Labels, output: Labels, shape: tuple[int, ...]) -> Any:
     """``x`` from ``labels`` to ``output``, which gets ``shape`` but for lengths of 1 that broadcasting makes longer.
 
-    Of a label that ``labels`` repeat the diagonal is taken, and one that ``output`` does not have is summed; one that
-    ``output`` repeats is laid on the diagonal, and one that ``labels`` do not have is broadcast.
+    Of a label that ``labels`` repeat the diagonal is taken, and one that ``output`` does not have is summed, integers
+    to int64. One that ``output`` repeats is laid on the diagonal, and one that ``labels`` do not have is broadcast.
     """
     once = tuple(label for label in dict.fromkeys(output) if label in labels)
+    if x.dtype.kind in "biu" and len(once) < len(set(labels)):
+        x = x.astype(np.int64)
     names = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     result = xp.einsum(x, [names[label] for label in labels], [names[label] for label in once])
     positions = {label: output.index(label) for label in output}
@@ -62,6 +67,7 @@ def _contract_vjp(g: Any, other: Any, output: Labels, others: Labels, labels: La
 @structured(
     statics=4,
     public=False,
+    promotion="same",
     node=lambda node: node,
     da=lambda g, b, first, second, output: _contract_vjp(g, b, output, second, first),
     db=lambda g, a, first, second, output: _contract_vjp(g, a, output, first, second),
@@ -112,9 +118,10 @@ def einsum(*args: Any) -> Tensor:
     Instead of the equation, each operand can be followed by a list of integers below 52 for its letters, and the last
     by one for the result's: ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
 
-    The operands are Tensors of one dtype. They are multiplied from left to right.
+    The operands are Tensors; they are multiplied from left to right.
 
-    Raises RuntimeError for an equation that is malformed or does not fit the operands, and for different dtypes.
+    Raises RuntimeError for an equation that is malformed or does not fit the operands, and where a sum is over products
+    of operands of different dtypes.
 
     >>> import gradcu
     >>> x = gradcu.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -123,13 +130,11 @@ def einsum(*args: Any) -> Tensor:
             [15., 22.]]), tensor(5.))
     """
     operands, inputs, output = parsed(args, _checked)
-    for operand in operands[1:]:
-        if operand.dtype != operands[0].dtype:
-            raise RuntimeError(
-                f"expected scalar type {scalar_name(operands[0].dtype)} but found {scalar_name(operand.dtype)}"
-            )
     if len(operands) == 1:
-        return rearranged(operands[0], inputs[0], output, ())
+        labels = inputs[0]
+        if sorted(labels) == sorted(output):
+            return permute(operands[0], tuple(labels.index(label) for label in output))
+        return rearranged(operands[0], labels, output, ())
     everywhere = {label for labels in inputs for label in labels}
     node = "ViewBackward0" if everywhere - set(output) else "MulBackward0"
     result, labels = _needed(operands[0], inputs[0], {*output, *(label for later in inputs[1:] for label in later)})
@@ -138,6 +143,10 @@ def einsum(*args: Any) -> Tensor:
         operand, own = _needed(operands[number], inputs[number], {*labels, *later})
         last = number == len(operands) - 1
         into = output if last else tuple(label for label in dict.fromkeys((*labels, *own)) if label in later)
+        if result.dtype != operand.dtype and set(labels) & set(own) - set(into):
+            raise RuntimeError(
+                f"expected scalar type {scalar_name(result.dtype)} but found {scalar_name(operand.dtype)}"
+            )
         result, labels = contracted(result, operand, labels, own, into, node), into
     return result
 

@@ -318,7 +318,7 @@ def _index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     """
     require_tensor("index_put", input)
     require_tensor("index_put", values, "values", 2)
-    if values.dtype != input.dtype:
+    if values.dtype != input.dtype and values.ndim:
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
             f"{values.dtype} for the source."

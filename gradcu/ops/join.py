@@ -30,7 +30,7 @@ def _parts(x: Any, dim: int, lengths: Any, wanted: tuple[int, ...]) -> list[Any]
 
 
 @structured(public=False, statics=1)
-def _zeros(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
+def zeros_beside(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of ``shape`` beside ``x``: the gradient of a part that nobody used."""
     return xp.zeros(shape, x.dtype)
 
@@ -40,7 +40,7 @@ def _filled(parts: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
     if len(shapes) == 1:
         return [parts]
     known = next(part for part in parts if part is not None)
-    return [_zeros(known, shape) if part is None else part for part, shape in zip(parts, shapes, strict=True)]
+    return [zeros_beside(known, shape) if part is None else part for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _is_skipped(shape: tuple[int, ...]) -> bool:

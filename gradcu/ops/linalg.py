@@ -42,7 +42,7 @@ def _require_arrays(name: str, second: str, a: Any, b: Any) -> None:
 
 
 def _refuse_bool(array: Any, kernel: str) -> None:
-    if array.dtype == np.bool_:
+    if array.dtype == np.bool_ and array.size:
         raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
 
 

@@ -52,7 +52,7 @@ def _places(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
     statics=1,
     public=False,
     prepare=_gather_dim,
-    dx=lambda g, index, x_shape, dim: _gathered_from(g, index, x_shape, dim),
+    dx=lambda g, index, x_shape, dim: gathered_from(g, index, x_shape, dim),
 )
 def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The elements of ``x`` at the places that ``index`` names along ``dim``."""
@@ -60,7 +60,7 @@ def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
 
 
 @structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
-def _gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to which ``g`` was added where `gather` took from: the adjoint of gather."""
     out = xp.zeros(shape or (1,), g.dtype)
     xp.add.at(out, _places(xp, index, dim), g.reshape(g.shape or (1,)))
@@ -136,7 +136,7 @@ def _index_select_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
     statics=1,
     public=False,
     prepare=_index_select_dim,
-    dx=lambda g, index, x_shape, dim: _index_added(g, index, x_shape, dim),
+    dx=lambda g, index, x_shape, dim: index_added(g, index, x_shape, dim),
 )
 def _index_select(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The slices of ``x`` along ``dim`` that ``index`` names."""
@@ -144,7 +144,7 @@ def _index_select(xp: Any, x: Any, index: Any, dim: int) -> Any:
 
 
 @structured(public=False, statics=2, node="IndexAddBackward0", dg=lambda g, index, dim: _index_select(g, index, dim))
-def _index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+def index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to whose slices along ``dim`` those of ``g`` were added: the adjoint of index_select."""
     if not shape:
         return g.copy()
@@ -216,7 +216,7 @@ def _check_fill(x: Any, mask: Any, value: Any) -> tuple[()]:
     node=lambda tensors: f"MaskedFillBackward{int(tensors[2])}",
     prepare=_check_fill,
     dx=lambda g, mask: masked_fill(g, mask, 0.0),
-    dvalue=lambda g, mask: _masked(g, mask),
+    dvalue=lambda g, mask: masked(g, mask),
 )
 def masked_fill(xp: Any, x: Any, mask: Any, value: Any) -> Any:
     """``input`` with ``value``, a number or a 0-dim Tensor, in place of the elements where ``mask`` is true.
@@ -231,8 +231,8 @@ def masked_fill(xp: Any, x: Any, mask: Any, value: Any) -> Any:
     return xp.where(mask, xp.asarray(value).astype(x.dtype), x)
 
 
-@structured(public=False, node="WhereBackward0", dx=lambda g, mask: _masked(g, mask))
-def _masked(xp: Any, x: Any, mask: Any) -> Any:
+@structured(public=False, node="WhereBackward0", dx=lambda g, mask: masked(g, mask))
+def masked(xp: Any, x: Any, mask: Any) -> Any:
     """``x`` where ``mask`` is true, and 0 elsewhere, also where x is infinite or NaN."""
     return xp.where(mask, x, xp.zeros((), x.dtype))
 

@@ -47,6 +47,8 @@ def _power(xp: Any, x: Any, exponent: Any) -> Any:
 @silent
 def _power_on_numpy(x: Any, exponent: Any) -> Any:
     """`_power`, where NumPy's pow is slow: whole exponents, of negative numbers above all."""
+    if exponent == 1:
+        return x.copy()
     run, times = QUIET.run, operator.mul
     if exponent == 2:
         return run(times, x, x)
@@ -99,7 +101,7 @@ def _check_integer_power(x: Any, exponent: Any) -> tuple[Any]:
 def _power_rule(g: Any, x: Any, exponent: Any) -> Any:
     if exponent == 0:
         return zeros_of(g)
-    return g * (x * 2) if exponent == 2 else g * (exponent * pow(x, exponent - 1))
+    return g * (exponent * pow(x, exponent - 1))
 
 
 pow = pointwise(

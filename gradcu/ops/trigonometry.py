@@ -30,7 +30,7 @@ cos = pointwise(
     "cos",
     "cos",
     c="cos({x})",
-    dx=lambda g, x: -(g * sin(x)),
+    dx=lambda g, x: g * -sin(x),
     doc="""The cosine of ``input``, elementwise.
 
     >>> import gradcu
@@ -47,8 +47,8 @@ tan = pointwise(
     doc="""The tangent of ``input``, elementwise.
 
     >>> import gradcu
-    >>> gradcu.tan(gradcu.tensor([0.0, gradcu.pi / 4]))
-    tensor([0.0000, 1.0000])
+    >>> gradcu.tan(gradcu.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.5574])
     """,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,8 +44,7 @@ def draw(run: Run, rows: Sequence[np.ndarray]) -> Figure:
         panel.set_axisbelow(True)
         threshold = _ordinary_size(values)
         if threshold is not None:
-            panel.set_yscale("asinh", linear_width=threshold)
-            panel.set_ylabel(f"{panel.get_ylabel()}\nlogarithmic beyond ±{threshold:.2g}", parse_math=False)
+            _compress(panel, values, threshold)
     panels[-1].set_xlabel("x")
     panels[-1].set_xlim(*_limits(grid.start, grid.stop))
     title = run.function if len(run.function) <= 90 else run.function[:87] + "..."
@@ -53,13 +53,35 @@ def draw(run: Run, rows: Sequence[np.ndarray]) -> Figure:
     return figure
 
 
+def _compress(panel: Any, values: np.ndarray, threshold: float) -> None:
+    """Gives the panel an axis that is linear up to the threshold and logarithmic beyond, and says so."""
+    panel.set_yscale("asinh", linear_width=threshold)
+    least, greatest = float(np.nanmin(values)), float(np.nanmax(values))
+    low, high = np.arcsinh(np.array([least, greatest]) / threshold)
+    margin = 0.05 * (high - low)
+    panel.set_ylim(*(threshold * np.sinh([low - margin, high + margin])))
+    ticks = _decades(threshold, max(-least, greatest))
+    panel.set_yticks([*(-tick for tick in ticks if tick <= -least), 0, *(tick for tick in ticks if tick <= greatest)])
+    panel.minorticks_off()
+    panel.annotate(
+        f"logarithmic beyond ±{threshold:.2g}", (1, 1.01), xycoords="axes fraction",
+        ha="right", va="bottom", fontsize="small", color="0.4",
+    )  # fmt: skip
+
+
+def _decades(above: float, greatest: float) -> list[float]:
+    """Three or four powers of ten, evenly apart, well above one number and up to another."""
+    least, last = math.ceil(math.log10(above) + 0.5), math.floor(math.log10(greatest))
+    return [10.0**exponent for exponent in range(last, least - 1, -math.ceil((last - least + 1) / 3))]
+
+
 def _ordinary_size(values: np.ndarray) -> float | None:
-    """What 90 % of the values do not exceed, where some, as at a pole, are so much greater that all else would be flat."""
+    """What 90 % of the values do not exceed, where others, as at a pole, are so great that all else would be flat."""
     sizes = np.abs(values[np.isfinite(values)])
     if not sizes.size:
         return None
     ordinary = float(np.quantile(sizes, 0.9))
-    return ordinary if 0 < 1000 * ordinary < sizes.max() else None
+    return ordinary if 1 / _LARGEST < 1000 * ordinary < sizes.max() else None
 
 
 def save_figure(figure: Figure, path: Any) -> None:

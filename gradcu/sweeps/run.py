@@ -1,4 +1,4 @@
-"""``sweep``: checks the arguments, lets an engine fill the blocks on a thread pool, and hands out the result."""
+"""The course of a sweep: arguments are checked, an engine fills the blocks on a thread pool, a result comes out."""
 
 from __future__ import annotations
 
@@ -27,41 +27,21 @@ if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-def sweep(
+def run(
     f: Callable[[Tensor], Tensor],
     start: float,
     stop: float,
     num: float,
     *,
-    order: int = 1,
-    dtype: Any = None,
-    device: Any = "auto",
-    engine: str = "auto",
-    out: Any = None,
-    chunk: int | None = None,
-    progress: bool | None = None,
+    order: int,
+    dtype: Any,
+    device: Any,
+    engine: str,
+    out: Any,
+    chunk: int | None,
+    progress: bool | None,
 ) -> SweepResult:
-    """Evaluates f and its first ``order`` derivatives at ``num`` evenly spaced points from start to stop.
-
-    f takes a Tensor of any length and returns one of the same shape, elementwise; it is called on blocks of the points,
-    from several threads where there are many, and on a few points beforehand to see that it is elementwise. Every row
-    of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are start and
-    stop, and every point is within one unit in the last place of its true value, for any num.
-
-    With ``out``, a path ending in .npz or .npy, the rows go there and not to memory: a .npz has the members x, f, d1,
-    d2, ..., a .npy one record a point with these fields. The file gets its name once it is complete. ``chunk`` is the
-    number of points a block; by default the engine chooses it. ``progress`` shows a bar on standard error; None shows
-    it on a terminal.
-
-    Raises TypeError and ValueError for arguments that are wrong and for a function that returns no Tensor or is not
-    elementwise, MemoryError or OSError, before anything is computed, where the results cannot fit. Warns where the
-    points are so close that neighbours are equal in ``dtype``.
-
-    >>> import gradcu
-    >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)
-    >>> result.y, result.derivative(1)
-    (tensor([-2.,  2.,  0., -2.,  2.]), tensor([ 9.,  0., -3.,  0.,  9.]))
-    """
+    """Does what `gradcu.sweep` says."""
     begun = time.perf_counter()
     if not callable(f):
         raise TypeError(f"f must be a function of a Tensor, not {f!r} ({type(f).__name__})")
@@ -85,7 +65,7 @@ def sweep(
         except BaseException:
             store.abandon()
             raise
-    run = Run(
+    facts = Run(
         function=name_of(f),
         grid=grid,
         order=order,
@@ -96,7 +76,7 @@ def sweep(
         chunk=length,
         seconds=time.perf_counter() - begun,
     )
-    return SweepResult(run, statistics, rows[1:] if store.keeps_x else rows, rows[0] if store.keeps_x else None)
+    return SweepResult(facts, statistics, rows[1:] if store.keeps_x else rows, rows[0] if store.keeps_x else None)
 
 
 def _place(device: Any) -> tuple[Any, str]:
@@ -116,7 +96,7 @@ def _warn_of_repeats(grid: Grid) -> None:
         else f"neighbouring points are equal in {grid.dtype}, whose numbers stand wider apart there than the step "
         f"{abs(grid.step):.3g}; take fewer points" + ("" if grid.dtype.itemsize == 8 else " or dtype=float64")
     )
-    warnings.warn(problem, UserWarning, stacklevel=3)
+    warnings.warn(problem, UserWarning, stacklevel=4)
 
 
 def _fill(engine: Engine, num: int, length: int, threads: int, store: Store, progress: Progress) -> BlockStatistics:

@@ -49,7 +49,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if hasattr(value, "detach"):
-        value = value.detach().resolve_conj().resolve_neg().numpy()
+        value = value.numpy(force=True)
     if isinstance(value, np.ndarray | np.generic):
         data = [_encode_number(item) for item in value.ravel().tolist()]
         return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data}

@@ -89,9 +89,11 @@ def test_the_line_is_the_row():
         lambda x: gradcu.exp(x * 1000),
         lambda x: gradcu.full_like(x, 1.5e308),
         lambda x: x * 1.7e308,
+        lambda x: gradcu.where(x > 0.99, 1e300, x * 1e-310),
+        lambda x: gradcu.where(x > 0.99, 1e300, x),
         gradcu.zeros_like,
     ],
-    ids=["pole", "log", "all NaN", "overflow", "huge constant", "huge", "zero"],
+    ids=["pole", "log", "all NaN", "overflow", "huge constant", "huge", "tiny and huge", "step", "zero"],
 )
 @pytest.mark.parametrize("num", [1, 50, 20000])
 def test_awkward_rows_make_a_picture_without_a_warning(tmp_path: Path, f, num: int):
@@ -132,5 +134,9 @@ def test_a_pole_leaves_the_rest_visible():
     figure = gradcu.sweep(lambda x: 1 / (x * x - 1), -3, 3, 10**5).plot()
     for panel in figure.axes:
         assert panel.get_yscale() == "asinh"
-        assert "logarithmic beyond" in panel.get_ylabel()
+        assert "logarithmic beyond" in panel.texts[0].get_text()
+    low, high = figure.axes[1].get_ylim()
+    values = np.asarray(figure.axes[1].lines[0].get_ydata())
+    assert low < np.nanmin(values)
+    assert high > np.nanmax(values)
     assert gradcu.sweep(gradcu.sin, -3, 3, 10**5).plot().axes[0].get_yscale() == "linear"

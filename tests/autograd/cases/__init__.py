@@ -1,0 +1,49 @@
+"""Small programs that run on PyTorch and on gradcu alike; what the former gives is golden data for the latter.
+
+A case is a function of the package (`torch`, whichever it is) that returns something plain: numbers, strings, tensors,
+and sequences of them. The name of a case says what it shows.
+"""
+
+import re
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from tests.autograd.cases import backward, function, functional, gradcheck, hooks, modes
+
+Case = Callable[[Any], Any]
+
+MODULES: dict[str, ModuleType] = {
+    module.__name__.rpartition(".")[2]: module for module in (backward, function, functional, gradcheck, hooks, modes)
+}
+
+
+def cases(subject: str) -> dict[str, Case]:
+    """The cases of a subject by name."""
+    return {
+        name: value
+        for name, value in vars(MODULES[subject]).items()
+        if callable(value) and not name.startswith("_") and value.__module__ == MODULES[subject].__name__
+    }
+
+
+def run(case: Case, torch: ModuleType) -> Any:
+    """What a case gives, as JSON can hold it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using backward\\(\\) with create_graph=True will create a reference cycle")
+        return plain(case(torch), torch.__name__)
+
+
+def plain(value: Any, package: str) -> Any:
+    """Tensors as their dtype and elements, texts without the package's name and addresses."""
+    if isinstance(value, str):
+        text = re.sub(r"0x[0-9a-f]+", "0x", value)
+        return re.sub(rf"\b{package}(?=[.:])", "PACKAGE", text)
+    if isinstance(value, dict):
+        return {key: plain(item, package) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, package) for item in value]
+    if hasattr(value, "requires_grad"):
+        return [str(value.dtype).removeprefix("torch."), value.tolist()]
+    return value

@@ -1,0 +1,143 @@
+"""no_grad, enable_grad, set_grad_enabled."""
+
+from typing import Any
+
+from tests.autograd.cases._attempt import attempt, leaf
+
+
+def blocks_nest(torch: Any) -> Any:
+    seen = [torch.is_grad_enabled()]
+    with torch.no_grad():
+        seen.append(torch.is_grad_enabled())
+        with torch.enable_grad():
+            seen.append(torch.is_grad_enabled())
+            with torch.set_grad_enabled(False):
+                seen.append(torch.is_grad_enabled())
+            seen.append(torch.is_grad_enabled())
+        seen.append(torch.is_grad_enabled())
+    return [*seen, torch.is_grad_enabled()]
+
+
+def results_outside_the_graph(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    with torch.no_grad():
+        y = x * x
+        made = torch.tensor(1.0, requires_grad=True)
+    return y.requires_grad, y.grad_fn, y.is_leaf, made.requires_grad
+
+
+def decorators(torch: Any) -> Any:
+    seen = []
+
+    @torch.no_grad()
+    def with_parentheses(value: Any, *, other: Any) -> Any:
+        return torch.is_grad_enabled(), value, other
+
+    @torch.no_grad
+    def without_parentheses(value: Any) -> Any:
+        return torch.is_grad_enabled(), value
+
+    @torch.enable_grad()
+    def enabled() -> Any:
+        return torch.is_grad_enabled()
+
+    @torch.set_grad_enabled(False)
+    def switched() -> Any:
+        return torch.is_grad_enabled()
+
+    seen += [torch.is_grad_enabled(), with_parentheses(1, other=2), without_parentheses(3), switched()]
+    with torch.no_grad():
+        seen.append(enabled())
+    return [*seen, torch.is_grad_enabled(), with_parentheses.__name__, without_parentheses.__name__]
+
+
+def a_decorated_function_calls_itself(torch: Any) -> Any:
+    @torch.no_grad()
+    def down(n: int) -> Any:
+        return [torch.is_grad_enabled(), *(down(n - 1) if n else [])]
+
+    return down(3), torch.is_grad_enabled()
+
+
+def decorated_methods(torch: Any) -> Any:
+    class Counter:
+        def __init__(self) -> None:
+            self.count = 1
+
+        @torch.no_grad()
+        def next(self, step: int) -> Any:
+            self.count += step
+            return self.count, torch.is_grad_enabled()
+
+    return Counter().next(5)
+
+
+def generators(torch: Any) -> Any:
+    @torch.no_grad()
+    def numbers() -> Any:
+        received = yield torch.is_grad_enabled()
+        try:
+            yield torch.is_grad_enabled(), received
+        except ValueError as error:
+            yield torch.is_grad_enabled(), str(error)
+        return "end"
+
+    generator = numbers()
+    seen = [next(generator), torch.is_grad_enabled(), generator.send("sent"), torch.is_grad_enabled()]
+    seen += [generator.throw(ValueError("thrown")), torch.is_grad_enabled()]
+    try:
+        next(generator)
+    except StopIteration as stop:
+        seen.append(stop.value)
+    return seen
+
+
+def a_closed_generator(torch: Any) -> Any:
+    seen = []
+
+    @torch.no_grad()
+    def numbers() -> Any:
+        try:
+            yield 1
+        finally:
+            seen.append(torch.is_grad_enabled())
+
+    generator = numbers()
+    next(generator)
+    generator.close()
+    return seen, torch.is_grad_enabled()
+
+
+def set_as_a_function(torch: Any) -> Any:
+    seen = []
+    torch.set_grad_enabled(False)
+    seen.append(torch.is_grad_enabled())
+    torch.set_grad_enabled(True)
+    return [*seen, torch.is_grad_enabled()]
+
+
+def an_error_restores_the_mode(torch: Any) -> Any:
+    def fails() -> None:
+        with torch.no_grad():
+            raise ValueError("inside")
+
+    return attempt(fails), attempt(torch.no_grad()(fails)), torch.is_grad_enabled()
+
+
+def one_object_entered_twice(torch: Any) -> Any:
+    mode = torch.no_grad()
+    seen = []
+    with mode:
+        seen.append(torch.is_grad_enabled())
+    seen.append(torch.is_grad_enabled())
+    with mode:
+        seen.append(torch.is_grad_enabled())
+    return [*seen, torch.is_grad_enabled()]
+
+
+def in_place_on_a_leaf(torch: Any) -> Any:
+    x = leaf(torch, 1.0, 2.0)
+    refused = attempt(x.mul_, 2)
+    with torch.no_grad():
+        x.mul_(2)
+    return refused, x, x.requires_grad, x.is_leaf

@@ -1,0 +1,13 @@
+"""What PyTorch makes of the programs about creation."""
+
+from typing import Any
+
+import torch
+
+from tests.programs import outcome
+from tests.test_creation import PROGRAMS
+
+
+def collect() -> dict[str, Any]:
+    """The outcome of each program."""
+    return {name: outcome(source, torch) for name, source in PROGRAMS.items()}

@@ -1,0 +1,72 @@
+"""Special functions and the activation functions of neural networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+from tests.table import A, Row, S
+
+LINEAR = "the argument's rounding error, which an exponential of it multiplies by the argument's size"
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    if approximate == "none":
+        return x * stats.norm.cdf(x)
+    return x * special.expit(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+
+
+ROWS = [
+    Row("erf", (S(A()), S(A(()))), reference=special.erf, domain=(-5.0, 5.0)),
+    Row("erfc", (S(A()), S(A(()))), reference=special.erfc, domain=(-5.0, 9.0)),
+    Row("lgamma", (S(A(low=0.5, high=4.0)), S(A((), 0.5, 4.0))), reference=special.loggamma, domain=(0.01, 50.0)),
+    Row("digamma", (S(A(low=0.5, high=4.0)), S(A((), 0.5, 4.0))), reference=special.psi, domain=(0.01, 50.0)),
+    Row(
+        "polygamma",
+        (S(1, A(low=0.5, high=4.0)), S(2, A((), 0.5, 4.0)), S(0, A((3,), 0.5, 4.0))),
+        reference=special.polygamma,
+    ),
+    Row(
+        "logaddexp",
+        (S(A(), A((4,))), S(A(()), A(()))),
+        reference=lambda a, b: np.log(np.exp(a) + np.exp(b)),
+        domain=(0.0, 50.0),
+    ),
+    Row(
+        "sinc",
+        (S(A(avoid=(0.0,))), S(A((), 0.5, 2.0))),
+        reference=lambda x: special.spherical_jn(0, np.pi * np.abs(x)),
+        ulp=8.0,
+        why="the reference is inexact where x is whole, ours is not",
+        domain=(-0.9, 0.9),
+    ),
+    Row("relu", (S(A(avoid=(0.0,))), S(A((), 0.5))), reference=lambda x: np.where(x > 0, x, 0), ulp=0.0,
+        domain=(-50.0, 50.0)),
+    Row(
+        "leaky_relu",
+        (S(A(avoid=(0.0,))), S(A(avoid=(0.0,)), 0.2), S(A((), 0.5), negative_slope=0.5)),
+        reference=lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
+        torch="nn.functional.leaky_relu",
+        domain=(-50.0, 50.0),
+    ),
+    Row(
+        "softplus",
+        (S(A()), S(A(), 2.0), S(A(avoid=(1.0,)), beta=2, threshold=2), S(A(()))),
+        reference=lambda x, beta=1, threshold=20: np.where(beta * x > threshold, x, np.logaddexp(0, beta * x) / beta),
+        torch="nn.functional.softplus",
+        domain=(-80.0, 80.0),
+    ),
+    Row("silu", (S(A()), S(A(()))), reference=lambda x: x * special.expit(x), torch="nn.functional.silu",
+        domain=(-80.0, 80.0)),
+    Row(
+        "gelu",
+        (S(A()), S(A(), approximate="tanh"), S(A(()))),
+        reference=gelu,
+        torch="nn.functional.gelu",
+        ulp=40.0,
+        why=LINEAR,
+        domain=(-5.0, 5.0),
+    ),
+]
