@@ -149,11 +149,16 @@ def promoted(op: Op, arrays: list[Any], operands: Sequence[Any]) -> list[Any]:
         if array is None or (number and dtype.kind in "fc" and not isinstance(array, bool)):
             out.append(array)
         elif number:
-            out.append(dtype.type(array))
+            out.append(wrapped(array, dtype))
         else:
             out.append(array if array.dtype == dtype else array.astype(dtype))
     del operands
     return out
+
+
+def wrapped(number: Any, dtype: np.dtype[Any]) -> Any:
+    """A Python number as one of ``dtype``; an int beyond its range wraps around, as in PyTorch."""
+    return np.asarray(number).astype(dtype)[()]
 
 
 def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], results: tuple[Tensor, ...],

@@ -264,7 +264,7 @@ def current_edge(tensor: Tensor) -> Any:
 
 
 def replace_edge(tensor: Tensor, edge: Any) -> None:
-    """Makes ``edge`` lead to ``tensor``, whose value has changed; a gradient that it retains is that of the new value."""
+    """Makes ``edge`` lead to ``tensor``, whose value has changed; a retained gradient is that of the new value."""
     before = tensor._edge
     tensor._edge, tensor._requires_grad = edge, True
     if tensor._retains_grad:
@@ -274,7 +274,7 @@ def replace_edge(tensor: Tensor, edge: Any) -> None:
 
 
 def retain_gradient(tensor: Tensor) -> None:
-    """Has the node that made ``tensor`` store its gradient in ``grad``, whenever a walk passes; a leaf needs nothing."""
+    """Has the node that made ``tensor`` store its gradient in ``grad`` whenever a walk passes; a leaf needs nothing."""
     edge = current_edge(tensor)
     if edge is not None:
         node, number = edge if type(edge) is tuple else (edge, 0)

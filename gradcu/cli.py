@@ -128,7 +128,7 @@ def _epilog() -> str:
 
     return "\n".join(
         (
-            "expressions may use x, numbers, + - * / // % **, comparisons, the constants",
+            "expressions may use x, numbers, + - * / // % **, comparisons, & |, the constants",
             wrapped(tuple(CONSTANTS)),
             "and the functions",
             wrapped(tuple(functions())),
@@ -153,7 +153,7 @@ def _epilog() -> str:
 def _unambiguous(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
     """The same arguments in a form that argparse reads one way: ``--start=-1e3``, and what is no option after ``--``.
 
-    argparse takes ``-1e3``, ``-2*pi`` and ``-x**2`` for options.
+    argparse takes ``-1e3``, ``-2*pi`` and ``-x**2`` for options, and has no public way to ask which options there are.
     """
     options: list[str] = []
     others: list[str] = []
@@ -169,7 +169,7 @@ def _unambiguous(arguments: Sequence[str], parser: argparse.ArgumentParser) -> l
             others.append(argument)
         elif action.nargs != 0 and "=" not in argument:
             value = next(rest, None)
-            if value is None:
+            if value is None or value in parser._option_string_actions:
                 parser.error(f"{argument} needs a value")
             options.append(f"{argument}={value}")
         else:
@@ -227,15 +227,14 @@ def _function(text: str) -> Callable[[Any], Any]:
 
 def _module(name: str) -> Any:
     # As `python -m` does: the user's own modules are in the current directory.
-    sys.path.insert(0, os.getcwd())
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise _Failure(f"there is no module {error.name!r}, in the current directory neither") from None
     except Exception as error:
         raise _Failure(f"module {name!r} cannot be imported: {_one_line(error)}") from error
-    finally:
-        sys.path.remove(os.getcwd())
 
 
 class _Guarded:
@@ -253,10 +252,13 @@ class _Guarded:
 
 
 def _number(option: str, text: str) -> float:
-    expression = Expression(text)
-    if expression.value is None:
+    try:
+        value = Expression(text).value
+    except ExpressionError as error:
+        raise _Failure(f"{option}: {error}") from error
+    if value is None:
         raise _Failure(f"{option} must be a number, not {text!r}")
-    return expression.value
+    return value
 
 
 def _count(option: str, text: str, least: int) -> int:

@@ -40,12 +40,13 @@ _OPERATORS: dict[type[ast.AST], tuple[str, Callable[..., Any]]] = {
     ast.GtE: (">=", operator.ge),
     ast.Eq: ("==", operator.eq),
     ast.NotEq: ("!=", operator.ne),
+    ast.BitAnd: ("&", operator.and_),
+    ast.BitOr: ("|", operator.or_),
 }
 
 _REFUSED: dict[type[ast.AST], str] = {
     ast.BitXor: "'^' is not a power here; write **",
-    ast.BitAnd: "'&' is not available; multiply conditions, as in (x > 0) * (x < 1)",
-    ast.BoolOp: "'and' and 'or' are not available; multiply conditions, as in (x > 0) * (x < 1)",
+    ast.BoolOp: "'and' and 'or' are not available; write (x > 0) & (x < 1), (x < 0) | (x > 1)",
     ast.IfExp: "'if' is not available; write where(x > 0, a, b)",
     ast.MatMult: "'@' multiplies matrices; an expression is elementwise",
     ast.Lambda: "'lambda' is not available; the expression itself is the function of x",
@@ -65,8 +66,8 @@ class ExpressionError(ValueError):
 class Expression:
     """A function of one Tensor, given as text: ``Expression("x**3 - 3*x**2 + 4")(x)``.
 
-    The text may use x, numbers, pi, e, inf and nan, ``+ - * / // % **``, comparisons, and gradcu's elementwise
-    functions. Raises ExpressionError, a ValueError, for anything else.
+    The text may use x, numbers, pi, e, inf and nan, ``+ - * / // % **``, comparisons, ``& |`` and gradcu's
+    elementwise functions. Raises ExpressionError, a ValueError, for anything else.
 
     >>> import gradcu
     >>> Expression("where(x < 0, -x, sin(pi * x))")(gradcu.tensor([-2.0, 0.5]))
@@ -236,6 +237,8 @@ class _Parser:
             problem = "is too large"
         except ZeroDivisionError:
             problem = "divides by zero"
+        except TypeError:
+            problem = "combines what are no conditions"
         raise ExpressionError(f"{self.text[step.start : step.end]!r} {problem}", self.text, step.start, step.end)
 
     def _literal(self, node: ast.Constant) -> float | int:
@@ -268,7 +271,7 @@ class _Parser:
             return self._step(node.op, node), [node.operand]
         if isinstance(node, ast.Compare):
             if len(node.ops) > 1:
-                raise self.error("comparisons can't be chained; multiply them, as in (0 < x) * (x < 1)", node)
+                raise self.error("comparisons can't be chained; write (0 < x) & (x < 1)", node)
             return self._step(node.ops[0], node), [node.left, node.comparators[0]]
         if isinstance(node, ast.Call):
             return self._call(node)

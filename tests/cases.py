@@ -49,6 +49,11 @@ class Case:
     def values(self) -> list[np.ndarray]:
         return self.row.inputs(self.number)
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether some operand can require a gradient."""
+        return any(operand.grad and operand.kind == "f" for operand in self.sample.operands)
+
     def arrays(self, dtype: str = "float64", device: str = "cpu") -> list[Any]:
         """The operands as arrays of the device."""
         xp = gradcu.device(device).xp

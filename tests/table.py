@@ -138,6 +138,11 @@ class Row:
         """Whether every element of the result depends on the operands' elements at its place alone."""
         return self.domain is not None or (self.name in OPS and OPS[self.name].elementwise)
 
+    @property
+    def has_specials(self) -> bool:
+        """Whether the first sample can be called with `special_values`."""
+        return self.is_elementwise and any(operand.kind == "f" for operand in self.samples[0].operands)
+
     def rng(self, sample: int = 0) -> np.random.Generator:
         """The random numbers of one of the row's samples, the same everywhere and always."""
         return np.random.default_rng([zlib.crc32(self.name.encode()), sample])
@@ -161,11 +166,11 @@ def cast(values: list[np.ndarray], dtype: str) -> list[np.ndarray]:
 
 
 def special_values(sample: Sample) -> list[np.ndarray]:
-    """Operands of an elementwise op that hold every combination of SPECIALS (of two; a third repeats the first's)."""
+    """Operands of an elementwise row's sample that hold every combination of SPECIALS (of two; a third repeats the first's)."""
     floats = [operand for operand in sample.operands if operand.kind == "f"]
     grids = [grid.ravel() for grid in np.meshgrid(*[SPECIALS] * min(len(floats), 2))]
     values = (grids[number % 2] for number in range(len(floats)))
-    size = len(grids[0])
+    size = len(grids[0]) if grids else 2
     return [next(values) if operand.kind == "f" else np.arange(size) % 2 == 0 for operand in sample.operands]
 
 

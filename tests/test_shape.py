@@ -143,7 +143,7 @@ x = leaf * 1
 y = {}
 y.mul_(3)
 x.pow(2).sum().backward()
-result = leaf.grad, x.grad_fn.name()"""
+result = leaf.grad, type(x.grad_fn).__name__"""
 
 PROGRAMS: dict[str, str] = {
     **{expression: SETTING + expression for expression in EXPRESSIONS},

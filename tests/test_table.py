@@ -172,7 +172,7 @@ def check_gradients(found: Any, inputs: list[Tensor], expected: list[Any], units
             assert_close(array(gradient), wanted, units, f"gradient {number}, {what}")
 
 
-@each([case for case in DIFFERENTIABLE if case.row.order and any(operand.grad for operand in case.sample.operands)])
+@each([case for case in DIFFERENTIABLE if case.row.order and case.has_gradients])
 def test_gradients_are_the_finite_differences(case: Case, device: str):
     tensors = case.tensors(device=device)
     inputs = tuple(tensor for tensor in tensors if tensor.requires_grad)
@@ -207,5 +207,5 @@ def test_dtypes_are_pytorchs(case: Case, dtype: str, device: str):
     inputs = [tensor for tensor in tensors if tensor.requires_grad]
     for gradient, source in zip(first, inputs, strict=bool(first)):
         assert gradient is None or gradient.dtype == source.dtype
-    if dtype == "int64":
+    if dtype == "int64" and "integers" in case.golden:
         check_results(leaves(case(tensors)), expected_arrays(case.golden["integers"]), "float64", FORWARD)

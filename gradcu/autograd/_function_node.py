@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._engine import broadcasts
-from .._graph import FREED_MESSAGE, Node, version_error
+from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
 from .._tensor import Tensor, View, current_edge
 
 if TYPE_CHECKING:
-    from .._device import device
     from .function import Function
 
 _CUSTOM_VIEW = (
@@ -106,9 +106,22 @@ class FunctionNode(Node):
     __slots__ = ()
 
     function: type[Function]
-    ctx: FunctionCtx
-    takes: tuple[bool, ...]  # of each argument, whether it is a Tensor; ``edges`` has entries for these only
-    devices: tuple[device | None, ...]  # of each output, where it is; None if it is no Tensor
+
+    def __init__(self, ctx: FunctionCtx, arguments: tuple[Any, ...], edges: tuple[Any, ...], outputs: list[Any]) -> None:
+        self.plan, self.saved, self.statics = None, (), ()
+        self.sequence = next_sequence()
+        self.ctx = ctx
+        ctx._node = weakref.ref(self)
+        # For every argument, whether it is a Tensor: ``edges`` has entries for these only.
+        self.takes = tuple(isinstance(argument, Tensor) for argument in arguments)
+        self.edges = edges
+        # What is no Tensor among the outputs has neither device nor shape nor dtype.
+        tensors = [output if isinstance(output, Tensor) else None for output in outputs]
+        self.devices = tuple(None if tensor is None else tensor.device for tensor in tensors)
+        shapes = tuple(None if tensor is None else tensor._array.shape for tensor in tensors)
+        dtypes = tuple(None if tensor is None else tensor._array.dtype for tensor in tensors)
+        self.output_count = len(outputs)
+        self.shape, self.dtype = (shapes, dtypes) if len(outputs) > 1 else (shapes[0], dtypes[0])
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__") and "ctx" in self.__dict__:
@@ -178,22 +191,23 @@ class CustomView(View):
     __slots__ = ("output",)
 
     def __init__(self, base: Tensor, output: str, seen: int) -> None:
-        super().__init__(base, self._fail, seen)
+        # Not a bound method, which would make a cycle.
+        super().__init__(base, functools.partial(_refuse_base_write, output), seen)
         self.output = output
-
-    def _fail(self, base: Any) -> NoReturn:
-        raise self._error("its base or another view of its base has been modified inplace")
 
     def refresh(self, tensor: Tensor) -> None:
         """Raises RuntimeError: the shared memory was changed."""
-        self._fail(self.base)
+        self.replay(self.base)
 
     def refuse_write(self, tensor: Tensor) -> None:
         """Raises RuntimeError: the shared memory would be changed."""
-        raise self._error("is being modified inplace")
+        raise RuntimeError(f"{self.output} is a view and is being modified inplace. {_CUSTOM_VIEW}")
 
-    def _error(self, what: str) -> RuntimeError:
-        return RuntimeError(f"{self.output} is a view and {what}. {_CUSTOM_VIEW}")
+
+def _refuse_base_write(output: str, base: Any) -> NoReturn:
+    raise RuntimeError(
+        f"{output} is a view and its base or another view of its base has been modified inplace. {_CUSTOM_VIEW}"
+    )
 
 
 def edge_of(tensor: Tensor) -> Any:

@@ -179,8 +179,9 @@ def _numerical(
     for element in range(size):
         above = _moved(func, arguments, position, element, eps)
         below = _moved(func, arguments, position, element, -eps)
-        for row, number in zip(rows, numbers, strict=True):
-            row.append((above[number] - below[number]).ravel() / (2 * eps))
+        with np.errstate(all="ignore"):
+            for row, number in zip(rows, numbers, strict=True):
+                row.append((above[number] - below[number]).ravel() / (2 * eps))
     if size:
         return [np.stack(row) for row in rows]
     counts = [output._array.size for output in _tensors(func(*arguments))]

@@ -74,8 +74,8 @@ class Function:
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        """Computes the arguments' gradients from those of the outputs; to be overridden."""
+    def backward(*args: Any, **kwargs: Any) -> Any:
+        """Computes from ``ctx`` and the outputs' gradients those of the arguments; to be overridden."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
             "backward mode AD."
@@ -121,72 +121,57 @@ class Function:
         _check_marks(ctx)
         outputs = list(output) if isinstance(output, tuple) else [output]
         if recording:
-            takes = tuple(isinstance(argument, Tensor) for argument in args)
-            _record(cls._node_class, ctx, takes, tensors, edges, outputs)
+            _check_dirty(ctx, tensors, outputs)
+        wanted = [recording and _is_differentiable(output, ctx) for output in outputs]
+        if any(wanted):
+            _connect(cls._node_class(ctx, args, edges, outputs), tensors, outputs, wanted)
         else:
             _alias_inputs(ctx, tensors, outputs)
+        ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
         return tuple(outputs) if isinstance(output, tuple) else outputs[0]
 
 
-def _record(
-    node_class: type[FunctionNode],
-    ctx: FunctionCtx,
-    takes: tuple[bool, ...],
-    inputs: list[Tensor],
-    edges: tuple[Any, ...],
-    outputs: list[Any],
-) -> None:
-    """Makes the node, and its outputs of ``outputs``; what ``forward`` returned of its inputs, is replaced there."""
-    differentiable = [
-        isinstance(output, Tensor) and output._array.dtype.kind in "fc" and not _among(output, ctx._non_differentiable)
-        for output in outputs
-    ]
-    _check_dirty(ctx, inputs, outputs)
-    if not any(differentiable):
-        _alias_inputs(ctx, inputs, outputs)
-        return
-    node = node_class()
-    node.plan, node.sequence, node.edges, node.saved, node.statics = None, next_sequence(), edges, (), ()
-    node.ctx, node.takes = ctx, takes
-    node.devices = tuple(output.device if isinstance(output, Tensor) else None for output in outputs)
-    ctx._node = weakref.ref(node)
-    shapes = tuple(output._array.shape if isinstance(output, Tensor) else None for output in outputs)
-    dtypes = tuple(output._array.dtype if isinstance(output, Tensor) else None for output in outputs)
-    node.output_count = len(outputs)
-    node.shape, node.dtype = (shapes, dtypes) if len(outputs) > 1 else (shapes[0], dtypes[0])
-    mine: dict[int, int] = {}
+def _is_differentiable(output: Any, ctx: FunctionCtx) -> bool:
+    return (
+        isinstance(output, Tensor)
+        and output._array.dtype.kind in "fc"
+        and not _among(output, ctx._non_differentiable)
+    )
+
+
+def _connect(node: FunctionNode, inputs: list[Tensor], outputs: list[Any], wanted: list[bool]) -> None:
+    """Makes the node lead to the ``wanted`` outputs and saves; replaces inputs that were returned unchanged."""
+    ctx = node.ctx
+    _alias_inputs(ctx, inputs, outputs)
+    numbers: dict[int, int] = {}
     for number, output in enumerate(outputs):
-        if not isinstance(output, Tensor):
+        if not wanted[number]:
             continue
+        numbers[id(output)] = number
         edge = node if len(outputs) == 1 else (node, number)
-        if not differentiable[number]:
-            outputs[number] = alias(output) if _among(output, inputs) else output
-        elif _among(output, ctx._dirty):
+        if _among(output, ctx._dirty):
             output._bump_version()
-            changed = Tensor._wrap(output._memory(), output._version_counter)
+            changed = alias(output)
             changed._edge, changed._requires_grad = edge, True
             relink(output, changed)
-            mine[id(output)] = number
         else:
-            base = output if _among(output, inputs) else output._base
-            if base is not None:
-                if base is output:
-                    outputs[number] = output = alias(output)
-                root = base if base._base is None else base._base
+            if output._base is not None:
                 name = f"Output {number} of {operation_name(node.name())}"
-                output._view = CustomView(root, name, output._version_counter[0])
+                output._view = CustomView(output._base, name, output._version_counter[0])
             output._edge, output._requires_grad = edge, True
-            mine[id(output)] = number
-    ctx._saved = tuple(None if tensor is None else Saved(tensor, mine.get(id(tensor))) for tensor in ctx._to_save)
-    ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
+    ctx._saved = tuple(None if tensor is None else Saved(tensor, numbers.get(id(tensor))) for tensor in ctx._to_save)
 
 
 def _alias_inputs(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> None:
-    """Replaces inputs that were returned unchanged: without a graph, another Tensor of the same memory comes back."""
+    """Replaces inputs that were returned unchanged by views of them, since an input must stay what it is."""
     for number, output in enumerate(outputs):
         if isinstance(output, Tensor) and _among(output, inputs) and not _among(output, ctx._dirty):
-            outputs[number] = alias(output)
-    ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
+            outputs[number] = view = alias(output)
+            view._view = View(output if output._base is None else output._base, _same, output._version_counter[0])
+
+
+def _same(base: Any) -> Any:
+    return base
 
 
 def _among(tensor: Tensor, tensors: Sequence[Any]) -> bool:

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from .._dtype import scalar_name
 from .._record import argument_error
 from .._tensor import Tensor
 from .dims import one_dim
@@ -79,3 +80,42 @@ def resolved_shape(shape: Sequence[int], count: int) -> tuple[int, ...]:
             "can be any value and is ambiguous"
         )
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+
+
+def expanded_shape(x: Any, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that ``x`` has when it is expanded to ``wanted``, in which -1 keeps a length.
+
+    Raises RuntimeError where a dimension that is not 1 long would change.
+    """
+    found = x.shape
+    lead = len(wanted) - len(found)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(gradcu.{scalar_name(x.dtype)}Tensor{{{list(found)}}}, size={list(wanted)}): the number of sizes "
+            f"provided ({len(wanted)}) must be greater or equal to the number of dimensions in the tensor "
+            f"({len(found)})"
+        )
+    for number, length in enumerate(wanted[:lead]):
+        if length < 0:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({length}) isn't allowed in a leading, non-existing dimension "
+                f"{number}"
+            )
+    out = list(wanted)
+    for number, length in enumerate(found, lead):
+        if out[number] == -1:
+            out[number] = length
+        elif length not in (1, out[number]) or out[number] < 0:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({out[number]}) must match the existing size ({length}) at "
+                f"non-singleton dimension {number}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(found)}"
+            )
+    return tuple(out)
+
+
+def without_leading_ones(value: Any, ndim: int) -> Any:
+    """``value`` without those dimensions of length 1 in front that an assignment to ``ndim`` dimensions ignores."""
+    extra = 0
+    while value.ndim - extra > ndim and value.shape[extra] == 1:
+        extra += 1
+    return value.reshape(value.shape[extra:])

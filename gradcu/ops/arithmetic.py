@@ -228,7 +228,7 @@ div = pointwise(
     native=operator.truediv,
     c="{a} / {b}",
     da=lambda g, b: g / b,
-    db=lambda g, a, b: -(g * (a / b / b)),
+    db=lambda g, a, b: -(g * (div(a, b) / b)),
     doc="``a / b``.",
 )
 _div_plainly = FUNCTIONS["div"]

@@ -158,9 +158,7 @@ def _repeats(x: Any, repeats: Any) -> tuple[int, ...]:
     found = sizes("repeat", (repeats,), "repeats")
     lead = len(found) - x.ndim
     if lead < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     shape = [n * length for n, length in zip(found, (1,) * lead + x.shape, strict=True)]
     for times, length in zip(found, shape, strict=True):
         if times < 0:
@@ -220,9 +218,7 @@ def repeat_interleave(input: Tensor, repeats: int, dim: int | None = None) -> Te
     """
     require_tensor("repeat_interleave", input)
     if isinstance(repeats, bool) or not isinstance(repeats, int):
-        raise TypeError(
-            f"repeat_interleave(): argument 'repeats' (position 2) must be int, not {type_name(repeats)}"
-        )
+        raise TypeError(f"repeat_interleave(): argument 'repeats' (position 2) must be int, not {type_name(repeats)}")
     if repeats < 0:
         raise RuntimeError("Repeats must be non-negative")
     x = reshape(contiguous(input), (-1,)) if dim is None else input

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._define import structured
+from ._arguments import expanded_shape, without_leading_ones
 
 
 # The walker brings every gradient to its operand's dtype, so the rule has nothing left to do.
@@ -35,7 +36,14 @@ def zeros_of(xp: Any, x: Any) -> Any:
     return xp.zeros_like(x)
 
 
-@structured(public=False, node="CopyBackwards", dx=lambda g: zeros_of(g), dsource=lambda g: g)
+def _check_source(x: Any, source: Any) -> tuple[()]:
+    expanded_shape(without_leading_ones(source, x.ndim), x.shape)
+    return ()
+
+
+@structured(
+    public=False, node="CopyBackwards", prepare=_check_source, dx=lambda g: zeros_of(g), dsource=lambda g: g
+)
 def overwritten(xp: Any, x: Any, source: Any) -> Any:
     """``x`` after all its elements were replaced with ``source``, which broadcasts to it."""
     out = xp.empty_like(x)
@@ -64,6 +72,6 @@ def zeroed(xp: Any, x: Any) -> Any:
 )
 def view_replaced(xp: Any, x: Any, value: Any, view: Callable[[Any], Any]) -> Any:
     """``x`` after its part ``view(x)`` was replaced with ``value``: what an in-place change of a view is to its base."""
-    out = x.copy()
+    out = xp.array(x)
     view(out)[...] = value
     return out

@@ -79,9 +79,7 @@ def zeros(
 
 
 @function(method=False)
-def ones(
-    *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def ones(*lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the default dtype, or of ``dtype``, in a shape given as ``ones(2, 3)`` or ``ones((2, 3))``.
 
     Raises RuntimeError for a negative length, TypeError for one that is no int.
@@ -159,9 +157,7 @@ def held(value: Any, dtype: np.dtype[Any]) -> Any:
     return found
 
 
-def _like(
-    name: str, make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool
-) -> Tensor:
+def _like(name: str, make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     """A new leaf of the shape of ``input``, and of its dtype and device where no other is given."""
     require_tensor(name, input)
     array = input._array
@@ -219,9 +215,7 @@ def full_like(
 
 
 @function(method=False)
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A matrix of ``n`` rows and ``m`` columns, as many as rows by default, with 1 on its diagonal and 0 elsewhere.
 
     Raises RuntimeError for negative numbers, TypeError for what is no int.

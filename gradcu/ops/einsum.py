@@ -20,6 +20,7 @@ from .._tensor import Tensor
 from ._arguments import type_name
 from .arrange import permute
 from .einsum_equation import Labels, parsed
+from .shape import reshape
 
 
 def _rearrange_vjp(g: Any, x_shape: tuple[int, ...], labels: Labels, output: Labels) -> Any:
@@ -72,39 +73,25 @@ def _contract_vjp(g: Any, other: Any, output: Labels, others: Labels, labels: La
     da=lambda g, b, first, second, output: _contract_vjp(g, b, output, second, first),
     db=lambda g, a, first, second, output: _contract_vjp(g, a, output, first, second),
 )
-def contracted(xp: Any, a: Any, b: Any, first: Labels, second: Labels, output: Labels,
-               node: str = "ViewBackward0") -> Any:  # fmt: skip
+def contracted(
+    xp: Any, a: Any, b: Any, first: Labels, second: Labels, output: Labels, node: str = "ViewBackward0"
+) -> Any:
     """The product of ``a`` and ``b`` (labels ``first`` and ``second``), summed over what ``output`` does not have.
 
-    No tuple of labels has one twice; each in ``output`` is in one of the others, and each not in it is in both. Lengths
-    of 1 broadcast. ``node`` is the name of the last node of PyTorch's way through the whole equation.
+    No tuple of labels has one twice, and each label is in two of the three at least; it has one length. ``node`` is the
+    name of the last node of PyTorch's way through the whole equation.
     """
-    sizes = dict(zip(first, a.shape, strict=True))
-    for label, length in zip(second, b.shape, strict=True):
-        sizes[label] = max(length, sizes.get(label, 1)) if length and sizes.get(label, 1) else 0
-    full = tuple(
-        tuple(label for label, length in zip(labels, x.shape, strict=True) if length == sizes[label])
-        for labels, x in ((first, a), (second, b))
-    )
-    a, first = _without_sums(xp, a.reshape([sizes[label] for label in full[0]]), full[0], {*full[1], *output})
-    b, second = _without_sums(xp, b.reshape([sizes[label] for label in full[1]]), full[1], {*full[0], *output})
+    lengths = dict(zip((*first, *second), (*a.shape, *b.shape), strict=True))
     batch = [label for label in first if label in second and label in output]
     inner = [label for label in first if label in second and label not in output]
     left = [label for label in first if label not in second]
     right = [label for label in second if label not in first]
-    shape = [math.prod(sizes[label] for label in group) for group in (batch, left, inner, right)]
+    shape = [math.prod(lengths[label] for label in group) for group in (batch, left, inner, right)]
     a = a.transpose([first.index(label) for label in (*batch, *left, *inner)]).reshape(shape[:3])
     b = b.transpose([second.index(label) for label in (*batch, *inner, *right)]).reshape(shape[0], *shape[2:])
     product = xp.matmul(a, b) if inner else a * b
     found = [*batch, *left, *right]
-    return product.reshape([sizes[label] for label in found]).transpose([found.index(label) for label in output])
-
-
-def _without_sums(xp: Any, x: Any, labels: Labels, elsewhere: set[int]) -> tuple[Any, Labels]:
-    """``x`` summed over the labels that occur nowhere else."""
-    alone = tuple(i for i, label in enumerate(labels) if label not in elsewhere)
-    kept = tuple(label for label in labels if label in elsewhere)
-    return (xp.add.reduce(x, axis=alone) if alone else x), kept
+    return product.reshape([lengths[label] for label in found]).transpose([found.index(label) for label in output])
 
 
 @function(method=False)
@@ -135,14 +122,17 @@ def einsum(*args: Any) -> Tensor:
         if sorted(labels) == sorted(output):
             return permute(operands[0], tuple(labels.index(label) for label in output))
         return rearranged(operands[0], labels, output, ())
-    everywhere = {label for labels in inputs for label in labels}
-    node = "ViewBackward0" if everywhere - set(output) else "MulBackward0"
-    result, labels = _needed(operands[0], inputs[0], {*output, *(label for later in inputs[1:] for label in later)})
-    for number in range(1, len(operands)):
-        later = {*output, *(label for after in inputs[number + 1 :] for label in after)}
-        operand, own = _needed(operands[number], inputs[number], {*labels, *later})
-        last = number == len(operands) - 1
-        into = output if last else tuple(label for label in dict.fromkeys((*labels, *own)) if label in later)
+    node = "ViewBackward0" if {label for labels in inputs for label in labels} - set(output) else "MulBackward0"
+    factors = _without_broadcast(operands, inputs)
+    needed = [set(output)]
+    for _, labels in reversed(factors):
+        needed.insert(0, {*labels, *needed[0]})
+    result, labels = _needed(*factors[0], needed[1])
+    for number, (operand, own) in enumerate(factors[1:], 2):
+        operand, own = _needed(operand, own, {*labels, *needed[number]})
+        into = tuple(label for label in dict.fromkeys((*labels, *own)) if label in needed[number])
+        if number == len(factors):
+            into = output
         if result.dtype != operand.dtype and set(labels) & set(own) - set(into):
             raise RuntimeError(
                 f"expected scalar type {scalar_name(result.dtype)} but found {scalar_name(operand.dtype)}"
@@ -162,3 +152,18 @@ def _needed(operand: Tensor, labels: Labels, elsewhere: set[int]) -> tuple[Tenso
     """The operand with only the labels that occur elsewhere, each once."""
     kept = tuple(label for label in dict.fromkeys(labels) if label in elsewhere)
     return (operand, labels) if kept == labels else (rearranged(operand, labels, kept, ()), kept)
+
+
+def _without_broadcast(operands: list[Tensor], inputs: list[Labels]) -> list[tuple[Tensor, Labels]]:
+    """The operands and their labels without the dimensions of length 1 that are longer in another operand."""
+    shapes = [tuple(operand.shape) for operand in operands]
+    lengths: dict[int, int] = {}
+    for labels, shape in zip(inputs, shapes, strict=True):
+        lengths |= {label: n for label, n in zip(labels, shape, strict=True) if n != 1 or label not in lengths}
+    found: list[tuple[Tensor, Labels]] = []
+    for operand, labels, shape in zip(operands, inputs, shapes, strict=True):
+        kept = tuple(i for i, label in enumerate(labels) if shape[i] == lengths[label])
+        if len(kept) < len(labels):
+            operand, labels = reshape(operand, tuple(shape[i] for i in kept)), tuple(labels[i] for i in kept)
+        found.append((operand, labels))
+    return found

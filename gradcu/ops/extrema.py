@@ -7,7 +7,7 @@ from typing import Any
 
 from .._define import function, pointwise
 from .._dtype import result_type
-from .._record import argument_error
+from .._record import argument_error, wrapped
 from .._tensor import Tensor
 from ._refusals import refusing
 from .compare import eq, greater, greater_equal, less, less_equal, where
@@ -174,6 +174,8 @@ def _clamp(name: str, input: Any, low: Any, high: Any, node_of_numbers: str, nod
     if all(isinstance(bound, _NUMBERS) for bound in bounds):
         dtype = result_type(input, *bounds)
         x = input if input._array.dtype == dtype else to_dtype(input, dtype)
+        if dtype.kind in "iu":
+            low, high = (bound if bound is None else wrapped(bound, dtype) for bound in (low, high))
         return clamp_between_numbers(x, low, high, node_of_numbers)
     if not all(isinstance(bound, Tensor) for bound in bounds):
         kinds = ", ".join("Tensor" if isinstance(b, Tensor) else type(b).__name__ for b in (input, *bounds))

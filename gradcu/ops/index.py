@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
+from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
 from .._tensor import Tensor
-from ._arguments import require_tensor, type_name
+from ._arguments import require_tensor, type_name, without_leading_ones
 from .dims import one_dim
 
 _FULL = slice(None)
@@ -84,7 +85,8 @@ class _Parser:
         if not shape and len(keys) == 1:
             if type(keys[0]) is int:
                 raise IndexError(
-                    "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
+                    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                    "convert a 0-dim tensor to a number"
                 )
             if type(keys[0]) is slice:
                 raise IndexError("slice() cannot be applied to a 0-dim tensor.")
@@ -124,9 +126,9 @@ class _Parser:
         elif type(key) is slice:
             self.basic.append(key)
             self.advanced.append(_FULL)
-            length = self.shape[self.at]
             # Beside other parts, PyTorch passes over a slice that takes everything.
-            if len(self.keys) == 1 or key.indices(length) != (0, length, 1):
+            to_end = key.stop is None or key.stop >= self.shape[self.at]
+            if len(self.keys) == 1 or key.start or not to_end or key.step not in (None, 1):
                 self.node = "SliceBackward0"
             self.at += 1
         elif key.dtype == bool:
@@ -213,13 +215,15 @@ def _selected(xp: Any, x: Any, index: Index) -> Any:
     try:
         return part[_on(xp, index.advanced)]
     except IndexError as error:
-        shapes = [list(key.shape) for key in index.advanced if key is not _FULL]
-        if str(error).startswith("shape mismatch"):
-            raise IndexError(
-                "shape mismatch: indexing tensors could not be broadcast together with shapes "
-                + ", ".join(map(str, shapes))
-            ) from None
-        raise IndexError(str(error).replace("for axis", "for dimension")) from None
+        raise _index_error(error, index) from None
+
+
+def _index_error(error: IndexError, index: Index) -> IndexError:
+    """NumPy's error in PyTorch's words."""
+    if not str(error).startswith("shape mismatch"):
+        return IndexError(str(error).replace("for axis", "for dimension"))
+    shapes = ", ".join(str(list(key.shape)) for key in index.advanced if key is not _FULL)
+    return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}")
 
 
 def _on(xp: Any, advanced: Any) -> Any:
@@ -277,30 +281,24 @@ def scattered(xp: Any, g: Any, shape: tuple[int, ...], index: Index) -> Any:
 )
 def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False) -> Any:
     """``x`` after its part at ``index`` was replaced with ``value``, which broadcasts to it; or increased by it."""
-    out = x.copy()
+    out = xp.array(x)
     part = out[index.basic]
     where = ... if index.advanced is None else _on(xp, index.advanced)
     if hasattr(value, "astype"):
-        value = _without_leading_ones(value.astype(x.dtype), part.ndim)
+        value = without_leading_ones(value.astype(x.dtype), part.ndim)
     try:
         if accumulate:
             xp.add.at(part, where, value)
         else:
             part[where] = value
+    except IndexError as error:
+        raise _index_error(error, index) from None
     except ValueError:
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
             f"shape {list(part[where].shape)}"
         ) from None
     return out
-
-
-def _without_leading_ones(value: Any, ndim: int) -> Any:
-    """``value`` without those dimensions of length 1 in front that an assignment to ``ndim`` dimensions ignores."""
-    extra = 0
-    while value.ndim - extra > ndim and value.shape[extra] == 1:
-        extra += 1
-    return value.reshape(value.shape[extra:])
 
 
 @function(name="index_put")
@@ -320,8 +318,8 @@ def _index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     require_tensor("index_put", values, "values", 2)
     if values.dtype != input.dtype and values.ndim:
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
-            f"{values.dtype} for the source."
+            "Index put requires the source and destination dtypes match, got "
+            f"{scalar_name(input.dtype)} for the destination and {scalar_name(values.dtype)} for the source."
         )
     return index_put(input, values, tuple(indices), accumulate)
 
@@ -342,9 +340,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     at = one_dim(len(shape), dim, "select")
     if not -shape[at] <= index < shape[at]:
-        raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {at}"
-        )
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {at}")
     return getitem(input, (_FULL,) * at + (int(index),))
 
 

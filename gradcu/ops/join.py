@@ -61,9 +61,7 @@ def _cat_dim(arrays: Any, dim: Any) -> tuple[int]:
     at = one_dim(len(first), dim, "cat")
     for number, shape in kept:
         if len(shape) != len(first):
-            raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
-            )
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
         for d, (length, found) in enumerate(zip(first, shape, strict=True)):
             if length != found and d != at:
                 raise RuntimeError(
@@ -339,8 +337,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     for tensor in given:
         if tensor._array.ndim > 1:
             raise RuntimeError(
-                "gradcu.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
-                f"{list(tensor._array.shape)}"
+                f"gradcu.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(tensor._array.shape)}"
             )
         if tensor.dtype != given[0].dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")

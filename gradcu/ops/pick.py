@@ -32,9 +32,7 @@ def _gather_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
     length = x.shape[at] if x.ndim else 1
     outside = (index < 0) | (index >= length)
     if outside.any():
-        raise RuntimeError(
-            f"index {int(index[outside][0])} is out of bounds for dimension {at} with size {length}"
-        )
+        raise RuntimeError(f"index {int(index[outside][0])} is out of bounds for dimension {at} with size {length}")
     return (at,)
 
 
@@ -205,8 +203,7 @@ def _check_fill(x: Any, mask: Any, value: Any) -> tuple[()]:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
     if getattr(value, "ndim", 0):
         raise RuntimeError(
-            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s)."
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
     broadcast_shape(mask.shape, x.shape)
     return ()

@@ -74,9 +74,7 @@ def _drawn(
 
 
 @function(method=False)
-def rand(
-    *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def rand(*lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Random numbers, uniform between 0 (included) and 1, in a shape given as ``rand(2, 3)`` or ``rand((2, 3))``.
 
     `manual_seed` makes them reproducible; they are not the numbers that PyTorch gives for a seed. Raises RuntimeError

@@ -10,7 +10,7 @@ import numpy as np
 from .._define import function, structured
 from .._tensor import Tensor
 from ._accumulation import accumulated, total_dtype
-from ._arguments import distinct_dims, require_tensor, resolved_shape, sizes
+from ._arguments import distinct_dims, expanded_shape, require_tensor, resolved_shape, sizes
 from .convert import clone
 from .dims import one_dim
 
@@ -239,39 +239,12 @@ def unsqueeze(xp: Any, x: Any, dim: int) -> Any:
     return xp.expand_dims(x, dim)
 
 
-def _expanded_shape(x: Any, shape: Any) -> tuple[int, ...]:
-    wanted = sizes("expand", (shape,))
-    found = x.shape
-    lead = len(wanted) - len(found)
-    if lead < 0:
-        raise RuntimeError(
-            f"expand(gradcu.{x.dtype}{{{list(found)}}}, size={list(wanted)}): the number of sizes provided "
-            f"({len(wanted)}) must be greater or equal to the number of dimensions in the tensor ({len(found)})"
-        )
-    for number, length in enumerate(wanted[:lead]):
-        if length < 0:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({length}) isn't allowed in a leading, non-existing dimension "
-                f"{number}"
-            )
-    out = list(wanted)
-    for number, length in enumerate(found, lead):
-        if out[number] == -1:
-            out[number] = length
-        elif length not in (1, out[number]) or out[number] < 0:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({out[number]}) must match the existing size ({length}) at "
-                f"non-singleton dimension {number}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(found)}"
-            )
-    return tuple(out)
-
-
 @structured(
     "expand",
     statics=1,
     view=True,
     varargs="size",
-    prepare=lambda x, size: (_expanded_shape(x, size),),
+    prepare=lambda x, size: (expanded_shape(x, sizes("expand", (size,))),),
     dx=lambda g, x_shape: sum_to(g, x_shape),
 )
 def _expand(xp: Any, x: Any, size: Any) -> Any:

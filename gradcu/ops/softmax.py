@@ -61,8 +61,7 @@ def _softmax_statics(name: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def _softmax_vjp(g: Any, out: Any, dim: int) -> Any:
-    weighted = g * out
-    return weighted - out * sum(weighted, dim, True)
+    return (g - sum(g * out, dim, True)) * out
 
 
 @structured(statics=2, prepare=_softmax_statics("softmax"), dx=_softmax_vjp)

@@ -31,7 +31,7 @@ def check_disk(path: str, num: int, rows: int, dtype: np.dtype[Any]) -> None:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise type(error)(f"{path} cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error
     needed = num * rows * dtype.itemsize + _FRAME
     if needed > free:
         raise OSError(
@@ -39,6 +39,11 @@ def check_disk(path: str, num: int, rows: int, dtype: np.dtype[Any]) -> None:
             f"num = {num:.10g} needs {in_bytes(needed)} on disk for {rows} arrays of {dtype}, and {in_bytes(free)} are "
             f"free in {folder}, enough for {_floor(max(free - _FRAME, 0) // (rows * dtype.itemsize))} points",
         )
+
+
+def unwritable(path: str, error: OSError) -> OSError:
+    """The same error, with the path in its message."""
+    return OSError(error.errno, f"{path} cannot be written: {error.strerror}")
 
 
 def available_memory() -> int | None:

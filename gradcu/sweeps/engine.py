@@ -87,7 +87,7 @@ class EagerEngine:
             return _SAMPLE
         fitting = int(_BUDGET / self.threads / (self._peak(_SAMPLE) / _SAMPLE))
         # A power of two, as the segments in which the points are made.
-        return max(min(_CACHED, 1 << fitting.bit_length() - 1), _LEAST)
+        return min(1 << max(fitting, _LEAST).bit_length() - 1, _CACHED)
 
     def _peak(self, count: int) -> int:
         """The bytes that evaluating ``count`` points takes at most at a time."""

@@ -20,7 +20,7 @@ class Grid:
 
     __slots__ = ("dtype", "num", "start", "stop")
 
-    def __init__(self, start: Any, stop: Any, num: Any, dtype: np.dtype[Any]) -> None:
+    def __init__(self, start: Any, stop: Any, num: Any, dtype: Any) -> None:
         self.dtype = checked_dtype(dtype)
         self.start = _finite("start", start, self.dtype)
         self.stop = _finite("stop", stop, self.dtype)

@@ -138,7 +138,7 @@ def _uses(y: Tensor) -> str:
         if not isinstance(node, Node) or id(node) in seen:
             continue
         seen.add(id(node))
-        op = node.plan.op if hasattr(node, "plan") else None
+        op = None if node.plan is None else node.plan.op
         if op is not None and not op.elementwise:
             names[op.name] = None
         pending.extend(node.edges)

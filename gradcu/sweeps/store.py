@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from .capacity import check_disk
+from .capacity import check_disk, unwritable
 from .npz import Layout
 
 SUFFIXES = (".npz", ".npy")
@@ -81,7 +81,7 @@ class ReplacedFile:
         try:
             self.file: BinaryIO = open(self.temporary, "xb", buffering=0)  # noqa: SIM115
         except OSError as error:
-            raise type(error)(f"{path} cannot be written: {error.strerror}") from error
+            raise unwritable(path, error) from error
 
     def commit(self) -> None:
         """Gives the file its name, in place of any older one."""
@@ -129,9 +129,12 @@ class _FileStore:
     def _write_at(self, offset: int, data: Any) -> None:
         rest = memoryview(data).cast("B")
         with self._lock:
-            self._file.seek(offset)
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            try:
+                self._file.seek(offset)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except OSError as error:
+                raise unwritable(self._target.path, error) from error
 
     def abandon(self) -> None:
         """Removes what was written, unless it is complete."""

@@ -100,7 +100,11 @@ def result_dtypes(row: Row, sample: Sample, values: list[np.ndarray], dtype: str
 def sample_data(row: Row, number: int) -> dict[str, Any]:
     sample, values = row.samples[number], row.inputs(number)
     tensors = tensors_of(sample, values, "float64", grad=True)
-    result = call(row, sample, tensors)
+    try:
+        result = call(row, sample, tensors)
+    except TypeError as error:
+        # Such as a number where PyTorch wants a tensor, which its operators take and NumPy's functions too.
+        return {"inputs": encode(values), "refused": str(error).partition("\n")[0]}
     results = leaves(result)
     inputs = {memory(tensor) for tensor in tensors if tensor.numel()}
     data: dict[str, Any] = {
@@ -124,7 +128,7 @@ def row_data(row: Row) -> dict[str, Any]:
         "method": hasattr(torch.Tensor, row.name),
         "samples": [sample_data(row, number) for number in range(len(row.samples))],
     }
-    if row.is_elementwise:
+    if row.has_specials:
         sample = row.samples[0]
         tensors = tensors_of(sample, special_values(sample), "float64", grad=True)
         results = [call(row, sample, tensors)]

@@ -52,7 +52,7 @@ def clamped(x: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
 
 BETWEEN = A(avoid=(-1.0, 1.0))
 LOW, HIGH = A((4,), -0.9, -0.6), A((3, 1), 0.6, 0.9)
-OUTSIDE = A(avoid=(-0.9, -0.7, 0.7, 0.9))
+OUTSIDE = A(avoid=(-0.9, -0.75, -0.6, 0.6, 0.75, 0.9))
 
 ROWS = [
     comparison("eq", lambda a, b: a == b),

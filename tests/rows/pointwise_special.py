@@ -9,6 +9,8 @@ from scipy import special, stats
 
 from tests.table import A, Row, S
 
+# PyTorch's second derivative of lgamma is wrong from the 10th digit on, so lgamma and what it leads to have no golden
+# data here; tests/test_pointwise.py compares them with a tolerance.
 LINEAR = "the argument's rounding error, which an exponential of it multiplies by the argument's size"
 
 
@@ -21,12 +23,15 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 ROWS = [
     Row("erf", (S(A()), S(A(()))), reference=special.erf, domain=(-5.0, 5.0)),
     Row("erfc", (S(A()), S(A(()))), reference=special.erfc, domain=(-5.0, 9.0)),
-    Row("lgamma", (S(A(low=0.5, high=4.0)), S(A((), 0.5, 4.0))), reference=special.loggamma, domain=(0.01, 50.0)),
-    Row("digamma", (S(A(low=0.5, high=4.0)), S(A((), 0.5, 4.0))), reference=special.psi, domain=(0.01, 50.0)),
+    Row("lgamma", (S(A(low=0.5, high=4.0)), S(A((), 0.5, 4.0))), reference=special.loggamma,
+        torch=None, domain=(0.01, 50.0)),
+    Row("digamma", (S(A(low=0.5, high=4.0)), S(A((), 0.5, 4.0))), reference=special.psi,
+        torch=None, domain=(0.01, 50.0)),
     Row(
         "polygamma",
         (S(1, A(low=0.5, high=4.0)), S(2, A((), 0.5, 4.0)), S(0, A((3,), 0.5, 4.0))),
         reference=special.polygamma,
+        torch=None,
     ),
     Row(
         "logaddexp",
@@ -36,7 +41,7 @@ ROWS = [
     ),
     Row(
         "sinc",
-        (S(A(avoid=(0.0,))), S(A((), 0.5, 2.0))),
+        (S(A(avoid=(0.0,))), S(A((), 0.2, 0.8))),
         reference=lambda x: special.spherical_jn(0, np.pi * np.abs(x)),
         ulp=8.0,
         why="the reference is inexact where x is whole, ours is not",

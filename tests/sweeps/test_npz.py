@@ -1,6 +1,7 @@
 """The .npz frame, read back by zipfile, NumPy and the checksums they verify."""
 
 import random
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -70,6 +71,7 @@ def test_equal_results_are_equal_files(tmp_path: Path):
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file with holes takes its full size there")
 def test_more_than_four_gigabytes(tmp_path: Path):
     num = 1_200_000_000
     row = np.zeros(num // 100, np.float32)

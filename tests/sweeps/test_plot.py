@@ -76,8 +76,8 @@ def test_a_panel_a_derivative():
 def test_the_line_is_the_row():
     result = gradcu.sweep(gradcu.exp, 0, 1, 101, dtype="float64")
     line = result.plot().axes[0].lines[0]
-    np.testing.assert_allclose(line.get_xdata(), result.x.numpy(), atol=1e-15)
-    np.testing.assert_array_equal(line.get_ydata(), result.y.numpy())
+    np.testing.assert_allclose(np.asarray(line.get_xdata()), result.x.numpy(), atol=1e-15)
+    np.testing.assert_array_equal(np.asarray(line.get_ydata()), result.y.numpy())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,6 +121,21 @@ def test_unknown_suffixes_are_named(path: str, message: str):
 def test_what_is_no_path_is_named():
     with pytest.raises(TypeError, match=r"out must be a path, not 3 \(int\)"):
         open_store(3, 10, 1, FLOAT64)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, suffix: str):
+    path = tmp_path / f"rows{suffix}"
+    store: Any = open_store(path, 10, 1, FLOAT64)
+    store._file.close()
+    with open("/dev/full", "wb", buffering=0) as full:
+        store._file = full
+        with pytest.raises(OSError, match=rf"rows{suffix} cannot be written: No space left on device"):
+            store.write(0, store.rows(0, 10))
+            store.close()
+    store.abandon()
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_full_disk_is_told_beforehand(tmp_path: Path):
