@@ -49,9 +49,10 @@ class Walk:
                     if self.leads is None or owner(edge) in self.leads:
                         self.send(edge, gradient, None, False)
                 self._walk()
-                for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
-                    self.fresh.discard(leaf)
-                    self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
+                for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor)]:
+                    if hooks:
+                        self.fresh.discard(leaf)
+                        self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
         finally:
             GRAD_ENABLED.reset(token)
         return self.arrived

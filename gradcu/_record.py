@@ -145,13 +145,14 @@ def promoted(op: Op, arrays: list[Any], operands: Sequence[Any]) -> list[Any]:
         dtype = dtype if dtype.kind in "fc" else get_default_dtype()
     out: list[Any] = []
     for array in arrays:
-        number = _is_number(array)
-        if array is None or (number and dtype.kind in "fc" and not isinstance(array, bool)):
-            out.append(array)
-        elif number:
-            out.append(wrapped(array, dtype))
-        else:
+        if array is None:
+            out.append(None)
+        elif not _is_number(array):
             out.append(array if array.dtype == dtype else array.astype(dtype))
+        elif dtype.kind in "fc" and not isinstance(array, bool):
+            out.append(array)
+        else:
+            out.append(wrapped(array, dtype))
     del operands
     return out
 

@@ -7,12 +7,17 @@ of constants before it is computed, so no text takes long or brings the process 
 from __future__ import annotations
 
 import ast
+import difflib
 import math
 import operator
 import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._op import FUNCTIONS, OPS
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -43,6 +48,9 @@ _OPERATORS: dict[type[ast.AST], tuple[str, Callable[..., Any]]] = {
     ast.BitAnd: ("&", operator.and_),
     ast.BitOr: ("|", operator.or_),
 }
+
+# Elementwise functions that are composed of ops, and so are not in the table of ops.
+_COMPOSED = ("clamp_max", "clamp_min", "polygamma", "positive", "square")
 
 _REFUSED: dict[type[ast.AST], str] = {
     ast.BitXor: "'^' is not a power here; write **",
@@ -85,9 +93,7 @@ class Expression:
     def __call__(self, x: Tensor) -> Tensor:
         """The value at x. Raises ExpressionError where a function refuses its arguments."""
         if self._code is None:
-            import gradcu
-
-            return gradcu.full_like(x, self.value)
+            return FUNCTIONS["full_like"](x, self.value)
         stack: list[Any] = []
         for step in self._code:
             step.run(stack, x)
@@ -99,9 +105,8 @@ class Expression:
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions that an expression may call, by name: gradcu's public elementwise ones."""
-    from ._op import FUNCTIONS, OPS
-
-    elementwise = [FUNCTIONS[name] for name, op in OPS.items() if op.elementwise and name in FUNCTIONS]
+    ops = (name for name, op in OPS.items() if op.elementwise and name in FUNCTIONS)
+    elementwise = [FUNCTIONS[name] for name in (*ops, *_COMPOSED)]
     # Aliases, such as arcsin for asin, are the same functions.
     return {name: function for name, function in sorted(FUNCTIONS.items()) if function in elementwise}
 
@@ -224,9 +229,7 @@ class _Parser:
     def _constant(self, step: _Step, arguments: list[Any]) -> float | int:
         """The value of an operation on numbers alone."""
         if step.function in self.functions.values():
-            import gradcu
-
-            tensors = [gradcu.tensor(argument, dtype=gradcu.float64) for argument in arguments]
+            tensors = [FUNCTIONS["tensor"](argument, dtype=np.dtype("float64")) for argument in arguments]
             return step.call(tensors).item()
         try:
             value = _power(*arguments) if step.function is operator.pow else step.function(*arguments)
@@ -317,17 +320,13 @@ class _Parser:
         return -value if negative else value
 
     def _unknown_function(self, name: str) -> str:
-        from ._op import FUNCTIONS
-
         if name in FUNCTIONS:
             pairwise = {"max": "; write maximum(a, b)", "min": "; write minimum(a, b)"}.get(name, "")
             return f"{name!r} is not elementwise, so it has no place in an expression{pairwise}"
         return f"unknown function {name!r}{self._suggestion(name, self.functions)}"
 
     def _suggestion(self, name: str, known: Any) -> str:
-        import difflib
-
-        aliases = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2"}
+        aliases = {"ln": "log"}
         close = [aliases[name]] if name in aliases else difflib.get_close_matches(name, list(known), 1)
         return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -123,10 +123,11 @@ GRADCU_FUNCTION GRADCU_T gradcu_polygamma(int n, GRADCU_T x) {
     for (int k = 2; k <= n; k++) factorial *= T(k);
     if (n % 2 == 0) factorial = -factorial;
     if (x <= T(0) && x == floor(x)) return factorial / T(0);
+    if (x - x != T(0)) return factorial / x;
     for (; x < T(n + 10); x += T(1)) sum += pow(x, -s);
     const GRADCU_T last = pow(x, -s);
     GRADCU_T term = s * last / x / T(2);
-    sum += x * last / (s - T(1)) + T(0.5) * last;
+    sum += pow(x, T(1) - s) / (s - T(1)) + T(0.5) * last;
     for (int j = 0; j < 8; j++) {
         sum += bernoulli[j] * term;
         term *= (s + T(2 * j + 1)) * (s + T(2 * j + 2)) / (x * x * T((2 * j + 3) * (2 * j + 4)));

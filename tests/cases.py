@@ -141,23 +141,21 @@ def weight(tensor: Tensor, number: int, *, grad: bool) -> Tensor:
 FORWARD, FIRST, SECOND = 8, 32, 128
 
 
-def assert_close(actual: np.ndarray, expected: np.ndarray, units: float, what: str = "") -> None:
-    """Compares with values known in float64: to ``units`` of the last place, each of its own value and of the largest.
+def assert_close(actual: np.ndarray, expected: np.ndarray, units: float, what: str = "", error: float = 0.0) -> None:
+    """Compares with values that are known in float64, or to within a relative ``error``.
 
-    The second half is for what cancels in a sum or product of matrices. The dtype is the actual one's, so it must have
-    been checked; integers and booleans have to be equal.
+    What is allowed is ``units`` of the last place, of each value and of the largest, the latter for what cancels in a
+    sum. The dtype is the actual one's, so it must have been checked; integers and booleans have to be equal.
     """
     assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, not {expected.shape}"
     if actual.dtype.kind not in "fc":
         np.testing.assert_array_equal(actual, expected, what)
         return
-    limit = np.finfo(actual.dtype)
     with np.errstate(over="ignore"):
-        rounded = expected.astype(actual.dtype).astype(expected.dtype)
-    finite = np.abs(rounded[np.isfinite(rounded)])
-    scale = max(finite.max(initial=0.0), float(limit.tiny))
-    tolerance = units * float(limit.eps)
-    np.testing.assert_allclose(actual, rounded, rtol=tolerance, atol=tolerance * scale, err_msg=what)
+        rounded = expected.astype(actual.dtype)
+    scale = np.abs(rounded[np.isfinite(rounded)]).max(initial=np.finfo(actual.dtype).tiny)
+    tolerance = max(units * float(np.finfo(actual.dtype).eps), error)
+    np.testing.assert_allclose(actual, rounded, rtol=tolerance, atol=tolerance * float(scale), err_msg=what)
 
 
 def expected_arrays(encoded: Sequence[Any]) -> list[Any]:

@@ -58,11 +58,20 @@ class A:
             return np.round(values / step) * step
         first, last = math.floor(self.low / step) + 1, math.ceil(self.high / step) - 1
         values = np.asarray(rng.integers(first, last, self.shape, endpoint=True)) * step
-        for point in self.avoid:
-            side = np.where(values < point, -1.0, 1.0)
-            away = step * (round(point / step) + side * (math.ceil(0.1 / step) + 1))
-            values = np.where(np.abs(values - point) < 0.1, away, values)
+        for start, end in _bands(self.avoid, 0.1):
+            below, above = step * (math.floor(start / step) - 1), step * (math.ceil(end / step) + 1)
+            inside = (below < values) & (values < above)
+            values = np.where(inside, np.where(values < (start + end) / 2, below, above), values)
         return np.asarray(values)
+
+
+def _bands(points: Iterable[float], width: float) -> list[tuple[float, float]]:
+    """The intervals that are within ``width`` of a point; those that overlap are one."""
+    bands: list[tuple[float, float]] = []
+    for point in sorted(points):
+        start = bands.pop()[0] if bands and bands[-1][1] >= point - width else point - width
+        bands.append((start, point + width))
+    return bands
 
 
 @dataclass(frozen=True)
@@ -113,9 +122,10 @@ class Row:
     mpmath or plain loops; None where PyTorch's golden values are the only oracle. ``torch`` names PyTorch's function,
     with dots where it stands in a namespace (``special.erf``), or with a leading dot its method; it is None where
     PyTorch has none. ``order`` is the highest order that gradcheck verifies, up to 2. ``differentiable`` is False for
-    ops that give integers, booleans or constants. ``integers`` is False where integer operands are refused. ``ulp``
-    bounds the error of an elementwise op, in units of the last place over the interval ``domain``; ``why`` says what
-    makes it more than 4, or why there is no oracle at all.
+    ops that give integers, booleans or constants. ``ulp`` bounds the error of an elementwise op, in units of
+    the last place over the interval ``domain``. ``torch_error`` is the relative error of PyTorch's own float64 values
+    or derivatives, where it is more than rounding. ``why`` gives the reason for an ``ulp`` of more than 4, for a
+    ``torch_error``, or for no oracle at all.
     """
 
     name: str
@@ -124,8 +134,8 @@ class Row:
     torch: str | None = "same"
     order: int = 2
     differentiable: bool = True
-    integers: bool = True
     ulp: float = 4.0
+    torch_error: float = 0.0
     why: str = ""
     domain: tuple[float, float] | None = None
 
@@ -166,7 +176,7 @@ def cast(values: list[np.ndarray], dtype: str) -> list[np.ndarray]:
 
 
 def special_values(sample: Sample) -> list[np.ndarray]:
-    """Operands of an elementwise row's sample that hold every combination of SPECIALS (of two; a third repeats the first's)."""
+    """Operands for a sample of an elementwise row: every combination of SPECIALS. A third takes the first's."""
     floats = [operand for operand in sample.operands if operand.kind == "f"]
     grids = [grid.ravel() for grid in np.meshgrid(*[SPECIALS] * min(len(floats), 2))]
     values = (grids[number % 2] for number in range(len(floats)))

@@ -39,7 +39,7 @@ EXPRESSIONS = [
     "torch.tensor([np.float64(1.5)]), torch.tensor([np.float32(1.5), 2.5]), torch.tensor([np.float16(1.5)])",
     "torch.tensor([np.int8(1)]), torch.tensor([np.int32(1), 2.5]), torch.tensor([1, np.float64(1)])",
     "torch.tensor([True, np.True_]), torch.tensor(np.bool_(True)), torch.tensor(np.arange(3, dtype='u2'))",
-    "torch.tensor([[1, 2], np.ones(2)])", "torch.tensor(np.array(['a']))", "torch.tensor(np.array([object()]))",
+    "torch.tensor([[1.0], [np.float64(2)]])", "torch.tensor(np.array(['a']))", "torch.tensor(np.array([object()]))",
     "torch.tensor(np.array([300]), dtype=torch.uint8)",
     "torch.tensor([torch.tensor(1.0), torch.tensor(2)]), torch.tensor([torch.ones(1), torch.ones(1)])",
     "torch.tensor([[torch.tensor(1.0, dtype=torch.float64)], [2]])", "torch.tensor([torch.ones(2), torch.ones(2)])",

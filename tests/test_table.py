@@ -50,9 +50,9 @@ def test_every_row_names_a_function_a_method_or_an_op():
     assert unknown == []
 
 
-def test_every_row_has_an_oracle_or_a_reason():
-    without = [row.name for row in TABLE.values() if row.torch_name is None and row.reference is None and not row.why]
-    assert without == []
+def test_what_a_row_leaves_unchecked_has_a_reason():
+    lenient = [row for row in TABLE.values() if row.ulp > 4 or row.torch_error or not (row.torch_name or row.reference)]
+    assert [row.name for row in lenient if not row.why] == []
 
 
 def test_rows_differentiate_every_rule():
@@ -105,7 +105,7 @@ def test_results_are_pytorchs(case: Case, dtype: str, device: str):
         assert result._fields == tuple(kind.split())
     else:
         assert type(result).__name__ == kind
-    check_results(leaves(result), expected_arrays(case.golden["results"]), dtype, FORWARD)
+    check_results(case, leaves(result), expected_arrays(case.golden["results"]), dtype)
 
 
 @each(REFERENCED, *FLOATS)
@@ -123,7 +123,7 @@ def test_results_are_the_references(case: Case, dtype: str, device: str):
             assert plain(found) == wanted
 
 
-def check_results(results: list[Any], expected: list[Any], dtype: str, units: float) -> None:
+def check_results(case: Case, results: list[Any], expected: list[Any], dtype: str) -> None:
     """Compares values, shapes and dtypes; those of float64 in ``expected`` are of the operands' dtype here."""
     assert len(results) == len(expected)
     for found, wanted in zip(results, expected, strict=True):
@@ -131,7 +131,7 @@ def check_results(results: list[Any], expected: list[Any], dtype: str, units: fl
             assert plain(found) == wanted
             continue
         assert found.dtype == (dtype if wanted.dtype == np.float64 else wanted.dtype)
-        assert_close(array(found), wanted, units)
+        assert_close(array(found), wanted, FORWARD, error=case.row.torch_error)
 
 
 @each(GOLDEN, *FLOATS)
@@ -148,12 +148,12 @@ def test_gradients_are_pytorchs(case: Case, dtype: str, device: str):
     if not first:
         return
     inputs = [tensor for tensor in tensors if tensor.requires_grad]
-    check_gradients(first, inputs, expected_arrays(case.golden["first"]), FIRST, "first order")
+    check_gradients(case, first, inputs, expected_arrays(case.golden["first"]), FIRST, "first order")
     second = second_gradients(first, weights, tensors)
     expected = expected_arrays(case.golden["second"])
     # Whether a zero is known to be one depends on how a formula is written.
     known = [zeros_for(g, w, i) for g, w, i in zip(second, expected, inputs + weights, strict=True)]
-    check_gradients([g for g, _ in known], inputs + weights, [w for _, w in known], SECOND, "second order")
+    check_gradients(case, [g for g, _ in known], inputs + weights, [w for _, w in known], SECOND, "second order")
 
 
 def zeros_for(gradient: Tensor | None, expected: np.ndarray | None, source: Tensor) -> tuple[Tensor, np.ndarray]:
@@ -162,14 +162,14 @@ def zeros_for(gradient: Tensor | None, expected: np.ndarray | None, source: Tens
     return made, zeros if expected is None else expected
 
 
-def check_gradients(found: Any, inputs: list[Tensor], expected: list[Any], units: float, what: str) -> None:
+def check_gradients(case: Case, found: Any, inputs: list[Tensor], expected: list[Any], units: float, what: str) -> None:
     assert [None if g is None else (g.shape, g.dtype) for g in found] == [
         None if wanted is None else (source.shape, source.dtype)
         for source, wanted in zip(inputs, expected, strict=True)
     ]
     for number, (gradient, wanted) in enumerate(zip(found, expected, strict=True)):
         if wanted is not None:
-            assert_close(array(gradient), wanted, units, f"gradient {number}, {what}")
+            assert_close(array(gradient), wanted, units, f"gradient {number}, {what}", case.row.torch_error)
 
 
 @each([case for case in DIFFERENTIABLE if case.row.order and case.has_gradients])
@@ -207,5 +207,7 @@ def test_dtypes_are_pytorchs(case: Case, dtype: str, device: str):
     inputs = [tensor for tensor in tensors if tensor.requires_grad]
     for gradient, source in zip(first, inputs, strict=bool(first)):
         assert gradient is None or gradient.dtype == source.dtype
-    if dtype == "int64" and "integers" in case.golden:
-        check_results(leaves(case(tensors)), expected_arrays(case.golden["integers"]), "float64", FORWARD)
+    if dtype == "float16" and all(map(np.array_equal, case.arrays(dtype), case.values)):
+        check_results(case, results, expected_arrays(case.golden["results"]), dtype)
+    if dtype == "int64":
+        check_results(case, leaves(case(tensors)), expected_arrays(case.golden["integers"]), "float64")

@@ -189,12 +189,13 @@ def test_special_values_are_pytorchs_in_any_thread(row: Row, device: str):
     assert_close(found[0], result, FORWARD)
     if row.name not in NUMPYS_ZEROS:
         np.testing.assert_array_equal(np.signbit(found[0][result == 0]), np.signbit(result[result == 0]))
-    for values, expected in zip(found[1:], gradients, strict=False):
-        assert_close(values, expected, FIRST)
+    if not row.torch_error:
+        for values, expected in zip(found[1:], gradients, strict=False):
+            assert_close(values, expected, FIRST)
 
 
 @rows(ELEMENTWISE)
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=20)
 @given(data=st.data())
 def test_operands_are_broadcast_as_numpy_does(row: Row, device: str, data: st.DataObject):
     number = max(range(len(row.samples)), key=lambda i: len(row.samples[i].operands))
@@ -211,6 +212,9 @@ def test_operands_are_broadcast_as_numpy_does(row: Row, device: str, data: st.Da
     found = outcome(case, [xp.asarray(value) for value in values])
     expected = outcome(case, [xp.asarray(value) for value in wide])
     assert found[0].shape == shapes.result_shape
+    if row.reference is not None:
+        args, kwargs = sample.filled(values)
+        assert_close(found[0], np.asarray(row.reference(*args, **kwargs)), FORWARD)
     assert_same(found[:1], expected[:1], FORWARD)
     narrow = [v for v, operand in zip(values, sample.operands, strict=True) if operand.grad and operand.kind == "f"]
     for gradient, wanted, value in zip(found[1:], expected[1:], narrow, strict=False):
@@ -221,7 +225,6 @@ def test_operands_are_broadcast_as_numpy_does(row: Row, device: str, data: st.Da
 def test_errors_in_float32_are_within_the_rows_bound(row: Row, device: str):
     assert row.domain is not None
     assert row.reference is not None
-    assert row.ulp <= 4 or row.why
     sample = row.samples[0]
     points = row.rng().uniform(*row.domain, (len(sample.operands), 4096)).astype("float32")
     xp = gradcu.device(device).xp

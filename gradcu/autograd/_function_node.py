@@ -107,7 +107,9 @@ class FunctionNode(Node):
 
     function: type[Function]
 
-    def __init__(self, ctx: FunctionCtx, arguments: tuple[Any, ...], edges: tuple[Any, ...], outputs: list[Any]) -> None:
+    def __init__(
+        self, ctx: FunctionCtx, arguments: tuple[Any, ...], edges: tuple[Any, ...], outputs: list[Any]
+    ) -> None:
         self.plan, self.saved, self.statics = None, (), ()
         self.sequence = next_sequence()
         self.ctx = ctx

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator
-from inspect import isgeneratorfunction
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -45,7 +44,7 @@ class _Mode:
 
     def __call__(self, function: F) -> F:
         mode = self.mode
-        if isgeneratorfunction(function):
+        if _is_generator(function):
             return cast(F, _generator_in_mode(function, mode))
 
         @functools.wraps(function)
@@ -140,3 +139,8 @@ class set_grad_enabled(_Mode):  # noqa: N801
     def __call__(self, function: F) -> F:
         GRAD_ENABLED.set(self._at_call)
         return super().__call__(function)
+
+
+def _is_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling ``function`` makes a generator; the inspect module, which could tell, is slow to import."""
+    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & 0x20)

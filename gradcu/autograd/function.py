@@ -6,8 +6,6 @@ The rules are those of https://docs.pytorch.org/docs/stable/notes/extending.html
 from __future__ import annotations
 
 import functools
-import inspect
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -133,15 +131,14 @@ class Function:
 
 def _is_differentiable(output: Any, ctx: FunctionCtx) -> bool:
     return (
-        isinstance(output, Tensor)
-        and output._array.dtype.kind in "fc"
-        and not _among(output, ctx._non_differentiable)
+        isinstance(output, Tensor) and output._array.dtype.kind in "fc" and not _among(output, ctx._non_differentiable)
     )
 
 
 def _connect(node: FunctionNode, inputs: list[Tensor], outputs: list[Any], wanted: list[bool]) -> None:
     """Makes the node lead to the ``wanted`` outputs and saves; replaces inputs that were returned unchanged."""
     ctx = node.ctx
+    bases = [_base_of(output, inputs) for output in outputs]
     _alias_inputs(ctx, inputs, outputs)
     numbers: dict[int, int] = {}
     for number, output in enumerate(outputs):
@@ -155,23 +152,26 @@ def _connect(node: FunctionNode, inputs: list[Tensor], outputs: list[Any], wante
             changed._edge, changed._requires_grad = edge, True
             relink(output, changed)
         else:
-            if output._base is not None:
+            base = bases[number]
+            if base is not None:
                 name = f"Output {number} of {operation_name(node.name())}"
-                output._view = CustomView(output._base, name, output._version_counter[0])
+                output._view = CustomView(base, name, output._version_counter[0])
             output._edge, output._requires_grad = edge, True
     ctx._saved = tuple(None if tensor is None else Saved(tensor, numbers.get(id(tensor))) for tensor in ctx._to_save)
 
 
+def _base_of(output: Any, inputs: list[Tensor]) -> Tensor | None:
+    """The Tensor whose memory an output shares, if it is an input, or a view."""
+    if not isinstance(output, Tensor):
+        return None
+    return output if output._base is None and _among(output, inputs) else output._base
+
+
 def _alias_inputs(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> None:
-    """Replaces inputs that were returned unchanged by views of them, since an input must stay what it is."""
+    """Replaces inputs that were returned unchanged by aliases, since an input must stay what it is."""
     for number, output in enumerate(outputs):
         if isinstance(output, Tensor) and _among(output, inputs) and not _among(output, ctx._dirty):
-            outputs[number] = view = alias(output)
-            view._view = View(output if output._base is None else output._base, _same, output._version_counter[0])
-
-
-def _same(base: Any) -> Any:
-    return base
+            outputs[number] = alias(output)
 
 
 def _among(tensor: Tensor, tensors: Sequence[Any]) -> bool:
@@ -215,6 +215,9 @@ def _bound(
     forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], separate: bool
 ) -> tuple[Any, ...]:
     """The arguments of ``forward`` by position; with their defaults where ``setup_context`` is to see them all."""
+    # Here, since importing it takes as long as a fifth of gradcu.
+    import inspect
+
     signature = inspect.signature(forward)
     if separate:
         bound = signature.bind(*args, **kwargs)

@@ -13,11 +13,15 @@ from .dims import one_dim
 from .shape import contiguous, expand, reshape, sum_to, unsqueeze
 
 
+def _transpose_vjp(g: Any, dim0: int, dim1: int) -> Any:
+    return transpose(g, dim0, dim1)
+
+
 @structured(
     statics=2,
     view=True,
     prepare=lambda x, dim0, dim1: (one_dim(x.ndim, dim0, "transpose"), one_dim(x.ndim, dim1, "transpose")),
-    dx=lambda g, dim0, dim1: transpose(g, dim0, dim1),
+    dx=_transpose_vjp,
 )
 def transpose(xp: Any, x: Any, dim0: int, dim1: int) -> Any:
     """``input`` as a view with dimensions ``dim0`` and ``dim1`` exchanged. Raises IndexError where one is not there.
@@ -33,7 +37,11 @@ for _name in ("swapaxes", "swapdims"):
     publish(_name, FUNCTIONS["transpose"])
 
 
-@structured(view=True, dx=lambda g: t(g))
+def _t_vjp(g: Any) -> Any:
+    return t(g)
+
+
+@structured(view=True, dx=_t_vjp)
 def t(xp: Any, x: Any) -> Any:
     """A matrix transposed, as a view; with fewer dimensions, the same. Raises RuntimeError for more than 2 dimensions.
 
@@ -60,12 +68,16 @@ def _permutation(x: Any, dims: Any) -> tuple[int, ...]:
     return found
 
 
+def _permute_vjp(g: Any, dims: tuple[int, ...]) -> Any:
+    return permute(g, tuple(map(dims.index, range(len(dims)))))
+
+
 @structured(
     statics=1,
     view=True,
     varargs="dims",
     prepare=lambda x, dims: (_permutation(x, dims),),
-    dx=lambda g, dims: permute(g, tuple(map(dims.index, range(len(dims))))),
+    dx=_permute_vjp,
 )
 def permute(xp: Any, x: Any, dims: Any) -> Any:
     """``input`` as a view with its dimensions in the order ``dims``.
@@ -106,11 +118,15 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(input, tuple(moved[place] if place in moved else next(rest) for place in range(ndim)))
 
 
+def _flip_vjp(g: Any, dims: tuple[int, ...]) -> Any:
+    return flip(g, dims)
+
+
 @structured(
     statics=1,
     varargs="dims",
     prepare=lambda x, dims: (distinct_dims(x.ndim, dims, "flip"),),
-    dx=lambda g, dims: flip(g, dims),
+    dx=_flip_vjp,
 )
 def flip(xp: Any, x: Any, dims: Any) -> Any:
     """A copy of ``input`` with the order of the elements reversed along ``dims``.
@@ -136,10 +152,14 @@ def _shifts(x: Any, shifts: Any, dims: Any) -> tuple[Any, Any]:
     return by, tuple(one_dim(x.ndim, dim, "roll") for dim in along) or None
 
 
+def _roll_vjp(g: Any, shifts: tuple[int, ...], dims: Any) -> Any:
+    return roll(g, tuple(-shift for shift in shifts), dims)
+
+
 @structured(
     statics=2,
     prepare=_shifts,
-    dx=lambda g, shifts, dims: roll(g, tuple(-shift for shift in shifts), dims),
+    dx=_roll_vjp,
 )
 def roll(xp: Any, x: Any, shifts: Any, dims: Any = None) -> Any:
     """A copy of ``input`` with the elements moved by ``shifts`` places along ``dims``, around the end.

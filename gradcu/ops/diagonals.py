@@ -27,11 +27,15 @@ def _diagonal_of(xp: Any, x: Any, offset: int, dim1: int, dim2: int) -> Any:
     return out
 
 
+def _diagonal_vjp(g: Any, x_shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Any:
+    return diagonal_placed(g, x_shape, offset, dim1, dim2)
+
+
 @structured(
     statics=3,
     view=True,
     prepare=lambda x, offset, dim1, dim2: (int(offset), *_pair_of_dims(x.ndim, dim1, dim2, "diagonal")),
-    dx=lambda g, x_shape, offset, dim1, dim2: diagonal_placed(g, x_shape, offset, dim1, dim2),
+    dx=_diagonal_vjp,
 )
 def diagonal(xp: Any, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The diagonal of the matrices in dimensions ``dim1`` and ``dim2``, as a view with the diagonal as last dimension.
@@ -127,7 +131,11 @@ def _check_triu(x: Any, diagonal: int) -> tuple[int]:
     return (int(diagonal),)
 
 
-@structured(statics=1, prepare=_check_tril, dx=lambda g, diagonal: tril(g, diagonal))
+def _tril_vjp(g: Any, diagonal: int) -> Any:
+    return tril(g, diagonal)
+
+
+@structured(statics=1, prepare=_check_tril, dx=_tril_vjp)
 def tril(xp: Any, x: Any, diagonal: int = 0) -> Any:
     """A copy of matrices with 0 above a diagonal: the main one, or ``diagonal`` above (positive) or below it.
 
@@ -141,7 +149,11 @@ def tril(xp: Any, x: Any, diagonal: int = 0) -> Any:
     return xp.tril(x, diagonal)
 
 
-@structured(statics=1, prepare=_check_triu, dx=lambda g, diagonal: triu(g, diagonal))
+def _triu_vjp(g: Any, diagonal: int) -> Any:
+    return triu(g, diagonal)
+
+
+@structured(statics=1, prepare=_check_triu, dx=_triu_vjp)
 def triu(xp: Any, x: Any, diagonal: int = 0) -> Any:
     """A copy of matrices with 0 below a diagonal: the main one, or ``diagonal`` above (positive) or below it.
 

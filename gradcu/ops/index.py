@@ -164,7 +164,8 @@ def _simplified(key: Any) -> Any:
         step = None if key.step is None else _slice_bound(key.step)
         if step is not None and step <= 0:
             raise ValueError("step must be greater than zero" if step else "slice step cannot be zero")
-        return slice(*(bound if bound is None else _slice_bound(bound) for bound in (key.start, key.stop)), step)
+        start, stop = (bound if bound is None else _slice_bound(bound) for bound in (key.start, key.stop))
+        return slice(start, stop, step)
     if isinstance(key, bool | np.bool_):
         return np.asarray(key, dtype=bool)
     if isinstance(key, np.integer):
@@ -271,12 +272,16 @@ def scattered(xp: Any, g: Any, shape: tuple[int, ...], index: Index) -> Any:
     return out
 
 
+def _kept_vjp(g: Any, index: Index, accumulate: bool) -> Any:
+    return g if accumulate else index_put(g, 0.0, index)
+
+
 @structured(
     "index_put",
     statics=2,
     public=False,
     prepare=lambda x, value, index, accumulate: (understood(x, index), accumulate),
-    dx=lambda g, index, accumulate: g if accumulate else index_put(g, 0.0, index),
+    dx=_kept_vjp,
     dvalue=lambda g, index: getitem(g, index),
 )
 def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False) -> Any:

@@ -45,12 +45,16 @@ def _places(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
     )
 
 
+def _gather_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) -> Any:
+    return gathered_from(g, index, x_shape, dim)
+
+
 @structured(
     "gather",
     statics=1,
     public=False,
     prepare=_gather_dim,
-    dx=lambda g, index, x_shape, dim: gathered_from(g, index, x_shape, dim),
+    dx=_gather_vjp,
 )
 def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The elements of ``x`` at the places that ``index`` names along ``dim``."""
@@ -129,12 +133,16 @@ def _index_select_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
     return (at,)
 
 
+def _index_select_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) -> Any:
+    return index_added(g, index, x_shape, dim)
+
+
 @structured(
     "index_select",
     statics=1,
     public=False,
     prepare=_index_select_dim,
-    dx=lambda g, index, x_shape, dim: index_added(g, index, x_shape, dim),
+    dx=_index_select_vjp,
 )
 def _index_select(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The slices of ``x`` along ``dim`` that ``index`` names."""
@@ -209,11 +217,19 @@ def _check_fill(x: Any, mask: Any, value: Any) -> tuple[()]:
     return ()
 
 
+def _masked_vjp(g: Any, mask: Any) -> Any:
+    return masked(g, mask)
+
+
+def _unmasked_vjp(g: Any, mask: Any) -> Any:
+    return masked_fill(g, mask, 0.0)
+
+
 @structured(
     node=lambda tensors: f"MaskedFillBackward{int(tensors[2])}",
     prepare=_check_fill,
-    dx=lambda g, mask: masked_fill(g, mask, 0.0),
-    dvalue=lambda g, mask: masked(g, mask),
+    dx=_unmasked_vjp,
+    dvalue=_masked_vjp,
 )
 def masked_fill(xp: Any, x: Any, mask: Any, value: Any) -> Any:
     """``input`` with ``value``, a number or a 0-dim Tensor, in place of the elements where ``mask`` is true.
@@ -228,7 +244,7 @@ def masked_fill(xp: Any, x: Any, mask: Any, value: Any) -> Any:
     return xp.where(mask, xp.asarray(value).astype(x.dtype), x)
 
 
-@structured(public=False, node="WhereBackward0", dx=lambda g, mask: masked(g, mask))
+@structured(public=False, node="WhereBackward0", dx=_masked_vjp)
 def masked(xp: Any, x: Any, mask: Any) -> Any:
     """``x`` where ``mask`` is true, and 0 elsewhere, also where x is infinite or NaN."""
     return xp.where(mask, x, xp.zeros((), x.dtype))

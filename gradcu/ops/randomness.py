@@ -19,8 +19,15 @@ from .._tensor import Tensor
 from ._arguments import require_tensor, type_name
 from .creation import given_dtype, held, made, on_device, shape_of
 
-# A Generator locks itself while it draws, so threads may share it.
-_generator = np.random.default_rng()
+_generator: np.random.Generator | None = None
+
+
+def _random() -> np.random.Generator:
+    """The one Generator, made at first use, since NumPy imports much for it; it locks itself while a thread draws."""
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
+    return _generator
 
 
 @function(method=False)
@@ -46,14 +53,14 @@ def manual_seed(seed: int) -> None:
 def _uniform(shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
     if kind == np.float16:
         # Rounding a float32 could give 1; float16 has the 2048 multiples of 2**-11 in [0, 1).
-        return (_generator.integers(0, 2048, shape) / 2048).astype(kind)
-    return _generator.random(shape, dtype=kind.type)
+        return (_random().integers(0, 2048, shape) / 2048).astype(kind)
+    return _random().random(shape, dtype=kind.type)
 
 
 def _normal(shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
     if kind == np.float16:
-        return np.asarray(_generator.standard_normal(shape, dtype=np.float32)).astype(kind)
-    return _generator.standard_normal(shape, dtype=kind.type)
+        return np.asarray(_random().standard_normal(shape, dtype=np.float32)).astype(kind)
+    return _random().standard_normal(shape, dtype=kind.type)
 
 
 def _drawn(
@@ -168,7 +175,7 @@ def randint(*args: Any, low: int = 0, high: int | None = None, size: Any = None,
     if kind.kind in "iu" and not np.iinfo(kind).min <= first < end <= np.iinfo(kind).max + 1:
         raise RuntimeError(f"from={first} or to - 1 = {end - 1} is out of bounds for {kind.name}")
     shape = shape_of("randint", (size,), None)
-    array = np.asarray(_generator.integers(first, end, shape)).astype(kind)
+    array = np.asarray(_random().integers(first, end, shape)).astype(kind)
     return made(on_device(array, device, copy=False), requires_grad)
 
 
@@ -187,5 +194,5 @@ def randperm(n: int, *, dtype: Any = None, device: Any = None, requires_grad: bo
         raise RuntimeError(f"Trying to create tensor with negative dimension {count}: [{count}]")
     kind = np.dtype("int64") if dtype is None else as_dtype(dtype)
     held(count, kind)
-    array = _generator.permutation(count).astype(kind)
+    array = _random().permutation(count).astype(kind)
     return made(on_device(array, device, copy=False), requires_grad)

@@ -93,7 +93,7 @@ def mean(xp: Any, x: Any, dim: Any = None, keepdim: Any = False, dtype: Any = No
     # The sum of many float16 may be too large for float16, though their mean is not.
     wide = FLOAT32 if result == FLOAT16 else dtype
     total = accumulated(xp.add.reduce, x, dim, wide, keepdims=keepdim)
-    return (total / reduced_count(x.shape, dim)).astype(result)
+    return (total / reduced_count(x.shape, dim)).astype(result, copy=False)
 
 
 def _product_vjp(g: Any, x: Any, x_shape: tuple[int, ...], dim: int | None, keepdim: bool) -> Any:

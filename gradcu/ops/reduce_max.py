@@ -162,7 +162,7 @@ def min_along(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
 
 
 def _int64(indices: Any) -> Any:
-    return indices.astype(np.int64, copy=False) if isinstance(indices, np.ndarray) else np.int64(indices)
+    return indices.astype(np.int64, copy=False)
 
 
 @function()

@@ -77,7 +77,7 @@ def var(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = F
     >>> x.var(), x.var(unbiased=False)
     (tensor(1.6667), tensor(1.2500))
     """
-    return _variance(xp, x, dim, keepdim, correction).astype(_real(x.dtype))
+    return _variance(xp, x, dim, keepdim, correction).astype(_real(x.dtype), copy=False)
 
 
 @structured(statics=4, prepare=_variance_statics("std"), dx=_deviation_vjp)
@@ -90,7 +90,7 @@ def std(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = F
     >>> gradcu.tensor([[1.0, 3.0], [2.0, 2.0]]).std(dim=1)
     tensor([1.4142, 0.0000])
     """
-    return xp.sqrt(_variance(xp, x, dim, keepdim, correction)).astype(_real(x.dtype))
+    return xp.sqrt(_variance(xp, x, dim, keepdim, correction)).astype(_real(x.dtype), copy=False)
 
 
 def _variance(xp: Any, x: Any, dim: Any, keepdim: bool, correction: float) -> Any:
@@ -195,7 +195,7 @@ def norm(xp: Any, x: Any, p: Any = "fro", dim: Any = None, keepdim: Any = False,
     (tensor(5.), tensor(7.), tensor(4.))
     """
     result = _real(x.dtype if dtype is None else dtype)
-    x = widened(x if dtype is None else x.astype(dtype))
+    x = widened(x if dtype is None else x.astype(dtype, copy=False))
     if p == 2:
         total = xp.sqrt(xp.add.reduce(_squares(x), axis=dim, keepdims=keepdim))
     elif p == math.inf:
@@ -208,4 +208,4 @@ def norm(xp: Any, x: Any, p: Any = "fro", dim: Any = None, keepdim: Any = False,
         total = xp.add.reduce(xp.abs(x), axis=dim, keepdims=keepdim)
     else:
         total = xp.add.reduce(xp.abs(x) ** p, axis=dim, keepdims=keepdim) ** (1 / p)
-    return total.astype(result)
+    return total.astype(result, copy=False)

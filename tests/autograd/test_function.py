@@ -42,9 +42,9 @@ def leaf(*values: float) -> gradcu.Tensor:
     return gradcu.tensor(values, dtype=gradcu.float64, requires_grad=True)
 
 
-@pytest.mark.parametrize("name", cases("function"))
-def test_pytorch_does_the_same(name: str):
-    check("function", name)
+@pytest.mark.parametrize(("subject", "name"), [(s, name) for s in ("function", "outputs") for name in cases(s)])
+def test_pytorch_does_the_same(subject: str, name: str):
+    check(subject, name)
 
 
 @pytest.mark.parametrize("function", [Square.apply, Pair.apply])
@@ -65,8 +65,28 @@ def test_higher_derivatives_through_several_outputs():
     assert derivatives == pytest.approx([c, -s, -c, s], rel=1e-14)
 
 
+class Same(Function):
+    @staticmethod
+    def forward(ctx: Any, x: gradcu.Tensor) -> gradcu.Tensor:
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: gradcu.Tensor) -> gradcu.Tensor:
+        return grad_output * 1
+
+
+class AddOne(Same):
+    @staticmethod
+    def forward(ctx: Any, x: gradcu.Tensor) -> gradcu.Tensor:
+        x.add_(1)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+
+
 @pytest.mark.parametrize("walked", ["never", "once", "create_graph"])
-@pytest.mark.parametrize("function", [Square.apply, Pair.apply])
+@pytest.mark.parametrize("function", [Square.apply, Pair.apply, Same.apply, AddOne.apply])
 def test_graph_dies_with_its_last_tensor(function: Any, walked: str, no_collector: None):
     before = nodes_alive()
     x = leaf(1.0, 2.0)

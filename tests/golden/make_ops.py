@@ -100,11 +100,7 @@ def result_dtypes(row: Row, sample: Sample, values: list[np.ndarray], dtype: str
 def sample_data(row: Row, number: int) -> dict[str, Any]:
     sample, values = row.samples[number], row.inputs(number)
     tensors = tensors_of(sample, values, "float64", grad=True)
-    try:
-        result = call(row, sample, tensors)
-    except TypeError as error:
-        # Such as a number where PyTorch wants a tensor, which its operators take and NumPy's functions too.
-        return {"inputs": encode(values), "refused": str(error).partition("\n")[0]}
+    result = call(row, sample, tensors)
     results = leaves(result)
     inputs = {memory(tensor) for tensor in tensors if tensor.numel()}
     data: dict[str, Any] = {
@@ -117,7 +113,7 @@ def sample_data(row: Row, number: int) -> dict[str, Any]:
     }
     if any(value.dtype.kind == "f" for value in values):
         data["dtypes"] = {dtype: result_dtypes(row, sample, values, dtype) for dtype in TRIED_DTYPES}
-        if data["dtypes"]["int64"].islower() and data["dtypes"]["int64"] != "unsupported":
+        if data["dtypes"]["int64"] != "unsupported" and not data["dtypes"]["int64"].endswith("Error"):
             integers = tensors_of(sample, values, "int64", grad=False)
             data["integers"] = encode([plain(leaf) for leaf in leaves(call(row, sample, integers))])
     return data

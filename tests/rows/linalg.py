@@ -39,6 +39,5 @@ ROWS = [
         lambda equation, *operands: np.einsum(
             equation, *(operands[0] if isinstance(operands[0], list) else operands), optimize=False
         ),
-        integers=False,
     ),
 ]

@@ -99,7 +99,6 @@ ROWS = [
         "floor_divide",
         (S(A(low=3.1, high=3.9), A(low=1.0, high=1.1)), S(A(low=-3.9, high=-3.1), 1.5), S(7.5, A((3,), 2.1, 2.4))),
         reference=lambda a, b: np.floor(a / b),
-        torch=None,
         ulp=0.5,
         domain=(0.5, 50.0),
     ),

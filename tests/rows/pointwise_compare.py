@@ -51,8 +51,8 @@ def clamped(x: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
 
 
 BETWEEN = A(avoid=(-1.0, 1.0))
-LOW, HIGH = A((4,), -0.9, -0.6), A((3, 1), 0.6, 0.9)
-OUTSIDE = A(avoid=(-0.9, -0.75, -0.6, 0.6, 0.75, 0.9))
+LOW, HIGH = A((4,), -0.8, -0.7), A((3, 1), 0.7, 0.8)
+OUTSIDE = A(avoid=(-0.75, 0.75))
 
 ROWS = [
     comparison("eq", lambda a, b: a == b),

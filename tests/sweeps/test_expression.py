@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcu
+from gradcu._device import CPU
+from gradcu._op import FUNCTIONS
 from gradcu.expression import CONSTANTS, MAX_LENGTH, MAX_NESTING, Expression, ExpressionError, functions
+from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.probe import check_elementwise
 
 X = [-2.0, -0.5, 0.25, 1.0, 3.0]
 
@@ -43,6 +47,7 @@ def values(text: str) -> list[float]:
         ("(x > 0) * (x <= 1) * x", lambda x: x if 0 < x <= 1 else 0),
         ("where((x > 0) & (x <= 1), 7, x)", lambda x: 7 if 0 < x <= 1 else x),
         ("where((x < 0) | (x > 1), 7, x)", lambda x: 7 if x < 0 or x > 1 else x),
+        ("square(x) + clamp_min(x, 0)", lambda x: x * x + max(x, 0)),
         ("hypot(x, 3)", lambda x: math.hypot(x, 3)),
         ("clamp(x, -1, 1)", lambda x: max(-1, min(1, x))),
         ("leaky_relu(x, negative_slope=0.5)", lambda x: x if x > 0 else 0.5 * x),
@@ -98,6 +103,24 @@ def test_any_expression_means_what_python_means(text: str):
     found = values(text)
     scale = [1 + abs(value) for value in expected]
     np.testing.assert_allclose(np.divide(found, scale), np.divide(expected, scale), atol=1e-6)
+
+
+def test_no_elementwise_function_is_left_out():
+    grid = Grid(0.1, 0.9, 10, "float64")
+    x = gradcu.tensor(grid.block(0, 10))
+    forgotten = []
+    for name, function in FUNCTIONS.items():
+        # What makes a tensor like another is elementwise, and of no use in an expression.
+        if name in functions() or name.endswith("_like"):
+            continue
+        try:
+            check_elementwise(function, grid, CPU)
+        except (TypeError, ValueError, RuntimeError, IndexError, UserWarning):
+            continue
+        # Neither are copies, and changes of shape that change nothing here.
+        if not np.allclose(function(x).tolist(), x.tolist()):
+            forgotten.append(name)
+    assert not forgotten
 
 
 def test_derivatives_flow():
@@ -232,6 +255,8 @@ def test_nothing_brings_the_parser_down(text: str):
 def test_a_small_stack_survives_the_longest_expressions():
     code = """
 import threading
+from gradcu._device import CPU
+from gradcu._op import FUNCTIONS
 from gradcu.expression import Expression, ExpressionError
 def work():
     for text in ("-" * 4095 + "x", "x**" * 1364 + "x", "(" * 100 + "x" + ")" * 100, "x" + "*x" * 2000):

@@ -131,9 +131,9 @@ def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, suffix: str):
     store._file.close()
     with open("/dev/full", "wb", buffering=0) as full:
         store._file = full
+        rows = store.rows(0, 10)
         with pytest.raises(OSError, match=rf"rows{suffix} cannot be written: No space left on device"):
-            store.write(0, store.rows(0, 10))
-            store.close()
+            store.write(0, rows)
     store.abandon()
     assert os.listdir(tmp_path) == []
 

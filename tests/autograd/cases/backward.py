@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.autograd.cases._attempt import attempt, leaf
+from tests.autograd.cases._shared import attempt, leaf
 
 
 def output_is_not_a_scalar(torch: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.autograd.cases._attempt import attempt, leaf
+from tests.autograd.cases._shared import attempt, leaf
 
 
 def _points(torch: Any) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.autograd.cases._attempt import attempt
+from tests.autograd.cases._shared import attempt
 
 
 def _point(torch: Any, *values: float) -> Any:
