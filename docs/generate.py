@@ -1,20 +1,19 @@
 """Writes what follows from the op table: the package's export block, the type stubs and docs/operators.md.
 
-    python docs/generate.py           writes the files
-    python docs/generate.py --check   exits with 1, naming them, where a file is not what would be written
+``python docs/generate.py`` writes the files; with ``--check`` it exits with 1, naming them, where a file is not what it
+would write.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import gradcu
-from gradcu._op import FUNCTIONS, METHODS, OPS, REQUIRED, Op
-from gradcu._tensor import Tensor
+from gradcu._op import ALIASES, FUNCTIONS, METHODS, OPS, REQUIRED, Op
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = (f"# Written by docs/generate.py from the ops: {which}\n" for which in ("begin", "end"))
@@ -31,8 +30,25 @@ def signature(name: str, function: Callable[..., Any]) -> str:
     op = OPS.get(name)
     if op is not None and function.__module__ == "gradcu" and not is_plain(function):
         return op_signature(op)
-    parameters = inspect.signature(function).parameters.values()
-    return ", ".join(_parameters(parameters))
+    parameters = list(inspect.signature(function).parameters.values())
+    parts = list(_parameters(parameters))
+    if hasattr(function, "__wrapped__"):
+        # It takes NumPy's names too, so that those which it has PyTorch's for may be left out.
+        names = {p.name for p in parameters}
+        parts = [f"{part} = ..." if part == "dim: Any" else part for part in parts]
+        parts += [] if any(part.startswith("*") for part in parts) else ["*"]
+        parts += [f"{alias}: Any = ..." for alias, name in ALIASES.items() if name in names and alias not in names]
+    return ", ".join(optional_onward(parts))
+
+
+def optional_onward(parts: list[str]) -> list[str]:
+    """Parameters of which those behind an optional one are optional too, as Python demands."""
+    out: list[str] = []
+    optional = False
+    for part in parts:
+        optional = (optional or part.endswith("= ...")) and not part.startswith("*")
+        out.append(f"{part} = ..." if optional and not part.endswith("= ...") else part)
+    return out
 
 
 def is_plain(function: Callable[..., Any]) -> bool:
@@ -42,6 +58,7 @@ def is_plain(function: Callable[..., Any]) -> bool:
 
 
 def op_signature(op: Op) -> str:
+    """The parameters of an op's public function."""
     names = op.parameters
     names = ("input", *names[1:]) if not op.variadic else ("tensors", *names[1:])
     if len(op.operands) == 2:
@@ -51,11 +68,11 @@ def op_signature(op: Op) -> str:
         if name == op.varargs:
             parts.append(f"*{name}: Any")
         else:
-            parts.append(f"{name}: Any" + ("" if default is REQUIRED else " = ..."))
-    aliases = [alias for alias in ("axis", "keepdims") if alias in op.position and op.varargs is None]
+            parts.append(f"{name}: Any" + ("" if default is REQUIRED and name not in ALIASES.values() else " = ..."))
+    aliases = [alias for alias in ALIASES if alias in op.position and op.varargs is None]
     if aliases:
         parts += ["*", *(f"{alias}: Any = ..." for alias in aliases)]
-    return ", ".join(parts)
+    return ", ".join(optional_onward(parts))
 
 
 def _parameters(parameters: Any) -> Iterator[str]:
@@ -83,21 +100,27 @@ def result(function: Callable[..., Any]) -> str:
 
 
 def exports() -> str:
-    return "".join(f"from ._functions import {name} as {name}\n" for name in sorted(FUNCTIONS))
+    """The re-exports of the package."""
+    # In the linter's order of imports: log2 stands before log10.
+    names = sorted(FUNCTIONS, key=lambda name: [int(s) if s.isdigit() else s for s in re.split("([0-9]+)", name)])
+    return "".join(f"from ._functions import {name} as {name}\n" for name in names) + "\n"
 
 
 def functions_stub() -> str:
+    """The types of the public functions."""
     lines = [HEADER, "from typing import Any\n", "\nfrom ._tensor import Tensor\n\n"]
     lines += [f"def {name}({signature(name, f)}) -> {result(f)}: ...\n" for name, f in sorted(FUNCTIONS.items())]
     return "".join(lines)
 
 
 def methods_stub() -> str:
+    """The types of Tensor's methods that are installed at run time."""
     lines = [HEADER, "from typing import Any\n", "\nfrom ._tensor import Tensor\n", "\nclass TensorMethods:\n"]
     for name, function in sorted(METHODS.items()):
+        if name.startswith("__"):
+            continue
         rest = signature(name, function).partition(", ")[2]
-        returns = result(function)
-        lines.append(f"    def {name}(self{', ' + rest if rest else ''}) -> {'Any' if returns == 'bool' else returns}: ...\n")
+        lines.append(f"    def {name}(self{', ' + rest if rest else ''}) -> {result(function)}: ...\n")
     for name in OPERATORS["binary"]:
         lines.append(f"    def __{name}__(self, other: Any) -> Tensor: ...\n")
         lines.append(f"    def __r{name}__(self, other: Any) -> Tensor: ...\n")
@@ -123,10 +146,11 @@ def methods_stub() -> str:
 
 
 def operators_page() -> str:
+    """The page that lists every public function."""
     lines = [
         "# Operators\n\n",
-        "Every public function, from the op table; written by `docs/generate.py`. *C* is the expression that generated\n",
-        "kernels are made of; *gradient* tells which operands a gradient flows to.\n\n",
+        "Every public function, from the op table; written by `docs/generate.py`. *C* is the expression that\n",
+        "generated kernels are made of; *gradient* tells which operands a gradient flows to.\n\n",
         "| function | method | gradient | node | C | what it does |\n|---|---|---|---|---|---|\n",
     ]
     for name, function in sorted(FUNCTIONS.items()):
@@ -134,11 +158,16 @@ def operators_page() -> str:
         op = op if op is not None and function.__module__ == "gradcu" else None
         first = next(iter((inspect.getdoc(function) or "").splitlines()), "")
         flows = "" if op is None else ", ".join(op.names_of_rules())
-        node = "" if op is None else op.node if isinstance(op.node, str) and op.differentiable else "by arguments" if op.differentiable else ""
-        c = f"`{op.c}`".replace("|", "\\|") if op is not None and op.c else ""
+        node = "" if op is None or not op.differentiable else op.node if isinstance(op.node, str) else "by arguments"
+        c = "" if op is None or op.c is None else f"`{op.c}`" if isinstance(op.c, str) else "by arguments"
         method = "yes" if name in METHODS else ""
-        lines.append(f"| `{name}` | {method} | {flows} | {node} | {c} | {first} |\n")
+        lines.append(f"| `{name}` | {method} | {flows} | {node} | {escaped(c)} | {escaped(first)} |\n")
     return "".join(lines)
+
+
+def escaped(cell: str) -> str:
+    """A cell's text, in which a bar would end it."""
+    return cell.replace("|", "\\|")
 
 
 def files() -> dict[Path, str]:
@@ -156,6 +185,7 @@ def files() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
+    """Writes, or with --check compares; returns the exit code."""
     stale = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
@@ -168,5 +198,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    assert issubclass(Tensor, object) and gradcu.__version__
     sys.exit(main(sys.argv[1:]))

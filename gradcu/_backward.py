@@ -178,9 +178,7 @@ def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> 
     for position, (output, cotangent) in enumerate(zip(outputs, given, strict=True)):
         edge = current_edge(output)
         if edge is None and not output._requires_grad:
-            raise RuntimeError(
-                f"element {position} of tensors does not require grad and does not have a grad_fn"
-            )
+            raise RuntimeError(f"element {position} of tensors does not require grad and does not have a grad_fn")
         array = output._array
         if cotangent is None:
             if array.size != 1:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _format
 from ._define import publish
-from ._device import device as Device
+from ._device import device as device_type
 from ._device import resolve
 from ._dtype import as_dtype, get_default_dtype, scalar_name
 from ._op import FUNCTIONS
@@ -163,9 +163,7 @@ def _contains(self: Tensor, element: Any) -> bool:
     if isinstance(element, Tensor | bool | int | float | complex | np.generic):
         value = element._array if isinstance(element, Tensor) else element
         return bool((self._array == value).any())
-    raise RuntimeError(
-        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
-    )
+    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 
 @method
@@ -258,9 +256,7 @@ def detach(self: Tensor) -> Tensor:
 def detach_(self: Tensor) -> Tensor:
     """Takes this Tensor out of the graph that made it: it becomes a leaf."""
     if self._view is not None:
-        raise RuntimeError(
-            "Can't detach views in-place. Use detach() instead."
-        )
+        raise RuntimeError("Can't detach views in-place. Use detach() instead.")
     self._edge, self._requires_grad = None, False
     return self
 
@@ -296,7 +292,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     for value in args:
         if isinstance(value, Tensor):
             dtype, place = value.dtype, value.device
-        elif isinstance(value, Device) or (isinstance(value, str) and _names_device(value)):
+        elif isinstance(value, device_type) or (isinstance(value, str) and _names_device(value)):
             place = value
         elif isinstance(value, bool):
             continue
@@ -320,22 +316,26 @@ def cpu(self: Tensor) -> Tensor:
     return to(self, "cpu")
 
 
-def _cast(name: str, dtype: Any) -> None:
-    wanted = as_dtype(dtype)
-
-    def cast(self: Tensor) -> Tensor:
-        return self if self._array.dtype == wanted else to_dtype(self, wanted)
-
-    cast.__name__ = cast.__qualname__ = name
-    cast.__doc__ = f"This Tensor as {wanted}; itself where it is that already."
-    publish(name, cast, namespace=False)
-
-
-for _name, _dtype in {
+_CASTS = {
     "half": "float16", "float": "float32", "double": "float64", "bool": "bool", "byte": "uint8", "char": "int8",
     "short": "int16", "int": "int32", "long": "int64", "cfloat": "complex64", "cdouble": "complex128",
-}.items():  # fmt: skip
-    _cast(_name, _dtype)
+}  # fmt: skip
+
+
+def _publish_casts() -> None:
+    def cast_to(name: str, wanted: np.dtype[Any]) -> Any:
+        def cast(self: Tensor) -> Tensor:
+            return self if self._array.dtype == wanted else to_dtype(self, wanted)
+
+        cast.__name__ = cast.__qualname__ = name
+        cast.__doc__ = f"This Tensor as {wanted}; itself where it is that already."
+        return cast
+
+    for name, dtype in _CASTS.items():
+        publish(name, cast_to(name, as_dtype(dtype)), namespace=False)
+
+
+_publish_casts()
 
 
 def _type(self: Tensor, dtype: Any = None) -> Any:
@@ -393,4 +393,3 @@ DUNDERS = {
     "__iter__": _iterate, "__contains__": _contains, "__deepcopy__": _deep_copy, "__reduce_ex__": _reduce,
     "__hash__": object.__hash__,
 }  # fmt: skip
-del _name, _dtype

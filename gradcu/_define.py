@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._fast import binary, in_rules, unary, unary_static, whole
-from ._op import ALIASES, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
+from ._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
 from ._record import operator_function, public_function, rule_function
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
@@ -44,7 +44,8 @@ def pointwise(
     ``forward`` names a ufunc of the array module, or is a function of it and the operands; ``native`` is a faster
     equivalent on NumPy. ``c`` is the same in C, with ``{x}`` for operand or static argument x and ``T(2)`` for a
     constant of the operands' type, or a function of the static arguments that gives it. ``aliases`` are more names of
-    the same public function; ``floats`` is False where ``prepare`` refuses them. A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
+    the same public function; ``floats`` is False where ``prepare`` refuses them. A rule's keyword is ``d`` and the
+    operand's name: ``dx=lambda g, out: g * out``.
     """
     operands = operands or tuple(rule.removeprefix("d") for rule in rules)
     op = Op(
@@ -69,7 +70,7 @@ def pointwise(
     if public:
         body = named(factory(op, public_function(op)), op)
         for published in (name, *aliases):
-            publish(published, body, method)
+            publish(published, body, method, elementwise=True)
     return op.call
 
 
@@ -135,7 +136,12 @@ def structured(
 
 
 def function(
-    *, name: str | None = None, method: bool = True, namespace: bool = True, aliases: tuple[str, ...] = ()
+    *,
+    name: str | None = None,
+    method: bool = True,
+    namespace: bool = True,
+    elementwise: bool = False,
+    aliases: tuple[str, ...] = (),
 ) -> Callable[..., Any]:
     """Registers a public function that is no op of its own: it chooses between ops, or composes them."""
 
@@ -143,7 +149,7 @@ def function(
         body.__name__ = body.__qualname__ = name or body.__name__.rstrip("_")
         called = _with_numpy_names(body)
         for published in (body.__name__, *aliases):
-            publish(published, called, method, namespace)
+            publish(published, called, method, namespace, elementwise)
         return body
 
     return register
@@ -168,8 +174,12 @@ def _with_numpy_names(body: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def publish(name: str, body: Callable[..., Any], method: bool = True, namespace: bool = True) -> None:
+def publish(
+    name: str, body: Callable[..., Any], method: bool = True, namespace: bool = True, elementwise: bool = False
+) -> None:
     """Makes ``body`` public under ``name``, as a function of the package and as a method."""
+    if elementwise:
+        ELEMENTWISE.add(name)
     if namespace:
         FUNCTIONS[name] = body
     if method:

@@ -199,9 +199,7 @@ def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether ``shape`` broadcasts to ``target``."""
     lead = len(target) - len(shape)
-    return lead >= 0 and all(
-        length in (1, wanted) for length, wanted in zip(shape, target[lead:], strict=True)
-    )
+    return lead >= 0 and all(length in (1, wanted) for length, wanted in zip(shape, target[lead:], strict=True))
 
 
 def _values(node: Node, create_graph: bool) -> list[Any]:

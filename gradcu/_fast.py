@@ -73,13 +73,12 @@ def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     forward = quietly(op.numpy)
     quiet = QUIET
     native = not hasattr(op.numpy, "__code__")
-    assert op.differentiable and isinstance(op.node, str)
-    plan = op.plan((0,), op.node, 1)
+    plan = op.plan((0,), str(op.node), 1)
     default = absent = op.defaults[1]
     keeps, keeps_output = bool(plan.keeps), bool(plan.keeps_outputs)
 
     def function(input: Any, number: Any = default, **kwargs: Any) -> Any:
-        if type(number) is not int and type(number) is not float or kwargs or type(input) is not Tensor:
+        if (type(number) is not int and type(number) is not float) or kwargs or type(input) is not Tensor:
             return otherwise(input, *(() if number is absent else (number,)), **kwargs)
         array = input._array
         kind = type(array)
@@ -257,6 +256,7 @@ def in_rules(op: Op, recorded: Callable[..., Any]) -> Callable[..., Any]:
     raw = {np.ndarray, np.float32, np.float64, np.bool_}
 
     if len(op.operands) == 1:
+
         def one(x: Any, *statics: Any) -> Any:
             return forward(x, *statics) if type(x) in raw else recorded(x, *statics)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from ._backward import backward as _backward
 from ._conversions import DUNDERS
-from ._define import OPERATORS
+from ._define import OPERATORS, publish
 from ._inplace import in_place
 from ._numpy_protocol import array, array_function, array_ufunc
-from ._op import METHODS, OPS
+from ._op import ELEMENTWISE, METHODS, OPS
 from ._setitem import copy_, fill_, set_item, zero_
 from ._tensor import Tensor
 from .ops.arrange import permute, transpose
@@ -43,44 +43,46 @@ def _reversed(self: Tensor) -> Tensor:
 def _matrix_transposed(self: Tensor) -> Tensor:
     """This Tensor, or each matrix of a batch, transposed."""
     if self.ndim < 2:
-        raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
-        )
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return transpose(self, -2, -1)
 
 
 def install() -> None:
     """Gives Tensor its methods. Called once, when the package is imported."""
-    for name, method in METHODS.items():
+    for name in sorted(ELEMENTWISE & METHODS.keys() - _NOT_IN_PLACE):
+        if name not in OPS or OPS[name].differentiable:
+            publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
+    for name in ("masked_fill", "index_put"):
+        publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
+    for function in (backward, copy_, fill_, zero_):
+        publish(function.__name__, function, namespace=False)
+    for name, method in (METHODS | _SPECIAL | DUNDERS).items():
         setattr(Tensor, name, method)
-    for name, op in OPS.items():
-        if op.elementwise and op.differentiable and name in METHODS and name not in _NOT_IN_PLACE:
-            setattr(Tensor, f"{name}_", in_place(METHODS[name], f"{name}_"))
-    for name, function in OPERATORS.items():
-        if name in _BINARY:
-            for dunder in _BINARY[name]:
-                setattr(Tensor, f"__{dunder}__", function)
-                if name in _REFLECTED:
-                    setattr(Tensor, f"__r{dunder}__", _reflected(OPERATORS.get(f"r{name}", function)))
-                if name in _AUGMENTED:
-                    setattr(Tensor, f"__i{dunder}__", in_place(function, f"{name}_"))
-    for name, method in _METHODS.items():
-        setattr(Tensor, name, method)
-    for name, method in DUNDERS.items():
-        setattr(Tensor, name, method)
+    for name, operator in _OPERATORS.items():
+        function = OPERATORS[name]
+        setattr(Tensor, f"__{operator}__", function)
+        if name in _REFLECTED:
+            setattr(Tensor, f"__r{operator}__", _reflected(OPERATORS.get(f"r{name}", function)))
+        if name in _AUGMENTED:
+            setattr(Tensor, f"__i{operator}__", in_place(function, f"{name}_"))
 
 
-_METHODS = {"backward": backward, "copy_": copy_, "fill_": fill_, "zero_": zero_, "__getitem__": getitem,
-            "__setitem__": set_item, "__array__": array, "__array_ufunc__": array_ufunc,
-            "__array_function__": array_function, "T": property(_reversed), "mT": property(_matrix_transposed),
-            "masked_fill_": in_place(METHODS["masked_fill"], "masked_fill_"),
-            "index_put_": in_place(METHODS["index_put"], "index_put_")}  # fmt: skip
-_NOT_IN_PLACE = {"where", "maximum", "minimum"}
+_SPECIAL: dict[str, Any] = {
+    "__getitem__": getitem,
+    "__setitem__": set_item,
+    "__array__": array,
+    "__array_ufunc__": array_ufunc,
+    "__array_function__": array_function,
+    "T": property(_reversed),
+    "mT": property(_matrix_transposed),
+}
+_NOT_IN_PLACE = {"positive", "maximum", "minimum"}
 
-_BINARY = {"add": ("add",), "sub": ("sub",), "mul": ("mul",), "div": ("truediv",), "floor_divide": ("floordiv",),
-           "remainder": ("mod",), "eq": ("eq",), "ne": ("ne",), "less": ("lt",), "less_equal": ("le",),
-           "greater": ("gt",), "greater_equal": ("ge",), "neg": ("neg",), "abs": ("abs",), "positive": ("pos",),
-           "pow": ("pow",), "rpow": ("rpow",), "bitwise_and": ("and",), "bitwise_or": ("or",), "bitwise_xor": ("xor",),
-           "bitwise_not": ("invert",)}  # fmt: skip
+_OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floor_divide": "floordiv", "remainder": "mod",
+    "pow": "pow", "rpow": "rpow", "eq": "eq", "ne": "ne", "less": "lt", "less_equal": "le", "greater": "gt",
+    "greater_equal": "ge", "neg": "neg", "abs": "abs", "positive": "pos", "bitwise_and": "and", "bitwise_or": "or",
+    "bitwise_xor": "xor", "bitwise_not": "invert",
+}  # fmt: skip
 _REFLECTED = {"add", "sub", "mul", "div", "floor_divide", "remainder", "bitwise_and", "bitwise_or", "bitwise_xor"}
 _AUGMENTED = _REFLECTED | {"pow"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _functions as F
+from . import _functions as fn
 from ._graph import GRAD_ENABLED
 from ._op import FUNCTIONS, OPS
 from ._tensor import Tensor
@@ -20,8 +20,8 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     op.ufunc: FUNCTIONS[name] for name, op in OPS.items() if op.ufunc is not None and name in FUNCTIONS
 } | {
     # Those that gradcu computes by other means, or under several ops.
-    "ceil": F.ceil, "clip": F.clamp, "fabs": F.abs, "float_power": F.pow, "floor": F.floor, "matmul": F.matmul,
-    "positive": F.positive, "power": F.pow, "rint": F.round, "sign": F.sign, "square": F.square, "trunc": F.trunc,
+    "ceil": fn.ceil, "clip": fn.clamp, "fabs": fn.abs, "float_power": fn.pow, "floor": fn.floor, "matmul": fn.matmul,
+    "positive": fn.positive, "power": fn.pow, "rint": fn.round, "sign": fn.sign, "square": fn.square, "trunc": fn.trunc,
 }  # fmt: skip
 """gradcu's function for each ufunc, by NumPy's name."""
 
@@ -41,7 +41,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         return _REDUCTIONS[ufunc.__name__](*inputs, **kwargs)
     if method == "outer" and function is not None:
         left, right = (as_operand(value) for value in inputs)
-        return function(F.reshape(left, (*left.shape, *(1,) * right.ndim)), right)
+        return function(fn.reshape(left, (*left.shape, *(1,) * right.ndim)), right)
     if method != "__call__" or function is None or kwargs:
         what = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if kwargs:
@@ -74,14 +74,16 @@ def as_operand(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.item() if value.ndim == 0 else Tensor._wrap(value)
     if isinstance(value, list | tuple):
-        return F.stack([F.as_tensor(as_operand(v)) for v in value])
+        return fn.stack([fn.as_tensor(as_operand(v)) for v in value])
     return value
 
 
 def _into_arrays(ufunc: np.ufunc, method: str, inputs: Any, out: Any, kwargs: Any) -> Any:
     """``array += tensor`` and ``ufunc(..., out=array)``: an array can't be recorded, so nothing may need a gradient."""
     if any(isinstance(value, Tensor) for value in out):
-        raise TypeError(f"numpy.{ufunc.__name__} cannot write into a gradcu Tensor with out=: assign its result instead")
+        raise TypeError(
+            f"numpy.{ufunc.__name__} cannot write into a gradcu Tensor with out=: assign its result instead"
+        )
     if GRAD_ENABLED.get() and any(isinstance(value, Tensor) and value.requires_grad for value in inputs):
         raise RuntimeError(
             f"numpy.{ufunc.__name__} would write a Tensor that requires grad into an array, which has no graph: make "
@@ -113,7 +115,7 @@ def _one_dim(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def reduce(a: Any, axis: int | None = None, **kwargs: Any) -> Any:
         a = as_operand(a)
-        return function(F.flatten(a), 0, **kwargs) if axis is None else function(a, axis, **kwargs)
+        return function(fn.flatten(a), 0, **kwargs) if axis is None else function(a, axis, **kwargs)
 
     return reduce
 
@@ -128,13 +130,13 @@ def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
 def _prod(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
     a = as_operand(a)
     if axis is not None:
-        return F.prod(a, axis, keepdims)
-    total = F.prod(a)
-    return F.reshape(total, (1,) * a.ndim) if keepdims else total
+        return fn.prod(a, axis, keepdims)
+    total = fn.prod(a)
+    return fn.reshape(total, (1,) * a.ndim) if keepdims else total
 
 
 def _transpose(a: Any, axes: Any = None) -> Any:
-    return F.permute(a, tuple(reversed(range(a.ndim))) if axes is None else axes)
+    return fn.permute(a, tuple(reversed(range(a.ndim))) if axes is None else axes)
 
 
 def _sequence(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,11 +147,13 @@ def _sequence(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    return F.where(as_operand(condition), as_operand(x), as_operand(y))
+    return fn.where(as_operand(condition), as_operand(x), as_operand(y))
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: function(*(as_operand(a) if isinstance(a, np.ndarray) else a for a in args), **kwargs)
+    return lambda *args, **kwargs: function(
+        *(as_operand(a) if isinstance(a, np.ndarray) else a for a in args), **kwargs
+    )
 
 
 def _dot(a: Any, b: Any) -> Any:
@@ -158,18 +162,18 @@ def _dot(a: Any, b: Any) -> Any:
         return a * b
     if max(a.ndim, b.ndim) > 2:
         raise unsupported("numpy.dot of more than 2 dimensions", "matmul")
-    return F.matmul(a, b)
+    return fn.matmul(a, b)
 
 
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord is not None and x.ndim != 1 and not isinstance(axis, int):
         raise unsupported("numpy.linalg.norm of a matrix with ord", "norm")
-    return F.norm(x, 2 if ord is None else ord, axis, keepdims)
+    return fn.norm(x, 2 if ord is None else ord, axis, keepdims)
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = a_min if min is None else min, a_max if max is None else max
-    return F.clamp(as_operand(a), as_operand(low), as_operand(high))
+    return fn.clamp(as_operand(a), as_operand(low), as_operand(high))
 
 
 def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
@@ -177,32 +181,33 @@ def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
     return np.array_equal(one, two, equal_nan=equal_nan)
 
 
-_REDUCTIONS = {"add": _reduction(F.sum), "multiply": _prod, "maximum": _reduction(F.amax),
-               "minimum": _reduction(F.amin)}  # fmt: skip
+_REDUCTIONS = {"add": _reduction(fn.sum), "multiply": _prod, "maximum": _reduction(fn.amax),
+               "minimum": _reduction(fn.amin)}  # fmt: skip
 
 ADAPTERS: dict[Any, Callable[..., Any]] = {
-    np.sum: _reduction(F.sum), np.mean: _reduction(F.mean), np.prod: _prod, np.max: _reduction(F.amax),
-    np.min: _reduction(F.amin), np.amax: _reduction(F.amax), np.amin: _reduction(F.amin), np.var: _spread(F.var),
-    np.std: _spread(F.std), np.any: _reduction(F.any), np.all: _reduction(F.all),
-    np.argmax: _one_dim(F.argmax), np.argmin: _one_dim(F.argmin), np.cumsum: _one_dim(F.cumsum),
-    np.cumprod: _one_dim(F.cumprod), np.linalg.norm: _norm, np.where: _where, np.clip: _clip,
-    np.concatenate: _sequence(F.cat), np.stack: _sequence(F.stack), np.transpose: _transpose, np.dot: _dot,
-    np.vdot: lambda a, b: F.dot(F.flatten(as_operand(a)), F.flatten(as_operand(b))),
-    np.inner: lambda a, b: F.dot(as_operand(a), as_operand(b)), np.einsum: _plain(F.einsum),
-    np.outer: lambda a, b: F.outer(F.flatten(as_operand(a)), F.flatten(as_operand(b))),
-    np.reshape: lambda a, shape: F.reshape(a, shape), np.ravel: lambda a: F.flatten(a),
-    np.squeeze: lambda a, axis=None: F.squeeze(a) if axis is None else F.squeeze(a, axis),
-    np.expand_dims: lambda a, axis: F.unsqueeze(a, axis), np.broadcast_to: lambda array, shape: F.expand(array, shape),
-    np.moveaxis: lambda a, source, destination: F.movedim(a, source, destination),
-    np.swapaxes: lambda a, axis1, axis2: F.transpose(a, axis1, axis2),
-    np.flip: lambda m, axis=None: F.flip(m, tuple(range(m.ndim)) if axis is None else axis),
-    np.roll: lambda a, shift, axis=None: F.roll(a, shift, axis), np.tile: lambda A, reps: F.tile(A, reps),
-    np.tril: lambda m, k=0: F.tril(m, k), np.triu: lambda m, k=0: F.triu(m, k), np.diag: lambda v, k=0: F.diag(v, k),
-    np.sinc: F.sinc, np.round: lambda a, decimals=0: F.round(a, decimals=decimals), np.copy: lambda a: F.clone(a),
-    np.isclose: _plain(F.isclose), np.allclose: _plain(F.allclose), np.array_equal: _array_equal,
+    np.sum: _reduction(fn.sum), np.mean: _reduction(fn.mean), np.prod: _prod, np.max: _reduction(fn.amax),
+    np.min: _reduction(fn.amin), np.amax: _reduction(fn.amax), np.amin: _reduction(fn.amin), np.var: _spread(fn.var),
+    np.std: _spread(fn.std), np.any: _reduction(fn.any), np.all: _reduction(fn.all),
+    np.argmax: _one_dim(fn.argmax), np.argmin: _one_dim(fn.argmin), np.cumsum: _one_dim(fn.cumsum),
+    np.cumprod: _one_dim(fn.cumprod), np.linalg.norm: _norm, np.where: _where, np.clip: _clip,
+    np.concatenate: _sequence(fn.cat), np.stack: _sequence(fn.stack), np.transpose: _transpose, np.dot: _dot,
+    np.vdot: lambda a, b: fn.dot(fn.flatten(as_operand(a)), fn.flatten(as_operand(b))),
+    np.inner: lambda a, b: fn.dot(as_operand(a), as_operand(b)), np.einsum: _plain(fn.einsum),
+    np.outer: lambda a, b: fn.outer(fn.flatten(as_operand(a)), fn.flatten(as_operand(b))),
+    np.reshape: lambda a, shape: fn.reshape(a, shape), np.ravel: lambda a: fn.flatten(a),
+    np.squeeze: lambda a, axis=None: fn.squeeze(a) if axis is None else fn.squeeze(a, axis),
+    np.expand_dims: lambda a, axis: fn.unsqueeze(a, axis),
+    np.broadcast_to: lambda array, shape: fn.expand(array, shape),
+    np.moveaxis: lambda a, source, destination: fn.movedim(a, source, destination),
+    np.swapaxes: lambda a, axis1, axis2: fn.transpose(a, axis1, axis2),
+    np.flip: lambda m, axis=None: fn.flip(m, tuple(range(m.ndim)) if axis is None else axis),
+    np.roll: lambda a, shift, axis=None: fn.roll(a, shift, axis), np.tile: lambda A, reps: fn.tile(A, reps),
+    np.tril: lambda m, k=0: fn.tril(m, k), np.triu: lambda m, k=0: fn.triu(m, k), np.diag: lambda v, k=0: fn.diag(v, k),
+    np.sinc: fn.sinc, np.round: lambda a, decimals=0: fn.round(a, decimals=decimals), np.copy: lambda a: fn.clone(a),
+    np.isclose: _plain(fn.isclose), np.allclose: _plain(fn.allclose), np.array_equal: _array_equal,
     np.shape: lambda a: tuple(a.shape), np.ndim: lambda a: a.ndim, np.size: lambda a: a.numel(),
-    np.zeros_like: lambda a: F.zeros_like(a), np.ones_like: lambda a: F.ones_like(a),
-    np.full_like: lambda a, fill_value: F.full_like(a, fill_value), np.empty_like: lambda prototype: F.empty_like(prototype),
+    np.zeros_like: lambda a: fn.zeros_like(a), np.ones_like: lambda a: fn.ones_like(a),
+    np.full_like: lambda a, fill_value: fn.full_like(a, fill_value),
+    np.empty_like: lambda prototype: fn.empty_like(prototype),
 }  # fmt: skip
 """What stands for each NumPy function that is no ufunc."""
-

@@ -21,6 +21,9 @@ OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every public function by name: one an op, and the few that choose between ops (``max``, ``pow``, ...)."""
 
+ELEMENTWISE: set[str] = set()
+"""The names of the public functions whose result at an element depends on that element of the operands alone."""
+
 METHODS: dict[str, Callable[..., Any]] = {}
 """Every public function that is also a method of Tensor."""
 
@@ -154,9 +157,7 @@ class Op:
             if not isinstance(args[first], (tuple, list)) and args[first] is not None:
                 args = (*args[:first], args[first:])
         if len(args) > len(values):
-            raise TypeError(
-                f"{self.name}() takes {len(values)} positional arguments but {len(args)} were given"
-            )
+            raise TypeError(f"{self.name}() takes {len(values)} positional arguments but {len(args)} were given")
         values[: len(args)] = args
         for keyword, value in kwargs.items():
             i = self.position.get(keyword)

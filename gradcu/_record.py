@@ -1,7 +1,7 @@
 """THE recorder: computes an op's forward and, where a gradient is wanted, adds its node to the graph.
 
-Everything can go through `apply`. ``gradcu._fast`` makes the shorter way for pointwise ops on Tensors and Python numbers
-of one floating-point dtype on the CPU, where the recorder would otherwise cost more than the arithmetic.
+Everything can go through `apply`. ``gradcu._fast`` makes the shorter way for pointwise ops on Tensors and Python
+numbers of one floating-point dtype on the CPU, where the recorder would otherwise cost more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ _PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
 """What PyTorch calls the operands that have short names in rules."""
 
 
-
 def apply(op: Op, values: list[Any]) -> Any:
     """Runs ``op`` on the bound ``values`` of its parameters (operands first), of which at least one is a Tensor."""
     if op.view:
@@ -36,8 +35,8 @@ def apply(op: Op, values: list[Any]) -> Any:
     arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
     arrays = [array.item() if isinstance(operand, np.generic) else array
               for array, operand in zip(arrays, operands, strict=True)]  # fmt: skip
-    xp = _common_module(op, operands, arrays)
-    arrays = promoted(op, arrays, operands)
+    xp = _common_module(op, arrays)
+    arrays = promoted(op, arrays)
     if op.prepare is not None:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
     with np.errstate(all="ignore"):
@@ -117,12 +116,11 @@ def _save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
     return tuple(saved)
 
 
-def _common_module(op: Op, operands: Sequence[Any], arrays: Sequence[Any]) -> Any:
+def _common_module(op: Op, arrays: Sequence[Any]) -> Any:
     """The array module of the operands' one device. A 0-dim CPU tensor may join tensors of another device."""
-    del operands
     found: Any = None
     for array in arrays:
-        if array is None or isinstance(array, _NUMBERS) or isinstance(array, _RAW_CPU) and array.ndim == 0:
+        if array is None or isinstance(array, _NUMBERS) or (isinstance(array, _RAW_CPU) and array.ndim == 0):
             continue
         place = device_of(array)
         if found is None:
@@ -135,8 +133,8 @@ def _common_module(op: Op, operands: Sequence[Any], arrays: Sequence[Any]) -> An
     return np if found is None else found.xp
 
 
-def promoted(op: Op, arrays: list[Any], operands: Sequence[Any]) -> list[Any]:
-    """The operands in the dtype that PyTorch's promotion gives them. Python numbers stay numbers where that is exact."""
+def promoted(op: Op, arrays: list[Any]) -> list[Any]:
+    """The operands in the dtype that PyTorch's promotion gives them; Python numbers stay numbers beside floats."""
     if op.promotion == "none":
         return arrays
     present = [array for array in arrays if array is not None]
@@ -153,7 +151,6 @@ def promoted(op: Op, arrays: list[Any], operands: Sequence[Any]) -> list[Any]:
             out.append(array)
         else:
             out.append(wrapped(array, dtype))
-    del operands
     return out
 
 
@@ -170,6 +167,7 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
     base = source if parent is None else parent.base
     for number, result in enumerate(results):
         if _share_memory(result._array, array):
+
             def replay(start: Any, number: int = number) -> Any:
                 again = call(start if parent is None else parent.replay(start), *statics)
                 return again if single else again[number]
@@ -221,7 +219,7 @@ def public_function(op: Op) -> Callable[..., Any]:
             return apply(op, values)
         operands = values[: len(op.operands)]
         for position, operand in enumerate(operands):
-            if not (isinstance(operand, (Tensor, *_NUMBERS, np.generic)) or operand is None and not op.elementwise):
+            if not (isinstance(operand, (Tensor, *_NUMBERS, np.generic)) or (operand is None and not op.elementwise)):
                 name = op.operands[position]
                 raise argument_error(op.name, _PUBLIC_NAMES.get(name, name), position, operand)
         if not _has_tensor(op, values):
@@ -254,15 +252,17 @@ def operator_function(op: Op) -> Callable[..., Any]:
                 values.append(operand)
             else:
                 return NotImplemented
-        return apply(op, values + op.defaults[len(values):])
+        return apply(op, values + op.defaults[len(values) :])
 
     return function
 
 
 def argument_error(function: str, name: str, position: int, value: Any) -> TypeError:
     """The error for an operand that is no Tensor, in PyTorch's words."""
-    kind = type(value).__name__ if type(value).__module__ in ("builtins", "gradcu") else (
-        f"{type(value).__module__}.{type(value).__name__}"
+    kind = (
+        type(value).__name__
+        if type(value).__module__ in ("builtins", "gradcu")
+        else (f"{type(value).__module__}.{type(value).__name__}")
     )
     hint = " (gradcu.as_tensor shares the array's memory)" if hasattr(value, "__array__") else ""
     return TypeError(f"{function}(): argument '{name}' (position {position + 1}) must be Tensor, not {kind}{hint}")

@@ -31,11 +31,13 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
 def is_basic(index: Any) -> bool:
     """Whether ``index`` selects a view: only integers, slices, None and an ellipsis."""
     keys = index if isinstance(index, tuple) else (index,)
-    return all(
-        key is None or key is Ellipsis or isinstance(key, slice) or (isinstance(key, int | np.integer) and not isinstance(key, bool))
-        or (isinstance(key, Tensor) and key.ndim == 0 and key.dtype.kind in "iu")
-        for key in keys
-    )  # fmt: skip
+    return all(key is None or key is Ellipsis or isinstance(key, slice) or _is_integer(key) for key in keys)
+
+
+def _is_integer(key: Any) -> bool:
+    if isinstance(key, Tensor):
+        return key.ndim == 0 and key.dtype.kind == "i"
+    return isinstance(key, int | np.integer) and not isinstance(key, bool)
 
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
@@ -48,10 +50,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """Sets every element to ``value``, a number or a 0-dim Tensor; returns this Tensor."""
     refuse_leaf(self)
     if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(
-            "fill_ only supports 0-dimension value tensor but got tensor with "
-            f"{value.ndim} dimensions."
-        )
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
     return write(self, filled(self, value))
 
 

@@ -33,7 +33,7 @@ during which a signal handler or a finalizer could run another op, takes ``np.er
 
 def silent(function: Callable[..., Any]) -> Callable[..., Any]:
     """Marks a Python function that reports no floating-point error: its C functions can't, or go through ``QUIET``."""
-    setattr(function, "silent", True)
+    function.silent = True  # type: ignore[attr-defined]
     return function
 
 

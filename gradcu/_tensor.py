@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._device import device as Device
+from ._device import device as device_type
 from ._device import device_of
 from ._dtype import get_default_dtype
 from ._graph import GRAD_ENABLED, HookTable, Node
@@ -138,7 +138,7 @@ class Tensor(TensorMethods):
         return self._array.dtype
 
     @property
-    def device(self) -> Device:
+    def device(self) -> device_type:
         """Where the elements are."""
         return device_of(self._array)
 
@@ -241,9 +241,7 @@ class Tensor(TensorMethods):
     @data.setter
     def data(self, value: Tensor) -> None:
         if value.dtype.kind not in "fc" and self._requires_grad:
-            raise RuntimeError(
-                "data set to a tensor that requires gradients must be floating point or complex dtype"
-            )
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._array = value._memory()
 
     @property

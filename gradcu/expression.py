@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._op import FUNCTIONS, OPS
+from ._op import ELEMENTWISE, FUNCTIONS
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -48,9 +48,6 @@ _OPERATORS: dict[type[ast.AST], tuple[str, Callable[..., Any]]] = {
     ast.BitAnd: ("&", operator.and_),
     ast.BitOr: ("|", operator.or_),
 }
-
-# Elementwise functions that are composed of ops, and so are not in the table of ops.
-_COMPOSED = ("clamp_max", "clamp_min", "polygamma", "positive", "square")
 
 _REFUSED: dict[type[ast.AST], str] = {
     ast.BitXor: "'^' is not a power here; write **",
@@ -105,10 +102,7 @@ class Expression:
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions that an expression may call, by name: gradcu's public elementwise ones."""
-    ops = (name for name, op in OPS.items() if op.elementwise and name in FUNCTIONS)
-    elementwise = [FUNCTIONS[name] for name in (*ops, *_COMPOSED)]
-    # Aliases, such as arcsin for asin, are the same functions.
-    return {name: function for name, function in sorted(FUNCTIONS.items()) if function in elementwise}
+    return {name: FUNCTIONS[name] for name in sorted(ELEMENTWISE)}
 
 
 class _Step:

@@ -95,6 +95,27 @@ GRADCU_FUNCTION GRADCU_T gradcu_sinc_derivative(int order, GRADCU_T x) {
     return derivative * scale;
 }
 
+/* Around its roots 1 and 2 the library's loses its digits; there the series around 2, by the steps and
+   coefficients of ops/_special_on_numpy.py. */
+GRADCU_FUNCTION GRADCU_T gradcu_lgamma(GRADCU_T x) {
+    const GRADCU_T around_2[] = {
+        T(0.422784335098467139), T(0.322467033424113218), T(-0.0673523010531980951), T(0.0205808084277845479),
+        T(-0.00738555102867398527), T(0.00289051033074152329), T(-0.00119275391170326098), T(5.09669524743042422e-4),
+        T(-2.2315475845357938e-4), T(9.94575127818085337e-5), T(-4.49262367381331417e-5), T(2.05072127756706916e-5),
+        T(-9.4394882752683959e-6), T(4.3748667899074878e-6), T(-2.03921575380136624e-6), T(9.55141213040741983e-7),
+        T(-4.49246919876456604e-7), T(2.12071848055546659e-7), T(-1.00432248239680996e-7), T(4.76981016936398057e-8),
+        T(-2.27110946089431649e-8), T(1.08386592148969541e-8), T(-5.18347504197004666e-9), T(2.48367454380247832e-9),
+        T(-1.19214014058609121e-9), T(5.73136724167886201e-10), T(-2.75952288512423315e-10), T(1.33047643742444895e-10),
+        T(-6.42296456383810002e-11)};
+    const int terms = sizeof around_2 / sizeof *around_2, steps = x < T(0.5) ? 2 : x < T(1.5) ? 1 : 0;
+    GRADCU_T series = T(0);
+    if (!(x > T(0) && x < T(2.5))) return lgamma(x);
+    const GRADCU_T z = x - T(2 - steps);
+    for (int k = terms - 1; k >= 0; k--) series = (series + around_2[k]) * z;
+    if (steps > 0) series -= log1p(z);
+    return steps > 1 ? series - log(x) : series;
+}
+
 /* Upwards by psi(x) = psi(x + 1) - 1/x to where the asymptotic series (5.11.2) is exact; below 0 by reflection (5.5.4). */
 GRADCU_FUNCTION GRADCU_T gradcu_digamma(GRADCU_T x) {
     GRADCU_T result = T(0);

@@ -108,7 +108,9 @@ def plain(leaf: Any) -> Any:
     return str(leaf).removeprefix("gradcu.") if isinstance(leaf, np.dtype | gradcu.device) else leaf
 
 
-def first_gradients(results: Sequence[Any], tensors: Sequence[Tensor], *, create_graph: bool) -> tuple[Any, ...]:
+def first_gradients(
+    results: Sequence[Any], tensors: Sequence[Tensor], *, create_graph: bool
+) -> tuple[Sequence[Any], list[Tensor]]:
     """The gradients of the results, weighted by fixed cotangents, and the cotangents; both empty where none flow."""
     outputs = [leaf for leaf in results if isinstance(leaf, Tensor) and leaf.requires_grad]
     inputs = [tensor for tensor in tensors if tensor.requires_grad]
@@ -131,7 +133,8 @@ def second_gradients(first: Sequence[Any], weights: list[Tensor], tensors: Seque
 def weight(tensor: Tensor, number: int, *, grad: bool) -> Tensor:
     """The fixed cotangent of a Tensor."""
     xp = tensor.device.xp
-    made = Tensor._wrap(xp.asarray(cotangent(tensor.shape, number), dtype=tensor.dtype))
+    # A copy, which owns its memory, may be handed on as a gradient; the walker must find that it is somebody's.
+    made = Tensor._wrap(xp.array(cotangent(tensor.shape, number), dtype=tensor.dtype))
     made.requires_grad = grad
     return made
 

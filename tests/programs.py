@@ -22,13 +22,14 @@ def outcome(source: str, library: ModuleType) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            exec(textwrap.dedent(source), namespace)
+            exec(textwrap.dedent(source), namespace)  # noqa: S102 - the programs are the tests' own
             found["result"] = described(namespace.get("result"))
         except Exception as error:  # the kind of the error is the outcome
             found["error"] = [type(error).__name__, in_our_words(first_lines(str(error)))]
     if caught:
         found["warnings"] = [
-            [warning.category.__name__, in_our_words(str(warning.message)).partition(". ")[0].rstrip(".")] for warning in caught
+            [warning.category.__name__, in_our_words(str(warning.message)).partition(". ")[0].rstrip(".")]
+            for warning in caught
         ]
     return found
 

@@ -33,8 +33,8 @@ class A:
 
     ``kind`` is "f" for floats (the test chooses the width), "i" for integers in [low, high), "b" for booleans; an
     operand that is not ``grad`` never requires a gradient. ``unique`` makes all elements differ by at least 0.01 (for
-    max and sort). Floats are multiples of a power of 2 and exact in every width, so that the results of float32 and
-    float16 can be compared with those of float64.
+    max and sort). Floats are multiples of a power of 2, exact in float32 and, unless far from 0, in float16, so that
+    the results in these can be compared with those in float64.
     """
 
     shape: tuple[int, ...] = (3, 4)

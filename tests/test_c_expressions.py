@@ -49,11 +49,11 @@ INTEGERS = {name for name in OPS if name.startswith("bitwise_")}
 CONDITION: dict[str, tuple[float, Callable[..., float]]] = {
     # At their roots an error of one unit of the operand is many of the result, and so is one of a larger term.
     "lgamma": (8, lambda: 1.0),
-    "digamma": (8, lambda: 4.0),
-    "polygamma_of_order": (8, lambda n: 4.0 if n == 0 else 0.0),
-    "sinc_derivative": (8, lambda order: math.pi**order),
-    # The error function's slope multiplies the rounding error of x sqrt(1/2) by up to x*x.
-    "gelu": (128, lambda approximate: 0.0),
+    "digamma": (64, lambda: 4.0),
+    "polygamma_of_order": (64, lambda n: 4.0 if n == 0 else 0.0),
+    "sinc_derivative": (32, lambda order: math.pi**order),
+    # The exponential multiplies the rounding error of its argument, at most about x*x.
+    "gelu": (512, lambda approximate: 0.0),
 }
 
 
@@ -97,7 +97,7 @@ def source(chosen: list[Call], header: Path, dtype: str) -> str:
     lines = [f"#define GRADCU_T {ctype}", f'#include "{header}"'] if dtype != "int32" else []
     if dtype == "int32":
         lines.append("#define T(value) ((int)(value))")
-    lines += ["#ifdef __cplusplus", "#define EXPORT extern \"C\"", "#else", "#define EXPORT", "#endif"]
+    lines += ["#ifdef __cplusplus", '#define EXPORT extern "C"', "#else", "#define EXPORT", "#endif"]
     for number, call in enumerate(chosen):
         kinds = ["unsigned char" if operand == "condition" else ctype for operand in call.op.operands]
         names = [f"x{i}" for i in range(len(kinds))]

@@ -54,7 +54,8 @@ PROGRAMS: dict[str, str] = {
     "shape arithmetic": "s = torch.ones(2, 3).shape; result = s.numel(), s[0], tuple(s), len(s)",
     "casts": """
         x = torch.tensor([1.7, -2.2])
-        result = x.double(), x.half(), x.int(), x.long(), x.bool(), x.short(), x.float() is x, x.to(torch.float32) is x""",
+        result = x.double(), x.half(), x.int(), x.long(), x.bool(), x.short()
+        result = *result, x.float() is x, x.to(torch.float32) is x""",
     "casts keep the graph": """
         x = torch.tensor([1.5, 2.5], requires_grad=True)
         y = (x.double() * 3).sum()
@@ -73,7 +74,9 @@ PROGRAMS: dict[str, str] = {
         result = y, y.grad, y is x, y.is_leaf""",
     "copy": "import copy; x = torch.ones(2); y = copy.copy(x); y[0] = 5.0; result = x",
     "hash": "x = torch.ones(2); y = torch.ones(2); result = len({x, y, x})",
-    "stride": "x = torch.ones(2, 3); result = x.stride(), x.t().stride(), x.stride(0), x.is_contiguous(), x.t().is_contiguous()",
+    "stride": """
+        x = torch.ones(2, 3)
+        result = x.stride(), x.t().stride(), x.stride(0), x.is_contiguous(), x.t().is_contiguous()""",
     "requires_grad_": "x = torch.ones(2).requires_grad_(); result = x, x.requires_grad_(False)",
     "integers can't require grad": "torch.tensor([1, 2], requires_grad=True)",
     "integers can't be made to require grad": "torch.tensor([1, 2]).requires_grad_()",
@@ -98,7 +101,9 @@ def test_a_pickled_leaf_keeps_values_dtype_and_requires_grad() -> None:
     x = gradcu.tensor([1.0, 2.0], dtype=gradcu.float64, requires_grad=True)
     again = pickle.loads(pickle.dumps(x))
     assert isinstance(again, gradcu.Tensor)
-    assert again.requires_grad and again.dtype == gradcu.float64 and again.tolist() == [1.0, 2.0]
+    assert again.requires_grad
+    assert again.dtype == gradcu.float64
+    assert again.tolist() == [1.0, 2.0]
 
 
 def test_a_result_is_not_pickled_without_its_graph() -> None:
@@ -123,7 +128,8 @@ def test_math_exp_gives_a_float_with_a_warning_at_the_users_line() -> None:
     x = gradcu.tensor([1.0, 2.0], requires_grad=True)
     with pytest.warns(UserWarning, match="Converting a tensor with requires_grad=True to a scalar") as caught:
         y = gradcu.math.exp(2 * x[0])
-    assert isinstance(y, float) and y == 7.38905609893065
+    assert isinstance(y, float)
+    assert y == 7.38905609893065
     assert caught[0].filename == __file__
 
 

@@ -34,22 +34,22 @@ def _refuse_bools(x: Any) -> tuple[()]:
 
 @silent
 def _relu_gate_on_numpy(gradient: Any, x: Any) -> Any:
-    return select(np, x <= 0, 0, gradient)
+    return select(np, x != 0, gradient, 0)
 
 
 # The derivative of relu's gradient by relu's operand is 0. As an op of both the gate says so: a second order gets
 # zeros, as in PyTorch, where a choice by a bool would leave no graph.
 relu_gate = pointwise(
     "relu_gate",
-    lambda xp, gradient, x: select(xp, x <= 0, 0, gradient),
+    lambda xp, gradient, x: select(xp, x != 0, gradient, 0),
     native=_relu_gate_on_numpy,
     node="ThresholdBackwardBackward0",
     promotion="same",
-    c="{x} <= T(0) ? T(0) : {gradient}",
+    c="{x} != T(0) ? {gradient} : T(0)",
     dgradient=lambda g, x: relu_gate(g, x),
     dx=lambda g: zeros_of(g),
     public=False,
-    doc="``gradient`` where ``x`` is not at or below 0, else 0.",
+    doc="``gradient`` where ``x`` is not 0, else 0.",
 )
 
 relu = pointwise(

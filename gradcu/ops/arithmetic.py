@@ -105,7 +105,7 @@ for _name in ("sub", "rsub"):
 _sub_plainly = binary(OPS["sub"], _without_bools(public_function(OPS["sub"])))
 
 
-@function(name="add")
+@function(name="add", elementwise=True)
 def _add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha * other``, elementwise and broadcast.
 
@@ -119,7 +119,7 @@ def _add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return _add_plainly(input, other) if _is_one(alpha) else _scaled(add_scaled, "add", input, other, alpha)
 
 
-@function(name="sub", aliases=("subtract",))
+@function(name="sub", elementwise=True, aliases=("subtract",))
 def _sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input - alpha * other``, elementwise and broadcast.
 
@@ -203,7 +203,7 @@ neg = pointwise(
 )
 
 
-@function()
+@function(elementwise=True)
 def positive(input: Any) -> Tensor:
     """``input`` itself, as ``+input`` gives it.
 
@@ -281,7 +281,7 @@ div_rounded = pointwise(
 )
 
 
-@function(name="div", aliases=("divide", "true_divide"))
+@function(name="div", elementwise=True, aliases=("divide", "true_divide"))
 def _div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``, elementwise and broadcast.
 

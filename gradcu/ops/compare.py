@@ -183,7 +183,7 @@ where = pointwise(
 )
 
 
-@function(name="where", method=False)
+@function(name="where", method=False, elementwise=True)
 def _where_of_tensors(condition: Any, input: Any = None, other: Any = None) -> Any:
     """``input`` where ``condition`` is true, else ``other``, all broadcast together.
 

@@ -63,15 +63,19 @@ def zeroed(xp: Any, x: Any) -> Any:
     return xp.zeros_like(x)
 
 
+def _vjp_of_base(g: Any, view: Callable[[Any], Any]) -> Any:
+    return view_replaced(g, zeros_of(view(g)), view)
+
+
 @structured(
     statics=1,
     public=False,
     node="CopySlices",
-    dx=lambda g, view: view_replaced(g, zeros_of(view(g)), view),
+    dx=_vjp_of_base,
     dvalue=lambda g, view: clone(view(g)),
 )
 def view_replaced(xp: Any, x: Any, value: Any, view: Callable[[Any], Any]) -> Any:
-    """``x`` after its part ``view(x)`` was replaced with ``value``: what an in-place change of a view is to its base."""
+    """``x`` after its part ``view(x)`` became ``value``: what an in-place change of a view is to its base."""
     out = xp.array(x)
     view(out)[...] = value
     return out

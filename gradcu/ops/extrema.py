@@ -123,7 +123,7 @@ clamp_between = pointwise(
 )
 
 
-@function(aliases=("clip",))
+@function(elementwise=True, aliases=("clip",))
 def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """``input`` with elements below ``min`` replaced by it, and elements above ``max`` by that.
 
@@ -138,7 +138,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     return _clamp("clamp", input, min, max, "ClampBackward1", "ClampBackward0")
 
 
-@function()
+@function(elementwise=True)
 def clamp_min(input: Any, min: Any) -> Tensor:
     """``input`` with elements below ``min``, a number or a Tensor, replaced by it: see ``gradcu.clamp``.
 
@@ -149,7 +149,7 @@ def clamp_min(input: Any, min: Any) -> Tensor:
     return _clamp("clamp_min", input, min, None, "ClampMinBackward0", "ClampMinBackward1")
 
 
-@function()
+@function(elementwise=True)
 def clamp_max(input: Any, max: Any) -> Tensor:
     """``input`` with elements above ``max``, a number or a Tensor, replaced by it: see ``gradcu.clamp``.
 

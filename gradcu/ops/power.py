@@ -159,6 +159,11 @@ def _power_of_number(xp: Any, x: Any, base: Any) -> Any:
     return xp.exp2(x) if base == 2 and x.dtype.kind == "f" else xp.power(base, x)
 
 
+@silent
+def _power_of_number_on_numpy(x: Any, base: Any) -> Any:
+    return QUIET.run(np.exp2, x) if base == 2 else QUIET.run(np.power, base, x)
+
+
 def _rule_of_power_of_number(g: Any, x: Any, out: Any, base: Any) -> Any:
     if base == 0:
         return where(greater_equal(x, 0), 0, g * (out * -math.inf))
@@ -170,6 +175,7 @@ def _rule_of_power_of_number(g: Any, x: Any, out: Any, base: Any) -> Any:
 pow_of_number = pointwise(
     "pow_of_number",
     _power_of_number,
+    native=_power_of_number_on_numpy,
     statics={"base": REQUIRED},
     promotion="none",
     node="PowBackward2",
@@ -213,12 +219,12 @@ def _reflected_power_operator(exponent: Any, base: Any) -> Any:
     return _power_operator(base, exponent)
 
 
-publish("pow", named(unary_static(OPS["pow"], _any_power), OPS["pow"]))
+publish("pow", named(unary_static(OPS["pow"], _any_power), OPS["pow"]), elementwise=True)
 OPERATORS["pow"] = unary_static(OPS["pow"], _power_operator)
 OPERATORS["rpow"] = unary_static(OPS["pow_of_number"], _reflected_power_operator)
 
 
-@function()
+@function(elementwise=True)
 def square(input: Any) -> Tensor:
     """``input * input``, elementwise; bools give int64.
 

@@ -1,14 +1,13 @@
 """Special functions: the error function, gamma's logarithm and its derivatives, sinc, and the logarithm of a sum.
 
-NumPy has none of these but the last. They come from SciPy (the extra ``special``) or CuPy, imported at the first use;
-without SciPy the standard library gives erf, erfc and lgamma, element by element. Formulas: NIST Digital Library of
-Mathematical Functions, https://dlmf.nist.gov. Integers and bools give the default dtype.
+Those that NumPy lacks come from SciPy (the extra ``special``) or CuPy, imported at the first use; without SciPy the
+standard library gives erf, erfc and lgamma. Formulas: NIST Digital Library of Mathematical Functions,
+https://dlmf.nist.gov. Integers and bools give the default dtype.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -17,44 +16,20 @@ import numpy as np
 from .._define import REQUIRED, function, pointwise
 from .._record import argument_error
 from .._tensor import Tensor
+from . import _special_on_numpy
 from ._refusals import refusing
 from .compare import select
 from .elementary import exp, sigmoid
 
 
-def _library_function(xp: Any, name: str, in_stdlib: Callable[[float], float] | None = None) -> Callable[..., Any]:
-    """A function of SciPy, or of CuPy's copy of it; without SciPy the standard library's, for each element."""
-    try:
-        return getattr(import_module("scipy.special" if xp is np else "cupyx.scipy.special"), name)
-    except ModuleNotFoundError:
-        if in_stdlib is None or xp is not np:
-            raise ModuleNotFoundError(
-                f"{name} needs SciPy, which is not installed: pip install 'gradcu[special]'", name="scipy"
-            ) from None
-        return np.vectorize(in_stdlib, otypes=[np.float64])
-
-
-def _lgamma_of_number(x: float) -> float:
-    """``math.lgamma``, which raises an error where C's is infinite."""
-    try:
-        return math.lgamma(x)
-    except (ValueError, OverflowError):
-        return math.inf
-
-
-def _lgamma(xp: Any, x: Any) -> Any:
-    """The logarithm of gamma; SciPy's is -inf at -inf, where C's and PyTorch's are inf."""
-    return _kept(x, select(xp, x == -math.inf, math.inf, _library_function(xp, "gammaln", _lgamma_of_number)(x)))
-
-
-def _kept(x: Any, result: Any) -> Any:
-    """A result in the dtype of ``x``: SciPy computes float16 in float32, polygamma in float64."""
-    return result.astype(x.dtype, copy=False)
+def _library(xp: Any) -> Any:
+    """Where the array module's special functions stand."""
+    return _special_on_numpy if xp is np else import_module("cupyx.scipy.special")
 
 
 erf = pointwise(
     "erf",
-    lambda xp, x: _kept(x, _library_function(xp, "erf", math.erf)(x)),
+    lambda xp, x: _library(xp).erf(x),
     c="erf({x})",
     dx=lambda g, x: g * (exp(-(x * x)) * _ERF_SLOPE),
     doc="""The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to ``input``, elementwise.
@@ -67,7 +42,7 @@ erf = pointwise(
 
 erfc = pointwise(
     "erfc",
-    lambda xp, x: _kept(x, _library_function(xp, "erfc", math.erfc)(x)),
+    lambda xp, x: _library(xp).erfc(x),
     c="erfc({x})",
     dx=lambda g, x: g * (exp(-(x * x)) * -_ERF_SLOPE),
     doc="""1 - erf(input), elementwise, which keeps its digits where erf is close to 1.
@@ -82,8 +57,8 @@ _ERF_SLOPE = 2 / math.sqrt(math.pi)
 
 lgamma = pointwise(
     "lgamma",
-    _lgamma,
-    c="lgamma({x})",
+    lambda xp, x: _library(xp).gammaln(x),
+    c="gradcu_lgamma({x})",
     dx=lambda g, x: g * digamma(x),
     doc="""The logarithm of the absolute value of the gamma function, elementwise: inf at 0, -1, -2, ...
 
@@ -95,7 +70,7 @@ lgamma = pointwise(
 
 digamma = pointwise(
     "digamma",
-    lambda xp, x: _kept(x, _library_function(xp, "digamma")(x)),
+    lambda xp, x: _library(xp).digamma(x),
     c="gradcu_digamma({x})",
     dx=lambda g, x: g * polygamma_of_order(x, 1),
     doc="""The derivative of lgamma, elementwise: -inf at 0, nan at -1, -2, ...
@@ -110,7 +85,7 @@ digamma = pointwise(
 
 polygamma_of_order = pointwise(
     "polygamma_of_order",
-    lambda xp, x, n: _kept(x, _library_function(xp, "polygamma")(n, x)),
+    lambda xp, x, n: _library(xp).polygamma(n, x),
     statics={"n": REQUIRED},
     node="PolygammaBackward0",
     c="gradcu_polygamma({n}, {x})",
@@ -120,7 +95,7 @@ polygamma_of_order = pointwise(
 )
 
 
-@function()
+@function(elementwise=True)
 def polygamma(n: Any, input: Any) -> Tensor:
     """The derivative of order ``n`` of digamma, elementwise, for n = 0, 1, 2, ...
 

@@ -1,4 +1,5 @@
 import weakref
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,13 @@ def test_hook_may_register_another():
     assert seen == ["first", "first", "second"]
 
 
+def accumulator_behind(result: Any) -> Any:
+    """The AccumulateGrad that a result of one operation on a leaf leads to."""
+    return result.grad_fn.next_functions[0][0]
+
+
 def test_hooks_of_the_accumulator_are_refused():
-    accumulator = (leaf() * 2).grad_fn.next_functions[0][0]
+    accumulator = accumulator_behind(leaf() * 2)
     with pytest.raises(NotImplementedError, match="register_post_accumulate_grad_hook"):
         accumulator.register_hook(print)
     with pytest.raises(NotImplementedError, match="register_hook"):
@@ -58,7 +64,7 @@ def test_hooks_of_the_accumulator_are_refused():
 
 def test_accumulator_does_not_keep_the_leaf_alive_forever():
     x = leaf()
-    assert (x * 2).grad_fn.next_functions[0][0].variable is x
+    assert accumulator_behind(x * 2).variable is x
     reference = weakref.ref(x)
     del x
     assert reference() is None

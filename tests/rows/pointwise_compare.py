@@ -44,7 +44,7 @@ def rounding(name: str, reference: Callable[..., Any]) -> Row:
     )
 
 
-def clamped(x: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+def clamped(x: Any, min: Any = None, max: Any = None) -> Any:
     if min is not None:
         x = np.where(x < min, min, x)
     return x if max is None else np.where(x > max, max, x)
@@ -74,10 +74,22 @@ ROWS = [
         ),
         reference=lambda c, a, b: np.where(c, np.asarray(a), np.asarray(b)),
     ),
-    Row("maximum", (S(A((3, 4), -2, -0.1), A((4,), 0.1)), S(A((3,), 0.1), A((2, 1), -2, -0.1)), S(WHOLE, WHOLE)),
-        reference=lambda a, b: np.where(a > b, a, b), order=2, ulp=0.0, domain=(-50.0, 50.0)),
-    Row("minimum", (S(A((3, 4), -2, -0.1), A((4,), 0.1)), S(A((3,), 0.1), A((2, 1), -2, -0.1)), S(WHOLE, WHOLE)),
-        reference=lambda a, b: np.where(a < b, a, b), order=2, ulp=0.0, domain=(-50.0, 50.0)),
+    Row(
+        "maximum",
+        (S(A((3, 4), -2, -0.1), A((4,), 0.1)), S(A((3,), 0.1), A((2, 1), -2, -0.1)), S(WHOLE, WHOLE)),
+        reference=lambda a, b: np.where(a > b, a, b),
+        order=2,
+        ulp=0.0,
+        domain=(-50.0, 50.0),
+    ),
+    Row(
+        "minimum",
+        (S(A((3, 4), -2, -0.1), A((4,), 0.1)), S(A((3,), 0.1), A((2, 1), -2, -0.1)), S(WHOLE, WHOLE)),
+        reference=lambda a, b: np.where(a < b, a, b),
+        order=2,
+        ulp=0.0,
+        domain=(-50.0, 50.0),
+    ),
     Row(
         "clamp",
         (
@@ -102,18 +114,38 @@ ROWS = [
     rounding("trunc", np.trunc),
     Row(
         "round",
-        (S(A(avoid=(-1.5, -0.5, 0.5, 1.5))), S(A((3,), 0.11, 0.14), decimals=1), S(A((3,), 11, 14), decimals=-1),
-         S(A((), 0.6, 0.9)), S(WHOLE)),
+        (
+            S(A(avoid=(-1.5, -0.5, 0.5, 1.5))),
+            S(A((3,), 0.11, 0.14), decimals=1),
+            S(A((3,), 11, 14), decimals=-1),
+            S(A((), 0.6, 0.9)),
+            S(WHOLE),
+        ),
         reference=lambda x, decimals=0: np.round(x, decimals),
         ulp=0.0,
         domain=(-50.0, 50.0),
     ),
-    Row("frac", (S(A(avoid=(-2.0, -1.0, 0.0, 1.0, 2.0))), S(A((), 0.6, 0.9))), reference=lambda x: np.modf(x)[0],
-        ulp=0.0, domain=(-50.0, 50.0)),
-    Row("sign", (S(A(avoid=(0.0,))), S(A((), 0.5)), S(WHOLE), S(BOOL)), ulp=0.0, domain=(-50.0, 50.0),
-        reference=lambda x: np.where(x > 0, 1, 0) - np.where(x < 0, 1, 0) if x.dtype != bool else x),
-    Row("abs", (S(A(avoid=(0.0,))), S(A((), 0.5)), S(WHOLE)), reference=lambda x: np.where(x < 0, -x, x), ulp=0.0,
-        domain=(-50.0, 50.0)),
+    Row(
+        "frac",
+        (S(A(avoid=(-2.0, -1.0, 0.0, 1.0, 2.0))), S(A((), 0.6, 0.9))),
+        reference=lambda x: np.modf(x)[0],
+        ulp=0.0,
+        domain=(-50.0, 50.0),
+    ),
+    Row(
+        "sign",
+        (S(A(avoid=(0.0,))), S(A((), 0.5)), S(WHOLE), S(BOOL)),
+        ulp=0.0,
+        domain=(-50.0, 50.0),
+        reference=lambda x: np.where(x > 0, 1, 0) - np.where(x < 0, 1, 0) if x.dtype != bool else x,
+    ),
+    Row(
+        "abs",
+        (S(A(avoid=(0.0,))), S(A((), 0.5)), S(WHOLE)),
+        reference=lambda x: np.where(x < 0, -x, x),
+        ulp=0.0,
+        domain=(-50.0, 50.0),
+    ),
     truth("logical_and", np.logical_and),
     truth("logical_or", np.logical_or),
     truth("logical_xor", np.logical_xor),
