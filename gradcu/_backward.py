@@ -15,6 +15,8 @@ from ._tensor import Tensor, current_edge, retain_gradient
 
 Tensors = Tensor | Sequence[Tensor]
 
+_ONES = {np.float32: np.float32(1), np.float64: np.float64(1)}
+
 
 def backward(
     tensors: Tensors,
@@ -168,6 +170,12 @@ def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
 
 def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> list[tuple[Any, Any]]:
     """Each output's edge with its cotangent: the one given, or 1 for an output of one element."""
+    if cotangents is None and len(outputs) == 1 and not create_graph:
+        # The commonest call, made short.
+        edge = current_edge(outputs[0])
+        one = _ONES.get(type(outputs[0]._array))
+        if edge is not None and one is not None:
+            return [(edge, one)]
     if cotangents is None or isinstance(cotangents, Tensor):
         given: tuple[Any, ...] = (cotangents,) * (len(outputs) if cotangents is None else 1)
     else:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
+from ._silence import QUIET, silenced
 from ._tensor import Tensor
 from .ops.convert import clone, to_dtype
 from .ops.shape import expand, sum_to
@@ -44,18 +45,20 @@ class Walk:
             self.leads = _leading_to(self.targets, [edge for edge, _ in roots])
         token = GRAD_ENABLED.set(self.create_graph)
         try:
-            with np.errstate(all="ignore"):
-                for edge, gradient in roots:
-                    if self.leads is None or owner(edge) in self.leads:
-                        self.send(edge, gradient, None, False)
-                self._walk()
-                for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor)]:
-                    if hooks:
-                        self.fresh.discard(leaf)
-                        self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
+            self._run(roots)
         finally:
             GRAD_ENABLED.reset(token)
         return self.arrived
+
+    @silenced
+    def _run(self, roots: Sequence[tuple[Any, Any]]) -> None:
+        for edge, gradient in roots:
+            if self.leads is None or owner(edge) in self.leads:
+                self.send(edge, gradient, None, False)
+        self._walk()
+        for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
+            self.fresh.discard(leaf)
+            self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
 
     def _walk(self) -> None:
         pending, queue, leads = self.pending, self.queue, self.leads
@@ -360,6 +363,5 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> 
     elif old._requires_grad:
         leaf._grad = Tensor._wrap(old._array + value)
     else:
-        with np.errstate(all="ignore"):
-            np.add(old._memory(), value, out=old._array)
+        QUIET.run(np.add, old._memory(), value, old._array)
         old._bump_version()

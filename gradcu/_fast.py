@@ -171,7 +171,10 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
             plan = plan_right if other._requires_grad else None
         else:
             return otherwise(input, other)
-        result = quiet.run(forward, x, y) if native else forward(x, y)
+        try:
+            result = quiet.run(forward, x, y) if native else forward(x, y)
+        except ValueError:
+            return otherwise(input, other)
         out = _new(Tensor)
         out._array = result
         counter = out._version_counter = [0]

@@ -15,6 +15,7 @@ from ._device import device_of, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
+from ._silence import silenced
 from ._tensor import Tensor, View, current_edge
 
 _new = object.__new__
@@ -39,8 +40,12 @@ def apply(op: Op, values: list[Any]) -> Any:
     arrays = promoted(op, arrays)
     if op.prepare is not None:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
-    with np.errstate(all="ignore"):
-        outputs = op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
+    try:
+        outputs = _compute(op, xp, arrays, statics)
+    except ValueError:
+        if op.elementwise:
+            refuse_sizes(*arrays)
+        raise
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     if op.differentiable and _grad_enabled():
@@ -152,6 +157,25 @@ def promoted(op: Op, arrays: list[Any]) -> list[Any]:
         else:
             out.append(wrapped(array, dtype))
     return out
+
+
+@silenced
+def _compute(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
+    return op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
+
+
+def refuse_sizes(*operands: Any) -> None:
+    """Raises RuntimeError, in PyTorch's words, where the operands of an elementwise op can't be broadcast."""
+    shape: tuple[int, ...] = ()
+    for operand in operands:
+        other = getattr(operand, "shape", ())
+        for back in range(1, min(len(shape), len(other)) + 1):
+            if shape[-back] != other[-back] and 1 not in (shape[-back], other[-back]):
+                raise RuntimeError(
+                    f"The size of tensor a ({shape[-back]}) must match the size of tensor b ({other[-back]}) at "
+                    f"non-singleton dimension {max(len(shape), len(other)) - back}"
+                )
+        shape = np.broadcast_shapes(shape, other)
 
 
 def wrapped(number: Any, dtype: np.dtype[Any]) -> Any:

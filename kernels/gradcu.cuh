@@ -143,7 +143,7 @@ GRADCU_FUNCTION GRADCU_T gradcu_polygamma(int n, GRADCU_T x) {
     if (n == 0) return gradcu_digamma(x);
     for (int k = 2; k <= n; k++) factorial *= T(k);
     if (n % 2 == 0) factorial = -factorial;
-    if (x <= T(0) && x == floor(x)) return factorial / T(0);
+    if (x <= T(0) && x == floor(x)) return factorial / sum; /* a pole: sum is still 0 */
     if (x - x != T(0)) return factorial / x;
     for (; x < T(n + 10); x += T(1)) sum += pow(x, -s);
     const GRADCU_T last = pow(x, -s);

@@ -44,8 +44,8 @@ STATICS: dict[str, list[tuple[Any, ...]]] = {
 # In C, integers only.
 INTEGERS = {name for name in OPS if name.startswith("bitwise_")}
 
-# Where C and NumPy may differ by more than two good implementations do: units of the last place, and the least value whose
-# unit counts (for these static arguments).
+# Where C and NumPy may differ by more than two good implementations do: units of the last place, and the least value
+# whose unit counts (for these static arguments).
 CONDITION: dict[str, tuple[float, Callable[..., float]]] = {
     # At their roots an error of one unit of the operand is many of the result, and so is one of a larger term.
     "lgamma": (8, lambda: 1.0),

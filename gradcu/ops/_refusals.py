@@ -7,8 +7,9 @@ from typing import Any
 
 from .._dtype import scalar_name
 
+
 def refusing(kinds: str, kernel: str, operands: int = 1) -> Callable[..., tuple[Any, ...]]:
-    """A ``prepare`` that refuses operands of these kinds of dtype (``"b"``, ``"iu"``, ``"f"``, ``"c"``), as ``kernel``."""
+    """A ``prepare`` that refuses operands of these ``kinds`` of dtype (NumPy's letters), as PyTorch's ``kernel``."""
 
     def prepare(*values: Any) -> tuple[Any, ...]:
         for value in values[:operands]:

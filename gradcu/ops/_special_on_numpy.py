@@ -1,8 +1,8 @@
 """Special functions of NumPy arrays, by the names that SciPy and CuPy give them, in the dtype of the operand.
 
-They are SciPy's (the extra ``special``), imported at the first use, but for two that lose digits in float64: erfc, whose
-exponential multiplies the rounding error of x*x, and gammaln around its roots. Without SciPy the standard library gives
-erf, erfc and gammaln, element by element. float32 is computed in float64 by either.
+They are SciPy's (the extra ``special``), imported at the first use, with the digits restored that two of them lose in
+float64: erfc, whose exponential multiplies the rounding error of x*x, and gammaln around its roots. Without SciPy the
+standard library gives erf, erfc and gammaln, element by element. Either computes float32 in float64.
 """
 
 from __future__ import annotations

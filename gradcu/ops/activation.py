@@ -13,7 +13,7 @@ import numpy as np
 from .._define import REQUIRED, pointwise
 from .._silence import silent
 from ._refusals import refusing
-from .compare import greater, select, where
+from .compare import ZEROS, greater, kept_where, select, where
 from .convert import zeros_of
 from .elementary import exp, sigmoid
 from .special import erfc
@@ -22,7 +22,7 @@ from .special import erfc
 @silent
 def _relu_on_numpy(x: Any) -> Any:
     if type(x) is np.ndarray:
-        return np.maximum(0.0, x)
+        return np.maximum(ZEROS.get(x.dtype, 0.0), x)
     return x.dtype.type(0) if x < 0 else x
 
 
@@ -34,6 +34,8 @@ def _refuse_bools(x: Any) -> tuple[()]:
 
 @silent
 def _relu_gate_on_numpy(gradient: Any, x: Any) -> Any:
+    if type(x) is np.ndarray and type(gradient) is np.ndarray and (zero := ZEROS.get(x.dtype)) is not None:
+        return kept_where(x != zero, gradient)
     return select(np, x != 0, gradient, 0)
 
 

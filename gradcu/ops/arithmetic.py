@@ -286,8 +286,8 @@ def _div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``, elementwise and broadcast.
 
     Either may be a number; integers and bools give the default dtype. With ``rounding_mode`` "trunc" or "floor" the
-    quotient is rounded towards 0 or down, integers stay integers, and the gradient is 0. Raises RuntimeError for another
-    ``rounding_mode``, and then for integers divided by 0.
+    quotient is rounded towards 0 or down, integers stay integers, and the gradient is 0. Raises RuntimeError for any
+    other ``rounding_mode``, and where integers are divided by 0 and rounded.
 
     >>> import gradcu
     >>> gradcu.div(gradcu.tensor([7, -7]), 2)

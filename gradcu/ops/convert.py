@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._define import structured
+import numpy as np
+
+from .._define import pointwise, structured
+from .._silence import silent
 from ._arguments import expanded_shape, without_leading_ones
 
 
@@ -30,10 +33,21 @@ def clone(xp: Any, x: Any) -> Any:
     return x.copy()
 
 
-@structured(public=False)
-def zeros_of(xp: Any, x: Any) -> Any:
-    """Zeros of the shape and dtype of ``x``: the gradient of what was overwritten."""
-    return xp.zeros_like(x)
+@silent
+def _zeros_on_numpy(x: Any) -> Any:
+    return np.zeros_like(x) if type(x) is np.ndarray else type(x)(0)
+
+
+zeros_of = pointwise(
+    "zeros_of",
+    lambda xp, x: xp.zeros_like(x),
+    native=_zeros_on_numpy,
+    operands=("x",),
+    promotion="none",
+    public=False,
+    c="T(0)",
+    doc="Zeros of the shape and dtype of ``x``: the gradient of what was overwritten, or is a step.",
+)
 
 
 def _check_source(x: Any, source: Any) -> tuple[()]:

@@ -89,8 +89,8 @@ log10 = pointwise(
     doc="""The logarithm of ``input`` to the base 10, elementwise: -inf at 0, nan below.
 
     >>> import gradcu
-    >>> gradcu.log10(gradcu.tensor([1.0, 1000.0]))
-    tensor([0., 3.])
+    >>> gradcu.log10(gradcu.tensor([0.5, 100.0]))
+    tensor([-0.3010,  2.0000])
     """,
 )
 

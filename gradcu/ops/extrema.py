@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from .._define import function, pointwise
 from .._dtype import result_type
@@ -128,8 +129,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """``input`` with elements below ``min`` replaced by it, and elements above ``max`` by that.
 
     Each bound is None, a number or a Tensor, broadcast with ``input``; where ``min`` exceeds ``max`` the result is
-    ``max``. Dtypes are promoted. The gradient flows where ``input`` is within the bounds or on them. Raises RuntimeError
-    where both bounds are None, TypeError where one is a number and the other a Tensor.
+    ``max``. Dtypes are promoted. The gradient flows where ``input`` is within the bounds or on them. Raises
+    RuntimeError where both bounds are None, TypeError where one is a number and the other a Tensor.
 
     >>> import gradcu
     >>> gradcu.clamp(gradcu.tensor([-1.0, 0.5, 2.0]), 0, 1)
@@ -163,6 +164,15 @@ def clamp_max(input: Any, max: Any) -> Tensor:
 _NUMBERS = (bool, int, float)
 
 
+def _as_integer(bound: int, dtype: Any) -> Any:
+    """A bound as a number of an integer dtype; below 0 it wraps around in unsigned ones, as in PyTorch."""
+    limits = np.iinfo(dtype)
+    if not (limits.min or -limits.max) <= bound <= limits.max:
+        name = "int" if dtype == np.int32 else f"{dtype.name}_t"
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    return wrapped(bound, dtype)
+
+
 def _clamp(name: str, input: Any, low: Any, high: Any, node_of_numbers: str, node_of_tensors: str) -> Tensor:
     if not isinstance(input, Tensor):
         raise argument_error(name, "input", 0, input)
@@ -175,13 +185,13 @@ def _clamp(name: str, input: Any, low: Any, high: Any, node_of_numbers: str, nod
         dtype = result_type(input, *bounds)
         x = input if input._array.dtype == dtype else to_dtype(input, dtype)
         if dtype.kind in "iu":
-            low, high = (bound if bound is None else wrapped(bound, dtype) for bound in (low, high))
+            low, high = (bound if bound is None else _as_integer(bound, dtype) for bound in (low, high))
         return clamp_between_numbers(x, low, high, node_of_numbers)
     if not all(isinstance(bound, Tensor) for bound in bounds):
         kinds = ", ".join("Tensor" if isinstance(b, Tensor) else type(b).__name__ for b in (input, *bounds))
         raise TypeError(
-            f"{name}() received an invalid combination of arguments - got ({kinds}), but the bounds must be both numbers "
-            "or both Tensors"
+            f"{name}() received an invalid combination of arguments - got ({kinds}), but the bounds must be both "
+            "numbers or both Tensors"
         )
     if high is None:
         return clamp_from_below(input, low, node_of_tensors)

@@ -209,7 +209,9 @@ def _cast(tensor: Tensor, number: Any) -> Tensor:
 
 
 def _power_operator(base: Any, exponent: Any) -> Any:
-    operands = [Tensor._wrap(v) if isinstance(v, np.ndarray) and v.dtype.kind in "biufc" else v for v in (base, exponent)]
+    operands = [
+        Tensor._wrap(v) if isinstance(v, np.ndarray) and v.dtype.kind in "biufc" else v for v in (base, exponent)
+    ]
     if not all(isinstance(operand, (Tensor, np.generic, *_NUMBERS)) for operand in operands):
         return NotImplemented
     return _any_power(*operands)

@@ -197,7 +197,7 @@ def _check_closeness(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: Any) -> tu
         raise RuntimeError(f"{scalar_name(a.dtype)} did not match {scalar_name(b.dtype)}")
     for name, value in (("rtol", rtol), ("atol", atol)):
         if value < 0:
-            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
     return rtol, atol, bool(equal_nan)
 
 
@@ -208,12 +208,14 @@ isclose = pointwise(
     statics={"rtol": 1e-5, "atol": 1e-8, "equal_nan": False},
     promotion="none",
     prepare=_check_closeness,
-    c=lambda rtol, atol, equal_nan: "{a} == {b} || (isfinite({b}) && fabs({a} - {b}) <= {atol} + {rtol} * fabs({b}))"
-    + (" || (isnan({a}) && isnan({b}))" if equal_nan else ""),
+    c=lambda rtol, atol, equal_nan: (
+        "{a} == {b} || (isfinite({b}) && fabs({a} - {b}) <= {atol} + {rtol} * fabs({b}))"
+        + (" || (isnan({a}) && isnan({b}))" if equal_nan else "")
+    ),
     doc="""Where ``|input - other| <= atol + rtol * |other|``, elementwise and broadcast: a bool Tensor.
 
-    Infinities are close to themselves, nans too where ``equal_nan``. Raises RuntimeError for operands of two dtypes, and
-    for a negative tolerance.
+    Infinities are close to themselves, nans too where ``equal_nan``. Raises RuntimeError for operands of two dtypes,
+    and for a negative tolerance.
 
     >>> import gradcu
     >>> gradcu.isclose(gradcu.tensor([1.0, 1.0]), gradcu.tensor([1.000001, 1.1]))

@@ -264,11 +264,10 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
     """``x``, an array or a Tensor, broadcast to ``shape``, for rules."""
     kind = type(x)
     if kind is np.ndarray or isinstance(x, np.generic):
-        # NumPy's broadcast_to takes ten times as long as this array, all of whose elements are the one of x.
+        # NumPy's broadcast_to takes ten times as long as this read-only array, whose elements are all the one of x.
         if x.ndim == 0:
-            out = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-            out.flags.writeable = False
-            return out
+            scalar: Any = x
+            return np.ndarray(shape, x.dtype, scalar[()], 0, (0,) * len(shape))
         return np.broadcast_to(x, shape)
     return _expand(x, shape)
 
