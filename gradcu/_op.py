@@ -90,9 +90,9 @@ class Op:
     """
 
     __slots__ = (
-        "_node_classes", "_node_needs", "_plans", "c", "call", "defaults", "differentiable", "doc", "elementwise",
-        "forward", "joint", "name", "node", "numpy", "operands", "outputs", "position", "prepare", "promotion",
-        "rules", "statics", "ufunc", "varargs", "variadic", "view",
+        "_flows", "_node_classes", "_node_needs", "_plans", "_required", "c", "call", "defaults", "differentiable",
+        "doc", "elementwise", "forward", "joint", "name", "node", "numpy", "operands", "outputs", "position",
+        "prepare", "promotion", "rules", "statics", "ufunc", "varargs", "variadic", "view",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +123,7 @@ class Op:
         self.name, self.forward, self.numpy = name, forward, numpy
         self.operands, self.statics, self.outputs = operands, statics, outputs
         self.defaults = [(defaults or {}).get(p, REQUIRED) for p in (*operands, *statics)]
+        self._required = max((i + 1 for i, default in enumerate(self.defaults) if default is REQUIRED), default=0)
         self.position = {p: i for i, p in enumerate((*operands, *statics))}
         self.position |= {alias: self.position[p] for alias, p in ALIASES.items() if p in self.position}
         self.position |= {"input": 0} if "input" not in self.position else {}
@@ -130,6 +131,7 @@ class Op:
             self.position["other"] = 1
         self.rules, self.joint = rules or {}, joint
         self.differentiable = bool(self.rules) or joint is not None
+        self._flows = None if joint is not None else tuple(operand in self.rules for operand in operands)
         self.node = node or f"{camel_case(name)}Backward0"
         needs = () if isinstance(self.node, str) else argument_names(self.node)
         self._node_needs = tuple(-1 if needed == "tensors" else statics.index(needed) for needed in needs)
@@ -166,13 +168,17 @@ class Op:
             if i < len(args):
                 raise TypeError(f"{self.name}() got multiple values for argument '{keyword}'")
             values[i] = value
-        if any(value is REQUIRED for value in values):
+        if len(args) < self._required and any(value is REQUIRED for value in values):
             missing = [p for p, value in zip(self.parameters, values, strict=True) if value is REQUIRED]
             raise TypeError(
                 f"{self.name}() missing {len(missing)} required positional arguments: "
                 + ", ".join(f'"{name}"' for name in missing)
             )
         return values
+
+    def flows_to(self, position: int) -> bool:
+        """Whether a gradient can flow to the operand at ``position``."""
+        return self._flows is None or self._flows[position]
 
     def plan(self, wanted: tuple[int, ...], node_name: str, count: int) -> Plan:
         """The backward for these wanted operands, made once."""

@@ -22,6 +22,8 @@ _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
 _NUMBERS = (bool, int, float, complex)
 _RAW_CPU = (np.ndarray, np.generic)
+_CONSTANTS = (*_NUMBERS, np.generic)
+_ON_CPU = (*_RAW_CPU, *_NUMBERS, type(None))
 _PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
 """What PyTorch calls the operands that have short names in rules."""
 
@@ -33,9 +35,14 @@ def apply(op: Op, values: list[Any]) -> Any:
     count = len(op.operands)
     operands: Sequence[Any] = values[0] if op.variadic else values[:count]
     statics = tuple(values[count:])
-    arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
-    arrays = [array.item() if isinstance(operand, np.generic) else array
-              for array, operand in zip(arrays, operands, strict=True)]  # fmt: skip
+    arrays = [
+        operand._array
+        if isinstance(operand, Tensor)
+        else operand.item()
+        if isinstance(operand, np.generic)
+        else operand
+        for operand in operands
+    ]
     xp = _common_module(op, arrays)
     arrays = promoted(op, arrays)
     if op.prepare is not None:
@@ -70,17 +77,25 @@ def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
 def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tuple[Any, ...],
            results: tuple[Tensor, ...]) -> Node | None:  # fmt: skip
     """Adds the node that made ``results``, if any operand that a gradient can flow to requires one."""
-    edges = tuple(_edge_of(operand) for operand in operands)
-    if op.joint is None:
-        edges = tuple(edge if name in op.rules else None for edge, name in zip(edges, op.operands, strict=True))
-    wanted = tuple(i for i, edge in enumerate(edges) if edge is not None)
-    differentiable = [result for result in results if result._array.dtype.kind in "fc"]
-    if not wanted or not differentiable:
+    edges: list[Any] = []
+    wanted: list[int] = []
+    for position, operand in enumerate(operands):
+        edge = None
+        if isinstance(operand, Tensor) and op.flows_to(position):
+            edge = current_edge(operand)
+            if edge is None and operand._requires_grad:
+                edge = operand
+            if edge is not None:
+                wanted.append(position)
+        edges.append(edge)
+    if not wanted or all(result._array.dtype.kind not in "fc" for result in results):
         return None
-    name = op.node_name(tuple(isinstance(operand, Tensor) for operand in operands), statics)
-    plan = op.plan(wanted, name, len(operands))
+    name = op.node
+    if not isinstance(name, str):
+        name = op.node_name(tuple(isinstance(operand, Tensor) for operand in operands), statics)
+    plan = op.plan(tuple(wanted), name, len(edges))
     node = _new(plan.node_class)
-    node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), edges, statics
+    node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), tuple(edges), statics
     if plan.reads_shapes:
         node.operand_shapes = tuple(getattr(array, "shape", ()) for array in arrays)
     if len(results) == 1:
@@ -97,17 +112,9 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
     return node
 
 
-def _edge_of(operand: Any) -> Any:
-    """Where a gradient of ``operand`` goes; None where none is wanted."""
-    if not isinstance(operand, Tensor):
-        return None
-    edge = current_edge(operand)
-    return edge if edge is not None else operand if operand._requires_grad else None
-
-
 def _save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
           results: tuple[Tensor, ...]) -> tuple[Any, ...]:  # fmt: skip
-    if not plan.keeps and not plan.keeps_outputs:
+    if not plan.saves:
         return ()
     saved: list[Any] = [None] * (len(operands) + len(results))
     for i in plan.keeps:
@@ -123,6 +130,11 @@ def _save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
 
 def _common_module(op: Op, arrays: Sequence[Any]) -> Any:
     """The array module of the operands' one device. A 0-dim CPU tensor may join tensors of another device."""
+    for array in arrays:
+        if not isinstance(array, _ON_CPU):
+            break
+    else:
+        return np
     found: Any = None
     for array in arrays:
         if array is None or isinstance(array, _NUMBERS) or (isinstance(array, _RAW_CPU) and array.ndim == 0):
@@ -142,8 +154,10 @@ def promoted(op: Op, arrays: list[Any]) -> list[Any]:
     """The operands in the dtype that PyTorch's promotion gives them; Python numbers stay numbers beside floats."""
     if op.promotion == "none":
         return arrays
-    present = [array for array in arrays if array is not None]
-    dtype = result_type(*present)
+    dtype = _common_float(arrays)
+    if dtype is not None:
+        return arrays
+    dtype = result_type(*[array for array in arrays if array is not None])
     if op.promotion == "float":
         dtype = dtype if dtype.kind in "fc" else get_default_dtype()
     out: list[Any] = []
@@ -157,6 +171,19 @@ def promoted(op: Op, arrays: list[Any]) -> list[Any]:
         else:
             out.append(wrapped(array, dtype))
     return out
+
+
+def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
+    """The dtype of operands that need no promotion: floats of one dtype, beside Python ints and floats."""
+    found = None
+    for array in arrays:
+        kind = type(array)
+        if kind is int or kind is float or array is None:
+            continue
+        if kind is bool or kind is complex or (found is not None and array.dtype is not found):
+            return None
+        found = array.dtype
+    return found if found is not None and found.kind == "f" else None
 
 
 @silenced
@@ -232,25 +259,30 @@ def rule_function(op: Op) -> Callable[..., Any]:
 
 def public_function(op: Op) -> Callable[..., Any]:
     """The op as people call it: raw arrays are refused, in PyTorch's words."""
+    count = len(op.operands)
+
+    def variadic(*args: Any, **kwargs: Any) -> Any:
+        values = op.bind(args, kwargs)
+        require_tensors(op.name, values[0])
+        if not values[0] and op.prepare is not None:
+            # It says what is wrong; nothing can be promoted.
+            op.prepare(*values)
+        return apply(op, values)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         values = op.bind(args, kwargs)
-        if op.variadic:
-            require_tensors(op.name, values[0])
-            if not values[0] and op.prepare is not None:
-                # It says what is wrong; nothing can be promoted.
-                op.prepare(*values)
-            return apply(op, values)
-        operands = values[: len(op.operands)]
-        for position, operand in enumerate(operands):
-            if not (isinstance(operand, (Tensor, *_NUMBERS, np.generic)) or (operand is None and not op.elementwise)):
+        some = False
+        for position, operand in enumerate(values[:count]):
+            if isinstance(operand, Tensor):
+                some = True
+            elif not isinstance(operand, _CONSTANTS) and (operand is not None or op.elementwise):
                 name = op.operands[position]
                 raise argument_error(op.name, _PUBLIC_NAMES.get(name, name), position, operand)
-        if not _has_tensor(op, values):
-            raise argument_error(op.name, "input", 0, operands[0])
+        if not some:
+            raise argument_error(op.name, "input", 0, values[0])
         return apply(op, values)
 
-    return function
+    return variadic if op.variadic else function
 
 
 def require_tensors(function: str, tensors: Any) -> None:
