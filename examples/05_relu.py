@@ -17,7 +17,7 @@ assert x.grad is not None
 
 points = x.detach()
 plt.plot(points, y.detach(), label="relu(x)")
-plt.plot(points, x.grad, label="derivative")
+plt.plot(points, x.grad, "--", label="derivative")
 plt.xlabel("x")
 plt.title("relu and its derivative")
 plt.grid(alpha=0.3)

@@ -20,7 +20,7 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     op.ufunc: FUNCTIONS[name] for name, op in OPS.items() if op.ufunc is not None and name in FUNCTIONS
 } | {
     # Those that gradcu computes by other means, or under several ops.
-    "ceil": fn.ceil, "clip": fn.clamp, "fabs": fn.abs, "float_power": fn.pow, "floor": fn.floor, "matmul": fn.matmul,
+    "ceil": fn.ceil, "clip": fn.clamp, "fabs": fn.abs, "floor": fn.floor, "matmul": fn.matmul,
     "positive": fn.positive, "power": fn.pow, "rint": fn.round, "sign": fn.sign, "square": fn.square, "trunc": fn.trunc,
 }  # fmt: skip
 """gradcu's function for each ufunc, by NumPy's name."""

@@ -33,16 +33,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with _plain_warnings(), _terminable():
-            return _main(given)
+            code = _main(given)
+            if sys.stdout is not None:
+                # What cannot be written is better known now than at exit, where Python could only complain.
+                sys.stdout.flush()
+            return code
     except _Failure as failure:
         print(f"gradcu: error: {failure}", file=sys.stderr)
         return failure.code
     except (KeyboardInterrupt, _Terminated) as error:
-        print("gradcu: stopped; nothing was written", file=sys.stderr)
+        print("gradcu: stopped; no unfinished file is left behind", file=sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain once more when it flushes at exit.
+    except OSError as error:
+        # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads a pipe may leave early, as `head` does.
+        if not isinstance(error, BrokenPipeError):
+            print(f"gradcu: error: the output cannot be written: {_message(error)}", file=sys.stderr)
         return FAILED
 
 
@@ -207,7 +214,6 @@ def _sweep(options: argparse.Namespace) -> int:
         written = [path for path in (options.out, options.plot) if path is not None]
         if written:
             print("\nwrote " + ", ".join(f"{path} ({in_bytes(os.path.getsize(path))})" for path in written))
-    sys.stdout.flush()
     return DONE
 
 
@@ -231,10 +237,13 @@ def _module(name: str) -> Any:
         sys.path.insert(0, os.getcwd())
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise _Failure(f"there is no module {error.name!r}, in the current directory neither") from None
-    except Exception as error:
-        raise _Failure(f"module {name!r} cannot be imported: {_one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
+            problem = f"there is no module {missing!r}, neither installed nor in the current directory"
+        else:
+            problem = f"module {name!r} cannot be imported: {_one_line(error)}"
+        raise _Failure(problem) from error
 
 
 class _Guarded:
@@ -247,7 +256,7 @@ class _Guarded:
     def __call__(self, x: Any) -> Any:
         try:
             return self._function(x)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _Failure(f"{self.__qualname__} raised {_one_line(error)}", FAILED) from error
 
 

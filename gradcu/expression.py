@@ -201,11 +201,18 @@ class _Parser:
                 warnings.simplefilter("ignore")
                 return ast.parse(self.source, mode="eval")
         except SyntaxError as error:
-            start = max((error.offset or 1) - 1, 0) + self.indent
+            # At the end of the text the parser gives no place.
+            start = (error.offset - 1 if error.offset else len(self.source)) + self.indent
             end = (error.end_offset or 0) - 1 + self.indent
-            raise ExpressionError(f"syntax error: {error.msg}", self.text, start, end) from None
+            raise ExpressionError(self._syntax_problem(error, start), self.text, start, end) from None
         except (ValueError, MemoryError, RecursionError):
             raise ExpressionError("syntax error: nested too deeply", self.text) from None
+
+    def _syntax_problem(self, error: SyntaxError, start: int) -> str:
+        if error.msg == "invalid syntax" and start >= len(self.text):
+            return "syntax error: the expression ends too early"
+        hint = "; multiplication is written *" if error.msg == "invalid decimal literal" else ""
+        return f"syntax error: {error.msg}{hint}"
 
     def _apply(self, step: _Step, stack: list[_Code | float | int]) -> None:
         cut = len(stack) - step.arguments
@@ -273,9 +280,10 @@ class _Parser:
         if isinstance(node, ast.Call):
             return self._call(node)
         if isinstance(node, ast.Attribute):
-            hint = f"; write {node.attr} alone" if node.attr in self.functions else ""
+            known = node.attr in self.functions or node.attr in CONSTANTS
+            hint = f"; write {node.attr} alone" if known else ""
             raise self.error(f"attribute access {self.source_of(node)!r} is not allowed{hint}", node)
-        refused = _REFUSED.get(type(node), f"{_words(node)} {self.source_of(node)!r} is not allowed in an expression")
+        refused = _REFUSED.get(type(node), f"{self.source_of(node)!r} is not allowed in an expression")
         raise self.error(refused, node)
 
     def _step(self, kind: ast.AST, node: Any) -> _Step:
@@ -321,7 +329,7 @@ class _Parser:
 
     def _suggestion(self, name: str, known: Any) -> str:
         aliases = {"ln": "log"}
-        close = [aliases[name]] if name in aliases else difflib.get_close_matches(name, list(known), 1)
+        close = [aliases[name]] if name in aliases else difflib.get_close_matches(name.lower(), list(known), 1)
         return f"; did you mean {close[0]!r}?" if close else ""
 
     def source_of(self, node: Any) -> str:
@@ -338,11 +346,6 @@ def _power(base: float | int, exponent: float | int) -> Any:
 
 def _bounded(value: Any) -> float | int:
     return float(value) if isinstance(value, int) and abs(value) > _EXACT else value
-
-
-def _words(node: ast.AST) -> str:
-    """``ListComp`` -> ``list comp``."""
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
 
 
 def _caret_lines(text: str, start: int, end: int, width: int = 100) -> tuple[str, str]:

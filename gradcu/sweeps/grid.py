@@ -50,10 +50,10 @@ def whole_number(name: str, value: Any, least: int) -> int:
     Raises TypeError for what is no number, ValueError for a fraction or a number below ``least``.
     """
     wanted = f"{name} must be a whole number, at least {least}"
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, np.floating)) and value.is_integer():
         number = int(value)
     else:
-        if isinstance(value, float):
+        if isinstance(value, (float, np.floating)):
             raise ValueError(f"{wanted}, not {value!r}")
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise TypeError(f"{wanted}, not {value!r} ({type(value).__name__})")
@@ -75,12 +75,16 @@ def checked_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def _finite(name: str, value: Any, dtype: np.dtype[Any]) -> float:
+    problem = f"{name} must be a number, not {value!r} ({type(value).__name__})"
     if isinstance(value, (str, bytes, bool)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, not {value!r} ({type(value).__name__})")
+        raise TypeError(problem)
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
+    except (TypeError, ValueError, RuntimeError) as error:
+        # An array or a Tensor of several numbers.
+        raise TypeError(problem) from error
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, not {value!r}")
     if abs(number) > float(np.finfo(dtype).max):

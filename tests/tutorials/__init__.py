@@ -60,7 +60,9 @@ def run_cell(source: str, package: str, names: dict[str, Any], filename: str) ->
     """Runs one cell as IPython does, and keeps what it would put on the screen."""
     statements = ast.parse(with_package(source, package)).body
     hide = hide_random if "# random" in source else hide_addresses
-    last = statements.pop() if isinstance(statements[-1], ast.Expr) else None
+    last = statements[-1].value if isinstance(statements[-1], ast.Expr) else None
+    if last is not None:
+        del statements[-1]
     value = error = shown_value = None
     with warnings.catch_warnings(record=True) as caught, redirect_stdout(io.StringIO()) as printed:
         warnings.simplefilter("always")
@@ -70,7 +72,7 @@ def run_cell(source: str, package: str, names: dict[str, Any], filename: str) ->
             code = compile(ast.Module(statements, type_ignores=[]), filename, "exec")
             exec(code, names)  # noqa: S102 - the notebooks are the tests' own
             if last is not None:
-                value = eval(compile(ast.Expression(last.value), filename, "eval"), names)  # noqa: S307
+                value = eval(compile(ast.Expression(last), filename, "eval"), names)  # noqa: S307
                 shown_value = None if value is None else hide(repr(value))
         except Exception as raised:
             error = raised
