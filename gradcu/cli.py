@@ -287,7 +287,7 @@ def _failing_with(code: int) -> Iterator[None]:
     try:
         yield
     except ExpressionError as error:
-        raise _Failure(f"the expression: {error}", code) from error
+        raise _Failure(str(error), code) from error
     except (TypeError, ValueError, RuntimeError, MemoryError, OSError, ImportError) as error:
         raise _Failure(_message(error), code) from error
 

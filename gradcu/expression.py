@@ -123,7 +123,10 @@ class _Step:
         try:
             return self.function(*arguments, **self.keywords)
         except (TypeError, ValueError, RuntimeError, ImportError) as error:
-            raise ExpressionError(f"{self.name}: {error}", self.text, self.start, self.end) from error
+            problem = str(error)
+            if not problem.startswith(self.name):
+                problem = f"{self.name}: {problem}"
+            raise ExpressionError(problem, self.text, self.start, self.end) from error
 
 
 class _Variable:

@@ -55,9 +55,7 @@ def _check_source(x: Any, source: Any) -> tuple[()]:
     return ()
 
 
-@structured(
-    public=False, node="CopyBackwards", prepare=_check_source, dx=lambda g: zeros_of(g), dsource=lambda g: g
-)
+@structured(public=False, node="CopyBackwards", prepare=_check_source, dx=lambda g: zeros_of(g), dsource=lambda g: g)
 def overwritten(xp: Any, x: Any, source: Any) -> Any:
     """``x`` after all its elements were replaced with ``source``, which broadcasts to it."""
     out = xp.empty_like(x)

@@ -19,8 +19,8 @@ def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
     free = available_memory()
     if free is not None and needed > free:
         raise MemoryError(
-            f"num = {num:.10g} needs {in_bytes(needed)} of memory for {rows} result arrays of {dtype}, and "
-            f"{in_bytes(free)} are free, enough for {_floor(free // (rows * dtype.itemsize))} points; "
+            f"num = {num:.10g} needs {in_bytes(needed)} of memory for {rows} result array{'s' if rows > 1 else ''} of "
+            f"{dtype}, and {in_bytes(free)} are free, enough for {_floor(free // (rows * dtype.itemsize))} points; "
             "take fewer, or write them to a file (out)"
         )
 
@@ -119,7 +119,7 @@ def in_bytes(count: float) -> str:
         if count < 1000 or unit == "PB":
             break
         count /= 1000
-    return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.3g} {unit}"
+    return f"{count:.0f} {unit}" if unit == "bytes" or 100 <= count < 1e6 else f"{count:.3g} {unit}"
 
 
 def _floor(count: int) -> str:

@@ -63,6 +63,11 @@ def whole_number(name: str, value: Any, least: int) -> int:
     return number
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 point``, ``65,536 points``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def checked_dtype(dtype: Any) -> np.dtype[Any]:
     """``dtype`` as a NumPy dtype. Raises TypeError where it is not float16, float32 or float64."""
     try:

@@ -86,7 +86,7 @@ def _ordinary_size(values: np.ndarray) -> float | None:
 
 def save_figure(figure: Figure, path: Any) -> None:
     """Writes the picture; the file appears once it is complete."""
-    name = checked_path("plot", path, SUFFIXES)
+    name = checked_path("path", path, SUFFIXES)
     target = ReplacedFile(name)
     try:
         figure.savefig(target.file, format=os.path.splitext(name)[1][1:].lower())

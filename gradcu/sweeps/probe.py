@@ -14,6 +14,7 @@ import numpy as np
 
 from .._graph import Node
 from .._linspace import linspace_block
+from .._op import FUNCTIONS
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
@@ -45,7 +46,8 @@ def check_elementwise(f: Callable[[Tensor], Tensor], grid: Grid, device: Any) ->
         half = np.arange(_POINTS) % 2 == 0
         for kept in (half, ~half):
             others = points.copy()
-            others[~kept] = others[~kept][::-1]
+            # One value for all of them, so that their extremes change as well as their places.
+            others[~kept] = points[kept][0]
             _refuse_if(not _close(values(others)[kept], first[kept]), f, _mixes(y))
         length = _POINTS // 2
         _refuse_if(not _close(values(points[length:]), first[length:]), f, _POSITION + _uses(y))
@@ -91,6 +93,10 @@ def as_numpy(tensor: Tensor) -> np.ndarray:
 
 def name_of(f: Any) -> str:
     """What to call a function in a message."""
+    owner = getattr(f, "__self__", None)
+    if isinstance(owner, type):
+        # A class method, such as `apply` of a custom Function, by the class that it was taken from.
+        return f"{owner.__qualname__}.{f.__name__}"
     return str(getattr(f, "__qualname__", None) or f)
 
 
@@ -140,6 +146,6 @@ def _uses(y: Tensor) -> str:
         seen.add(id(node))
         op = None if node.plan is None else node.plan.op
         if op is not None and not op.elementwise:
-            names[op.name] = None
+            names[op.name if op.name in FUNCTIONS else node.name()] = None
         pending.extend(node.edges)
     return f"; it uses {', '.join(sorted(names))}" if names else ""

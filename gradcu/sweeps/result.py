@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._tensor import Tensor
-from .grid import Grid, whole_number
+from .grid import Grid, counted, whole_number
 from .statistics import BlockStatistics
 from .store import open_store
 
@@ -114,7 +114,7 @@ class SweepResult:
         if path is None:
             raise TypeError("path must be a path, not None")
         grid = self._run.grid
-        store = open_store(path, grid.num, self._run.order, grid.dtype)
+        store = open_store(path, grid.num, self._run.order, grid.dtype, argument="path")
         try:
             for first in range(0, grid.num, _BLOCK):
                 count = min(_BLOCK, grid.num - first)
@@ -132,6 +132,6 @@ class SweepResult:
         run = self._run
         grid = run.grid
         return (
-            f"<sweep of {run.function}: {grid.num} points from {grid.start:g} to {grid.stop:g}, order {run.order}, "
-            f"{grid.dtype}>"
+            f"<sweep of {run.function}: {counted(grid.num, 'point')} from {grid.start:g} to {grid.stop:g}, "
+            f"order {run.order}, {grid.dtype}>"
         )

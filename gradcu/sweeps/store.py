@@ -191,14 +191,14 @@ class NpzStore(_FileStore):
         return [np.asarray(np.memmap(self._target.path, self.dtype, "c", at, (self.num,))) for at in offsets]
 
 
-def open_store(path: Any, num: int, derivatives: int, dtype: np.dtype[Any]) -> Store:
-    """The store for a path, by its suffix, or memory for None.
+def open_store(path: Any, num: int, derivatives: int, dtype: np.dtype[Any], argument: str = "out") -> Store:
+    """The store for a path, by its suffix, or memory for None; ``argument`` is what messages call the path.
 
     Raises ValueError for an unknown suffix, OSError where the file cannot be written or the disk is too small for it.
     """
     if path is None:
         return MemoryStore(num, derivatives, dtype)
-    name = checked_path("out", path, SUFFIXES)
+    name = checked_path(argument, path, SUFFIXES)
     kind = NpzStore if name.lower().endswith(".npz") else NpyStore
     return kind(name, num, derivatives, dtype)
 

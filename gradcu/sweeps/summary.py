@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .grid import Grid
+from .grid import Grid, counted
 from .statistics import CHANGES_LISTED, BlockStatistics, Entry
 from .store import row_names
 
@@ -106,13 +106,12 @@ class Summary:
 
     def __str__(self) -> str:
         digits = 8 if self.dtype.itemsize <= 4 else 15
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         facts = [
             ("function", self.function),
             ("points", f"{self.num:,} from {self.start:g} to {self.stop:g}, step {self.step:g}, {self.dtype}"),
             ("order", f"{self.order}"),
             ("device", f"{self.device} ({self.device_reason})"),
-            ("engine", f"{self.engine}, {threads}, blocks of {self.chunk:,} points"),
+            ("engine", f"{self.engine}, {counted(self.threads, 'thread')}, blocks of {counted(self.chunk, 'point')}"),
             ("time", f"{self.seconds:.3g} s"),
             ("rate", f"{_thousands(self.points_per_second)} points/s"),
         ]
