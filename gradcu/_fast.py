@@ -1,7 +1,8 @@
 """The recorder's fast path: closures for pointwise ops on Tensors and numbers of one floating dtype on the CPU.
 
 They do what ``gradcu._record.apply`` does, without its questions, and hand over to ``otherwise`` whatever does not fit:
-other dtypes, other devices, raw arrays, subclasses. A scalar chain spends most of its time here and in the walker.
+other dtypes, other devices, raw arrays, subclasses. A scalar chain spends most of its time here and in the walker, so
+the closures say the same few lines each instead of calling a function for them, which would cost a tenth of an op.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
     free = available_memory()
     if free is not None and needed > free:
         raise MemoryError(
-            f"num = {num:.10g} needs {in_bytes(needed)} of memory for {rows} result array{'s' if rows > 1 else ''} of "
+            f"num = {num:.10g} needs {in_bytes(needed)} of memory for {counted(rows, 'result array')} of "
             f"{dtype}, and {in_bytes(free)} are free, enough for {_floor(free // (rows * dtype.itemsize))} points; "
             "take fewer, or write them to a file (out)"
         )
