@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcu._op import ALIASES, FUNCTIONS, METHODS, OPS, REQUIRED, Op
+from gradcu._record import PUBLIC_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = (f"# Written by docs/generate.py from the ops: {which}\n" for which in ("begin", "end"))
@@ -23,12 +24,45 @@ OPERATORS = {
     "compare": ("eq", "ne", "lt", "le", "gt", "ge"),
     "unary": ("neg", "pos", "abs", "invert"),
 }
+# What is not always one Tensor: the parameters behind the first, and the result. Several are overloads.
+IRREGULAR: dict[str, list[tuple[str, str]]] = {
+    **{
+        name: [
+            ("", "Tensor"),
+            ("other: Tensor", "Tensor"),
+            ("dim: int, keepdim: bool = ...", f"return_types.{name}"),
+            ("*, axis: int, keepdims: bool = ...", f"return_types.{name}"),
+        ]
+        for name in ("max", "min")
+    },
+    "nonzero": [
+        ("*, as_tuple: Literal[False] = ...", "Tensor"),
+        ("*, as_tuple: Literal[True]", "tuple[Tensor, ...]"),
+    ],
+    "size": [("", "Size"), ("dim: int", "int")],
+    "split": [("split_size_or_sections: Any, dim: int = ..., *, axis: int = ...", "tuple[Tensor, ...]")],
+    "stride": [("", "tuple[int, ...]"), ("dim: int", "int")],
+    "type": [("", "str"), ("dtype: Any", "Tensor")],
+    "unbind": [("dim: int = ..., *, axis: int = ...", "tuple[Tensor, ...]")],
+    "where": [("", "tuple[Tensor, ...]"), ("input: Any, other: Any", "Tensor")],
+}
+KNOWN_TYPES = {name: name for name in ("Tensor", "bool", "int", "None", "tuple[Tensor, ...]", "RemovableHandle")}
+KNOWN_TYPES["np.ndarray"] = "np.ndarray[Any, Any]"
+IMPORTS = """from typing import Any, Literal, overload
+
+from . import return_types
+"""
 
 
-def signature(name: str, function: Callable[..., Any]) -> str:
+def op_of(function: Callable[..., Any]) -> Op | None:
+    """The op that a public function calls, and does nothing else; its name may be another one."""
+    return OPS.get(function.__name__) if function.__module__ == "gradcu" else None
+
+
+def signature(function: Callable[..., Any]) -> str:
     """The parameters of a public function, as a stub writes them."""
-    op = OPS.get(name)
-    if op is not None and function.__module__ == "gradcu" and not is_plain(function):
+    op = op_of(function)
+    if op is not None and not is_plain(function):
         return op_signature(op)
     parameters = list(inspect.signature(function).parameters.values())
     parts = list(_parameters(parameters))
@@ -53,16 +87,13 @@ def optional_onward(parts: list[str]) -> list[str]:
 
 def is_plain(function: Callable[..., Any]) -> bool:
     """Whether a function's own signature says what it takes (an op's closure takes anything and binds it)."""
-    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
-    return inspect.Parameter.VAR_POSITIONAL not in kinds
+    kinds = {p.kind for p in inspect.signature(function).parameters.values()}
+    return not kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
 def op_signature(op: Op) -> str:
     """The parameters of an op's public function."""
-    names = op.parameters
-    names = ("input", *names[1:]) if not op.variadic else ("tensors", *names[1:])
-    if len(op.operands) == 2:
-        names = (names[0], "other", *names[2:])
+    names = [PUBLIC_NAMES.get(name, name) for name in op.parameters]
     parts = []
     for name, default in zip(names, op.defaults, strict=True):
         if name == op.varargs:
@@ -91,12 +122,21 @@ def _parameters(parameters: Any) -> Iterator[str]:
 
 
 def result(function: Callable[..., Any]) -> str:
-    """The return type that a stub states: the annotation where it is one that the stub knows, else a Tensor for ops."""
-    annotation = getattr(function, "__annotations__", {}).get("return")
-    if annotation is None:
+    """The return type that a stub states: the annotation where it is one that the stub knows, and a Tensor for ops."""
+    if function.__module__ == "gradcu":
         return "Tensor"
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "Any")
-    return text if text in ("Tensor", "bool", "int", "float", "str", "None", "tuple[Tensor, ...]") else "Any"
+    text = str(getattr(function, "__annotations__", {}).get("return", "Tensor"))
+    return KNOWN_TYPES.get(text, "Any")
+
+
+def definitions(name: str, function: Callable[..., Any], first: str, rest: str) -> Iterator[str]:
+    """The stub's lines for a function of the parameters ``first`` and ``rest``; several where it is overloaded."""
+    irregular = IRREGULAR.get(name) if FUNCTIONS.get(name, function) is function else None
+    forms = irregular or [(rest, result(function))]
+    for parameters, returned in forms:
+        if len(forms) > 1:
+            yield "@overload\n"
+        yield f"def {name}({', '.join(part for part in (first, parameters) if part)}) -> {returned}: ...\n"
 
 
 def exports() -> str:
@@ -108,19 +148,30 @@ def exports() -> str:
 
 def functions_stub() -> str:
     """The types of the public functions."""
-    lines = [HEADER, "from typing import Any\n", "\nfrom ._tensor import Tensor\n\n"]
-    lines += [f"def {name}({signature(name, f)}) -> {result(f)}: ...\n" for name, f in sorted(FUNCTIONS.items())]
+    lines = [HEADER, IMPORTS, "from ._tensor import Tensor\n\n"]
+    for name, function in sorted(FUNCTIONS.items()):
+        first, _, rest = signature(function).partition(", ")
+        lines += definitions(name, function, first, rest)
     return "".join(lines)
 
 
 def methods_stub() -> str:
     """The types of Tensor's methods that are installed at run time."""
-    lines = [HEADER, "from typing import Any\n", "\nfrom ._tensor import Tensor\n", "\nclass TensorMethods:\n"]
+    lines = [
+        HEADER,
+        "from collections.abc import Iterator\n",
+        IMPORTS.replace("\n\n", "\n\nimport numpy as np\n\n"),
+        "from ._graph import RemovableHandle\n",
+        "from ._tensor import Size, Tensor\n",
+        "\nclass TensorMethods:\n",
+    ]
     for name, function in sorted(METHODS.items()):
         if name.startswith("__"):
             continue
-        rest = signature(name, function).partition(", ")[2]
-        lines.append(f"    def {name}(self{', ' + rest if rest else ''}) -> {result(function)}: ...\n")
+        functional = name.removesuffix("_")
+        known = functional if functional in METHODS else name
+        rest = signature(METHODS[known]).partition(", ")[2]
+        lines += [f"    {line}" for line in definitions(name, function, "self", rest)]
     for name in OPERATORS["binary"]:
         lines.append(f"    def __{name}__(self, other: Any) -> Tensor: ...\n")
         lines.append(f"    def __r{name}__(self, other: Any) -> Tensor: ...\n")
@@ -131,14 +182,14 @@ def methods_stub() -> str:
         "    def __getitem__(self, index: Any) -> Tensor: ...\n",
         "    def __setitem__(self, index: Any, value: Any) -> None: ...\n",
         "    def __len__(self) -> int: ...\n",
-        "    def __iter__(self) -> Any: ...\n",
+        "    def __iter__(self) -> Iterator[Tensor]: ...\n",
         "    def __contains__(self, element: Any) -> bool: ...\n",
         "    def __bool__(self) -> bool: ...\n",
         "    def __float__(self) -> float: ...\n",
         "    def __int__(self) -> int: ...\n",
         "    def __index__(self) -> int: ...\n",
         "    def __complex__(self) -> complex: ...\n",
-        "    def __array__(self, dtype: Any = ..., copy: bool | None = ...) -> Any: ...\n",
+        "    def __array__(self, dtype: Any = ..., copy: bool | None = ...) -> np.ndarray[Any, Any]: ...\n",
         "    T: Tensor\n",
         "    mT: Tensor\n",
     ]
@@ -150,13 +201,14 @@ def operators_page() -> str:
     lines = [
         "# Operators\n\n",
         "Every public function, from the op table; written by `docs/generate.py`. *C* is the expression that\n",
-        "generated kernels are made of; *gradient* tells which operands a gradient flows to.\n\n",
+        "generated kernels are made of; *gradient* tells which operands a gradient flows to. A function without a\n",
+        "node is made of others, and gradients flow through those; or it has none, as comparisons and indices.\n\n",
         "| function | method | gradient | node | C | what it does |\n|---|---|---|---|---|---|\n",
     ]
     for name, function in sorted(FUNCTIONS.items()):
-        op = OPS.get(name)
-        op = op if op is not None and function.__module__ == "gradcu" else None
-        first = next(iter((inspect.getdoc(function) or "").splitlines()), "")
+        called = op_of(function)
+        op = called or OPS.get(name)
+        first = (inspect.getdoc(function) or "" if called is None else called.doc).partition("\n")[0]
         flows = "" if op is None else ", ".join(op.names_of_rules())
         node = "" if op is None or not op.differentiable else op.node if isinstance(op.node, str) else "by arguments"
         c = "" if op is None or op.c is None else f"`{op.c}`" if isinstance(op.c, str) else "by arguments"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,9 @@ from ._graph import GRAD_ENABLED
 from ._tensor import Tensor, current_edge, retain_gradient
 
 Tensors = Tensor | Sequence[Tensor]
+
+# Threads that walk back to the same leaf must not lose each other's gradients. A finalizer may walk in between.
+_ACCUMULATING = threading.RLock()
 
 _ONES = {np.float32: np.float32(1), np.float64: np.float64(1)}
 
@@ -49,7 +53,7 @@ def backward(
             UserWarning,
             stacklevel=1 + frames_inside(),
         )
-    outputs = _sequence(tensors)
+    roots = _roots(_sequence(tensors), grad_tensors, create_graph)
     targets = None
     wanted: tuple[Tensor, ...] = ()
     if inputs is not None:
@@ -63,7 +67,7 @@ def backward(
                 retain_gradient(tensor)
         targets = [_target(tensor) for tensor in wanted]
     walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
-    arrived = walk.run(_roots(outputs, grad_tensors, create_graph))
+    arrived = walk.run(roots)
     if targets is None:
         for leaf, value in arrived.items():
             _store(leaf, value, create_graph, leaf in walk.fresh)
@@ -99,7 +103,7 @@ def grad(
     >>> gradcu.autograd.grad(first, x)
     (tensor(18.),)
     """
-    results, wanted = _sequence(outputs), _sequence(inputs)
+    wanted = _sequence(inputs)
     if not only_inputs:
         raise ValueError("only_inputs=False is not supported: call backward to accumulate in all leaves")
     if is_grads_batched:
@@ -110,12 +114,13 @@ def grad(
         )
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    roots = _roots(_sequence(outputs), grad_outputs, create_graph)
     for tensor in wanted:
         if not tensor.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     targets = [_target(tensor) for tensor in wanted]
     walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
-    arrived = walk.run(_roots(results, grad_outputs, create_graph))
+    arrived = walk.run(roots)
     found: list[Any] = []
     given: set[int] = set()
     for position, (tensor, target) in enumerate(zip(wanted, targets, strict=True)):
@@ -157,7 +162,10 @@ def _target(tensor: Tensor) -> Any:
 
 
 def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
-    accumulate(tensor, value, create_graph, fresh=fresh)
+    # Since it was recorded, the leaf may have been detached.
+    if tensor._requires_grad:
+        with _ACCUMULATING:
+            accumulate(tensor, value, create_graph, fresh=fresh)
     if tensor._accumulated_hooks:
         # A hook may update the leaf in place, as optimisers do, which only an unrecorded operation can.
         token = GRAD_ENABLED.set(create_graph)

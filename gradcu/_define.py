@@ -13,7 +13,7 @@ import numpy as np
 
 from ._fast import binary, in_rules, unary, unary_static, whole
 from ._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
-from ._record import operator_function, public_function, rule_function
+from ._record import PUBLIC_NAMES, operator_function, public_function, rule_function
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
 """The pointwise ops as Python's operators call them: what is no operand gives NotImplemented."""
@@ -68,7 +68,7 @@ def pointwise(
     op.call = named(in_rules(op, factory(op, rule_function(op))), op)
     OPERATORS[name] = factory(op, operator_function(op))
     if public:
-        body = named(factory(op, public_function(op)), op)
+        body = documented(named(factory(op, public_function(op)), op), op)
         for published in (name, *aliases):
             publish(published, body, method, elementwise=True)
     return op.call
@@ -129,7 +129,8 @@ def structured(
         op.call = named(rule_function(op), op)
         if public:
             body = public_function(op)
-            publish(op.name, named(body if native is None else whole(op, native, body), op), method)
+            body = named(body if native is None else whole(op, native, body), op)
+            publish(op.name, documented(body, op), method)
         return op.call
 
     return define
@@ -192,6 +193,28 @@ def named(body: Callable[..., Any], op: Op) -> Callable[..., Any]:
     body.__doc__ = op.doc
     body.__module__ = "gradcu"
     return body
+
+
+def documented(body: Callable[..., Any], op: Op) -> Callable[..., Any]:
+    """``body``, which says first how it is called, as builtins do, where its own signature does not tell."""
+    if body.__code__.co_flags & _STARRED:  # type: ignore[attr-defined]
+        # Its first line made the docstring's margin; `inspect.cleandoc` would cost the import of inspect.
+        text = op.doc.replace("\n    ", "\n")
+        body.__doc__ = f"{_usage(op)}\n\n{text}"
+    return body
+
+
+# A code object's flags for *args and **kwargs: https://docs.python.org/3/library/inspect.html#code-objects-bit-flags.
+_STARRED = 0x04 | 0x08
+
+
+def _usage(op: Op) -> str:
+    parts = []
+    for name, default in zip(op.parameters, op.defaults, strict=True):
+        star = "*" if name == op.varargs else ""
+        shown = PUBLIC_NAMES.get(name, name)
+        parts.append(f"{star}{shown}" if default is REQUIRED else f"{shown}={default!r}")
+    return f"{op.name}({', '.join(parts)})"
 
 
 def _factory(op: Op) -> Callable[[Op, Callable[..., Any]], Callable[..., Any]]:

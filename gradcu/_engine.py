@@ -170,7 +170,8 @@ class Walk:
         for number, reference in (node.retained or {}).items():
             tensor = reference()
             if tensor is not None and slots[number] is not None:
-                accumulate(tensor, slots[number], self.create_graph, fresh=False)
+                value, before = as_tensor(slots[number]), tensor._grad
+                tensor._grad = clone(value) if before is None else before + value
         return slots[0] if single else slots
 
 
@@ -360,8 +361,6 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> 
     elif old is None:
         owned = isinstance(value, np.generic) or (fresh and value.base is None and value.flags.writeable)
         leaf._grad = Tensor._wrap(value if owned else value.copy())
-    elif old._requires_grad:
-        leaf._grad = Tensor._wrap(old._array + value)
     else:
         QUIET.run(np.add, old._memory(), value, old._array)
         old._bump_version()

@@ -50,6 +50,13 @@ def refuse_leaf(tensor: Tensor) -> None:
 def write(tensor: Tensor, result: Tensor) -> Tensor:
     """Writes ``result``, which an op computed from ``tensor``, into ``tensor``'s memory and graph."""
     memory = tensor._memory()
+    if memory.size > 1 and any(
+        not step and length > 1 for step, length in zip(memory.strides, memory.shape, strict=True)
+    ):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
     if result._array.shape != memory.shape:
         raise RuntimeError(
             f"output with shape {list(memory.shape)} doesn't match the broadcast shape {list(result._array.shape)}"

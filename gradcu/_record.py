@@ -16,7 +16,7 @@ from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
 from ._silence import silenced
-from ._tensor import Tensor, View, current_edge
+from ._tensor import Replay, Tensor, View, current_edge
 
 _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
@@ -24,7 +24,7 @@ _NUMBERS = (bool, int, float, complex)
 _RAW_CPU = (np.ndarray, np.generic)
 _CONSTANTS = (*_NUMBERS, np.generic)
 _ON_CPU = (*_RAW_CPU, *_NUMBERS, type(None))
-_PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
+PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
 """What PyTorch calls the operands that have short names in rules."""
 
 
@@ -213,16 +213,11 @@ def wrapped(number: Any, dtype: np.dtype[Any]) -> Any:
 def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], results: tuple[Tensor, ...],
                 single: bool) -> None:  # fmt: skip
     """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again."""
-    call = op.call
     parent = source._view
-    base = source if parent is None else parent.base
+    base, before = (source, None) if parent is None else (parent.base, parent.replay)
     for number, result in enumerate(results):
         if _share_memory(result._array, array):
-
-            def replay(start: Any, number: int = number) -> Any:
-                again = call(start if parent is None else parent.replay(start), *statics)
-                return again if single else again[number]
-
+            replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
             result._view = View(base, replay, source._version_counter[0])
 
@@ -277,7 +272,7 @@ def public_function(op: Op) -> Callable[..., Any]:
                 some = True
             elif not isinstance(operand, _CONSTANTS) and (operand is not None or op.elementwise):
                 name = op.operands[position]
-                raise argument_error(op.name, _PUBLIC_NAMES.get(name, name), position, operand)
+                raise argument_error(op.name, PUBLIC_NAMES.get(name, name), position, operand)
         if not some:
             raise argument_error(op.name, "input", 0, values[0])
         return apply(op, values)

@@ -6,26 +6,37 @@ from typing import Any
 
 import numpy as np
 
+from ._dtype import scalar_name
 from ._inplace import refuse_leaf, write
 from ._op import OPS
+from ._record import argument_error
 from ._tensor import Tensor
+from .ops._arguments import require_tensor, type_name
 from .ops.convert import filled, overwritten
+from .ops.creation import held
 from .ops.index import getitem, index_put
+
+_NUMBERS = (bool, int, float, complex, np.generic)
 
 
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """Replaces the elements that ``index`` selects with ``value``, which broadcasts to them."""
     if isinstance(value, np.ndarray):
         value = Tensor._wrap(value)
+    elif not isinstance(value, (Tensor, *_NUMBERS)):
+        raise TypeError(f"can't assign a {type_name(value)} to a gradcu.{scalar_name(self.dtype)}Tensor")
     if is_basic(index):
-        part = getitem(self, index)
-        if isinstance(value, Tensor):
-            copy_(part, value)
-        else:
-            fill_(part, value)
+        copy_(getitem(self, index), value)
         return
     refuse_leaf(self)
-    write(self, index_put(self, value, index))
+    write(self, index_put(self, _held(self, value), index))
+
+
+def _held(tensor: Tensor, value: Any) -> Any:
+    """``value`` as what can be written into ``tensor``: a number in its dtype, which must hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, Tensor) else held(value, tensor.dtype)
 
 
 def is_basic(index: Any) -> bool:
@@ -40,18 +51,23 @@ def _is_integer(key: Any) -> bool:
     return isinstance(key, int | np.integer) and not isinstance(key, bool)
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Copies the elements of ``src``, which broadcasts to this Tensor, into it; returns this Tensor."""
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Copies ``src``, a number or a Tensor that broadcasts to this one, into this Tensor and returns it."""
+    if isinstance(src, _NUMBERS):
+        return fill_(self, src)
+    require_tensor("copy_", src, "other")
     refuse_leaf(self)
     return write(self, overwritten(self, src))
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Sets every element to ``value``, a number or a 0-dim Tensor; returns this Tensor."""
+    if not isinstance(value, (Tensor, *_NUMBERS)):
+        raise argument_error("fill_", "value", 0, value)
     refuse_leaf(self)
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-    return write(self, filled(self, value))
+    return write(self, filled(self, _held(self, value)))
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -61,17 +61,47 @@ class View:
 
     def refresh(self, tensor: Tensor) -> None:
         """Gives ``tensor``, whose view this is, an edge that accounts for all in-place changes so far."""
-        self.seen = tensor._version_counter[0]
+        again = None
         if self.base.requires_grad:
             token = GRAD_ENABLED.set(True)
             try:
                 again = self.replay(self.base)
             finally:
                 GRAD_ENABLED.reset(token)
+        # Not before, so that a view which can't be made again says so each time.
+        self.seen = tensor._version_counter[0]
+        if again is not None:
             replace_edge(tensor, again._edge)
 
     def refuse_write(self, tensor: Tensor) -> None:
         """Raises where ``tensor``, whose view this is, must not be changed in place; any ordinary view may be."""
+
+
+class Replay:
+    """Makes a view again: by the steps that led to it, each ``call(start, *statics)`` or output ``number`` of that.
+
+    The graph holds it after an in-place change, so it names what made the parent of the view, and neither the parent
+    nor the base, which would make a cycle.
+    """
+
+    __slots__ = ("before", "call", "number", "statics")
+
+    def __init__(self, before: Any, call: Callable[..., Any], statics: tuple[Any, ...], number: int | None) -> None:
+        self.before, self.call, self.statics, self.number = before, call, statics, number
+
+    def __call__(self, start: Any) -> Any:
+        steps: list[Replay] = []
+        before: Callable[[Any], Any] | None = self
+        # No recursion: a view of a view may go on for longer than Python's stack.
+        while isinstance(before, Replay):
+            steps.append(before)
+            before = before.before
+        again = start if before is None else before(start)
+        for step in reversed(steps):
+            again = step.call(again, *step.statics)
+            if step.number is not None:
+                again = again[step.number]
+        return again
 
 
 class Tensor(TensorMethods):
@@ -240,6 +270,8 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if value.dtype.kind not in "fc" and self._requires_grad:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._array = value._memory()

@@ -34,9 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _plain_warnings(), _terminable():
             code = _main(given)
-            if sys.stdout is not None:
-                # What cannot be written is better known now than at exit, where Python could only complain.
-                sys.stdout.flush()
+            # What cannot be written is better known now than at exit, where Python could only complain.
+            print(end="", flush=True)
             return code
     except _Failure as failure:
         print(f"gradcu: error: {failure}", file=sys.stderr)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 4096
 MAX_NESTING = 100
+_MANY_SIGNS = re.compile(rf"[-+~](\s*[-+~]){{{MAX_NESTING}}}")
 # Below this, every whole number is a float64 exactly, and arithmetic on two of them is cheap.
 _EXACT = 2**53
 
@@ -196,6 +197,10 @@ class _Parser:
                     raise ExpressionError(f"brackets are nested more than {MAX_NESTING} deep", self.text, column)
             elif character in ")]}":
                 depth -= 1
+        # Python 3.13's parser goes into each as deep as into a bracket, and overflows the small stack of a thread.
+        signs = _MANY_SIGNS.search(self.text)
+        if signs is not None:
+            raise ExpressionError(f"more than {MAX_NESTING} signs in a row", self.text, signs.start())
 
     def _tree(self) -> ast.Expression:
         try:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from ._tensor import Tensor
 
 
-class _ValuesAndIndices(tuple[Any, Any]):
+class _ValuesAndIndices(tuple["Tensor", "Tensor"]):
     __slots__ = ()
 
     _fields: ClassVar[tuple[str, ...]] = ("values", "indices")
 
-    values: Any = property(itemgetter(0), doc="The chosen elements.")
-    indices: Any = property(itemgetter(1), doc="Where they are along the dimension.")
+    @property
+    def values(self) -> Tensor:
+        """The chosen elements."""
+        return self[0]
+
+    @property
+    def indices(self) -> Tensor:
+        """Where they are along the dimension."""
+        return self[1]
 
     def __repr__(self) -> str:
         return f"gradcu.return_types.{type(self).__name__}(\nvalues={self[0]!r},\nindices={self[1]!r})"

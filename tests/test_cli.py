@@ -196,13 +196,15 @@ def test_a_function_of_a_module(here: Path, capsys: pytest.CaptureFixture[str]):
 
 def test_a_module_that_cannot_be_imported_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]):
     (here / "halfway.py").write_text("import no_such_package\n")
+    (here / "leaving.py").write_text("import sys\nsys.exit(3)\n")
     (here / "wrong.py").write_text("1 / 0\n")
     (here / "unparsable.py").write_text("def f(:\n")
     limits = ("--start", "0", "--stop", "1", "--num", "100")
     for name, part in (
         ("nowhere:f", "there is no module 'nowhere'"),
         ("nowhere.inside:f", "there is no module 'nowhere'"),
-        ("halfway:f", "there is no module 'no_such_package'"),
+        ("halfway:f", "module 'halfway' cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),
+        ("leaving:f", "module 'leaving' cannot be imported: SystemExit: 3"),
         ("wrong:f", "module 'wrong' cannot be imported: ZeroDivisionError: division by zero"),
         ("unparsable:f", "module 'unparsable' cannot be imported: SyntaxError"),
     ):
@@ -261,11 +263,8 @@ def test_bad_input_is_one_line_and_exit_code_2(here: Path, capsys: pytest.Captur
         return
     lines = fail(capsys, *arguments)
     assert message in lines[0]
-    if lines[0].startswith(("gradcu: error: the expression", "gradcu: error: --start: ")):
-        # The line, and the expression with a caret.
-        assert len(lines) == 3
-    else:
-        assert len(lines) == 1
+    # The line alone, or with the expression and a caret under it.
+    assert len(lines) == (3 if name in ("start not a number", "empty") else 1)
     assert os.listdir(here) == []
 
 
@@ -276,7 +275,8 @@ def test_bad_input_is_one_line_and_exit_code_2(here: Path, capsys: pytest.Captur
         ("x +* 2", "syntax error", "   ^  "),
         ("x.__class__", "attribute access 'x.__class__' is not allowed", "^^^^^^^^^^^"),
         ("__import__('os')", "unknown function '__import__'", "^^^^^^^^^^"),
-        ("sin(x, x)", "sin", "^^^^^^^^^"),
+        ("sin(x, x)", "sin() takes 1 positional argument but 2 were given", "^^^^^^^^^"),
+        ("x**2 +", "syntax error: the expression ends too early", "      ^"),
         ("(" * 5000 + "x" + ")" * 5000, "the expression has 10001 characters; at most 4096", None),
         ("(" * 2000 + "x" + ")" * 2000, "brackets are nested more than 100 deep", None),
     ],
@@ -285,8 +285,7 @@ def test_bad_expressions_have_a_caret(
     here: Path, capsys: pytest.CaptureFixture[str], expression: str, message: str, carets: str | None
 ):
     lines = fail(capsys, "sweep", expression, *CUBIC[1:], "--num", "3", "--out", "a.npz")
-    assert lines[0].startswith("gradcu: error: the expression: ")
-    assert message in lines[0]
+    assert lines[0].startswith(f"gradcu: error: {message}")
     assert len(lines) == 3
     if carets is not None:
         assert lines[1] == "    " + expression
@@ -374,3 +373,16 @@ def test_a_reader_that_leaves_early_is_no_disaster(here: Path, root: Path):
     process.stderr.close()
     assert process.wait(timeout=60) == 1
     assert error == b""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["sweep", *CUBIC, "--num", "10"]], ids=["help", "sweep"])
+def test_output_that_cannot_be_written_is_one_line(root: Path, arguments: list[str]):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full, a file on a full disk")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gradcu", *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "gradcu: error: the output cannot be written: No space left on device\n"

@@ -231,6 +231,40 @@ PROGRAMS: dict[str, str] = {
         y = x * 2
         y.detach_()
         result = y.is_leaf, y.requires_grad""",
+    "one element of memory for several": "torch.ones(1).expand(3).add_(1)",
+    "a hook that changes an expanded gradient": """
+        x = torch.ones(2, requires_grad=True)
+        y = x * 2
+        y.register_hook(lambda gradient: gradient.mul_(3))
+        y.sum().backward()""",
+    "setitem of None": "x = torch.zeros(3); x[0] = None",
+    "setitem of None by index": "x = torch.zeros(3); x[[0]] = None",
+    "setitem of text": "x = torch.zeros(3); x[0] = 'a'",
+    "setitem of a list": "x = torch.zeros(3); x[:2] = [1.0, 2.0]",
+    "setitem of a real complex number": "x = torch.zeros(3); x[0] = 2 + 0j; x[[1]] = 3 + 0j; result = x",
+    "setitem of numbers that are cut": """
+        x = torch.zeros(4, dtype=torch.int64)
+        x[0], x[[1]], x[2] = 2.7, 3.7, True
+        u = torch.zeros(2, dtype=torch.uint8)
+        u[0], u[[1]] = -1, -2
+        result = x, u""",
+    "copy_ of a number": "x = torch.zeros(3); x.copy_(3); result = x",
+    "a long chain of views is written to": """
+        x = torch.ones(4, requires_grad=True)
+        y = x * 1
+        v = y
+        for _ in range(2000):
+            v = v[:]
+        v.mul_(2)
+        (y * v).sum().backward()
+        result = x.grad""",
+    "change of a view of a view of a view": """
+        x = torch.arange(6.0, requires_grad=True)
+        y = x * 1
+        v = y.view(2, 3).t()[1:].unsqueeze(0)
+        v *= 3
+        (y * y).sum().backward()
+        result = y.detach(), x.grad""",
     "pow_ sub_ div_ neg_ abs_ sqrt_": """
         x = torch.tensor([4.0, 9.0], requires_grad=True)
         y = x * 1
@@ -251,15 +285,42 @@ def test_program_ends_as_with_pytorch(name: str) -> None:
     assert outcome(PROGRAMS[name], gradcu) == load("inplace")[name]
 
 
-def test_a_graph_with_a_changed_view_dies_without_the_collector() -> None:
+@pytest.mark.parametrize("value", [1e300, 1j, float("nan")])
+def test_a_number_that_the_dtype_does_not_hold_is_refused(value: Any) -> None:
+    x = gradcu.zeros(3, dtype=gradcu.int64 if value != value else gradcu.float32)
+    for assign in (lambda: x.fill_(value), lambda: x.__setitem__(0, value), lambda: x.__setitem__([0], value)):
+        with pytest.raises(RuntimeError, match=f"cannot be converted to type {x.dtype} without overflow"):
+            assign()
+    assert x._version == 0
+
+
+def test_a_view_of_what_a_function_returned_is_refused_each_time() -> None:
+    class First(gradcu.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x[:2]
+
+    base = gradcu.ones(3, requires_grad=True) * 1
+    part = First.apply(base)[:1]
+    base.mul_(2)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="is a view and its base or another view of its base has been modified"):
+            part.exp()
+
+
+@pytest.mark.parametrize("index", [[slice(1, None)], [slice(1, None), slice(2)]], ids=["view", "view of a view"])
+def test_a_graph_with_a_changed_view_dies_without_the_collector(index: list[slice]) -> None:
     gc.collect()
     gc.disable()
     try:
         x = gradcu.ones(4, requires_grad=True)
         y = x * 1
-        y[1:] *= 2
+        part = y
+        for key in index:
+            part = part[key]
+        part *= 2
         node: weakref.ref[Any] = weakref.ref(y.grad_fn)
-        del y
+        del y, part
         assert node() is None
     finally:
         gc.enable()

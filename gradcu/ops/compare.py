@@ -218,7 +218,7 @@ def _where_of_tensors(condition: Any, input: Any = None, other: Any = None) -> A
 
 
 @function(name="where", namespace=False)
-def _where_method(self: Any, condition: Any, other: Any) -> Any:
+def _where_method(self: Any, condition: Any, other: Any) -> Tensor:
     """``self`` where ``condition`` is true, else ``other``: see ``gradcu.where``."""
     return _where_of_tensors(condition, self, other)
 

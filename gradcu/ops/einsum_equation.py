@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Sequence
 from types import EllipsisType
 from typing import Any, TypeAlias
 
-LETTERS = string.ascii_uppercase + string.ascii_lowercase
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 Labels: TypeAlias = tuple[int, ...]
 _Terms: TypeAlias = list[int | EllipsisType]
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .grid import counted
+
 # Headers, the directory of a .npz, file-system bookkeeping.
 _FRAME = 1 << 16
 

@@ -1,3 +1,4 @@
+import sys
 import threading
 import weakref
 from typing import Any
@@ -188,10 +189,11 @@ def test_hooks_and_retained_gradients_make_no_cycle(no_collector: None):
     y = gradcu.exp(x)
     y.retain_grad()
     handle = y.register_hook(lambda g: handle.remove())
-    y.grad_fn.register_hook(lambda grad_inputs, grad_outputs: None)
-    assert y.grad_fn.next_functions[0][0].variable is x
+    node: Any = y.grad_fn
+    node.register_hook(lambda grad_inputs, grad_outputs: None)
+    assert node.next_functions[0][0].variable is x
     y.sum().backward()
-    del y
+    del y, node
     assert nodes_alive() == before
 
 
@@ -224,6 +226,27 @@ def test_threads_walk_their_own_graphs():
         thread.join()
     assert len(errors) == 6 * 20
     assert max(errors) < 1e-12
+
+
+def test_threads_lose_no_gradient_of_a_shared_leaf():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(100):
+            x = leaf(3)
+
+            def work(x: gradcu.Tensor = x) -> None:
+                for _ in range(10):
+                    x.backward(gradcu.ones(3))
+
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert gradient(x).tolist() == [40, 40, 40]
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_walk_in_another_thread_than_the_recording():

@@ -104,7 +104,7 @@ def test_awkward_rows_make_a_picture_without_a_warning(tmp_path: Path, f, num: i
 
 def test_an_unknown_suffix_and_a_missing_folder_are_named(tmp_path: Path):
     result = gradcu.sweep(gradcu.sin, 0, 1, 5)
-    with pytest.raises(ValueError, match=r"plot: 'a\.gif': '\.gif' is not a known suffix; use \.png, \.svg or \.pdf"):
+    with pytest.raises(ValueError, match=r"path: 'a\.gif': '\.gif' is not a known suffix; use \.png, \.svg or \.pdf"):
         result.plot("a.gif")
     with pytest.raises(FileNotFoundError, match=r"cannot be written: No such file"):
         result.plot(tmp_path / "nowhere" / "a.png")

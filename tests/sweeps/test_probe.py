@@ -6,6 +6,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu._device import CPU
+from gradcu.autograd import Function
 from gradcu.sweeps.grid import Grid
 from gradcu.sweeps.probe import check_elementwise
 
@@ -24,6 +25,30 @@ def branches(x: Tensor) -> Tensor:
     for k in range(1, 5):
         total = total + gradcu.sin(x * k) / k if k % 2 else total - gradcu.cos(x) ** k
     return total
+
+
+class Doubled(Function):
+    """A node of the user's own, which no op made."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return 2 * grad
+
+
+class Totalled(Function):
+    """Not elementwise, and nothing but its values shows it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.cumsum(0)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
 
 
 ELEMENTWISE = {
@@ -50,11 +75,14 @@ ELEMENTWISE = {
     "reshaped and back": lambda x: (x.reshape(-1, 1) ** 2).reshape(-1),
     "sums of one": lambda x: gradcu.stack([x, x * x]).sum(0),
     "other dtype": lambda x: x.to(gradcu.float64) ** 2,
+    "custom Function": lambda x: gradcu.sin(Doubled.apply(x)),
 }
 
 MIXING = {
     "mean": (lambda x: x - x.mean(), "mean"),
     "detached mean": (lambda x: x - x.detach().mean(), ""),
+    "detached max": (lambda x: x - x.detach().max(), ""),
+    "detached min": (lambda x: x * x.detach().min(), ""),
     "softmax": (lambda x: gradcu.softmax(x, 0), "softmax"),
     "cumsum": (lambda x: x.cumsum(0), "cumsum"),
     "flip": (lambda x: x.flip(0), "flip"),
@@ -62,7 +90,8 @@ MIXING = {
     "norm": (lambda x: x / x.norm(), "norm"),
     "first": (lambda x: x * x[0], ""),
     "last": (lambda x: x + x[-1] ** 2, ""),
-    "max": (lambda x: x / x.max(), "max"),
+    "max": (lambda x: x / x.max(), "MaxBackward1"),
+    "custom Function": (lambda x: Doubled.apply(x) * x.sum(), "sum$"),
     "above mean": (lambda x: (x > x.mean()) * 1.0, ""),
     "neighbours": (lambda x: gradcu.cat([x[1:] * x[:-1], x[:1]]), ""),
     "weights by position": (lambda x: x * gradcu.linspace(0, 1, len(x)), "position"),
@@ -130,3 +159,8 @@ def test_the_message_names_the_function():
 
     with pytest.raises(ValueError, match=r"reduces_everything is not elementwise"):
         check_elementwise(reduces_everything, GRIDS[0], CPU)
+
+
+def test_a_custom_function_is_named_by_its_class():
+    with pytest.raises(ValueError, match=r"^Totalled\.apply is not elementwise: its value at a point depends on other"):
+        check_elementwise(Totalled.apply, GRIDS[0], CPU)

@@ -17,7 +17,9 @@ def output_has_no_graph(torch: Any) -> Any:
 
 
 def input_does_not_require_grad(torch: Any) -> Any:
-    return attempt(torch.autograd.grad, leaf(torch, 3.0) * 2, torch.tensor(1.0))
+    constant = torch.tensor(1.0)
+    grad = torch.autograd.grad
+    return [attempt(grad, leaf(torch, 3.0) * 2, constant), attempt(grad, constant * 2, constant)]
 
 
 def input_is_not_used(torch: Any) -> Any:
@@ -120,6 +122,24 @@ def accumulated_in_the_same_memory(torch: Any) -> Any:
     kept = x.grad is before
     (x * x).sum().backward(create_graph=True)
     return kept, before, x.grad is before, x.grad, x.grad.requires_grad
+
+
+def accumulated_in_a_gradient_that_has_a_graph(torch: Any) -> Any:
+    x = leaf(torch, 1.0, 2.0)
+    (x * x).sum().backward(create_graph=True)
+    before = x.grad
+    (x * x).sum().backward()
+    return x.grad is before, x.grad, x.grad.requires_grad
+
+
+def leaf_that_no_longer_requires_grad(torch: Any) -> Any:
+    x, w = leaf(torch, 2.0), leaf(torch, 5.0)
+    y, z = x * w, w * 3
+    x.requires_grad_(False)
+    y.backward()
+    w.detach_()
+    z.backward()
+    return x.grad, w.grad
 
 
 def inputs_of_backward(torch: Any) -> Any:

@@ -137,6 +137,17 @@ def retained_under_create_graph(torch: Any) -> Any:
     return y.grad, y.grad.requires_grad, torch.autograd.grad(y.grad, x)
 
 
+def retained_of_a_second_walk_is_another_tensor(torch: Any) -> Any:
+    x = leaf(torch, 1.0, 2.0)
+    y = x * 2
+    y.retain_grad()
+    z = (y * y).sum()
+    z.backward(retain_graph=True)
+    before = y.grad
+    z.backward()
+    return before, y.grad
+
+
 def retained_then_changed_in_place(torch: Any) -> Any:
     x = leaf(torch, 1.0, 2.0)
     y = x * 2
