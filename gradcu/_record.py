@@ -15,6 +15,7 @@ from ._device import device_of, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
+from ._pending import Pending
 from ._tensor import Tensor, View, current_edge
 
 _new = object.__new__
@@ -40,13 +41,33 @@ def apply(op: Op, values: list[Any]) -> Any:
     arrays = promoted(op, arrays, operands)
     if op.prepare is not None:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
-    with np.errstate(all="ignore"):
-        outputs = op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
+    pending = _pending(arrays)
+    if pending is not None:
+        outputs = pending.computed(op, _held(arrays, operands), statics)
+    else:
+        with np.errstate(all="ignore"):
+            outputs = op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     if op.differentiable and _grad_enabled():
         record(op, operands, arrays, statics, results)
     return results[0] if single else results
+
+
+def _pending(arrays: Sequence[Any]) -> Pending | None:
+    """The first that is not computed yet: it then says what becomes of the op."""
+    for array in arrays:
+        if isinstance(array, Pending):
+            return array
+    return None
+
+
+def _held(arrays: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
+    """The operands of an op on pending values, which learn here, as nodes do from edges, where no gradient flows."""
+    return [
+        array.held() if isinstance(array, Pending) and not operand.requires_grad else array
+        for array, operand in zip(arrays, operands, strict=True)
+    ]
 
 
 def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
@@ -195,6 +216,9 @@ def raw(op: Op, values: list[Any]) -> Any:
         statics = op.prepare(*([operands] if op.variadic else operands), *statics)
     if not arrays:
         return op.forward(np, *operands, *statics).item()
+    pending = _pending(arrays)
+    if pending is not None:
+        return pending.computed(op, operands, statics)
     return op.forward(xp_of(arrays[0]), *([operands] if op.variadic else operands), *statics)
 
 
