@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .._device import CPU, device
+from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
 from .._op import OPS, Op
 from .._pending import Pending
@@ -93,11 +94,13 @@ class PendingArray(Pending):
         trace = self.trace
         if not op.elementwise and op.name not in _COPIES:
             trace.refuse(f"{op.name} is not elementwise")
-        shapes = [operand.shape for operand in operands if hasattr(operand, "dtype")]
-        if np.broadcast_shapes(*shapes) != self.shape:
+        arrays = [operand for operand in operands if hasattr(operand, "dtype")]
+        if np.broadcast_shapes(*(array.shape for array in arrays)) != self.shape:
             trace.refuse(f"{op.name} makes an array of another shape")
-        dtypes = [operand.dtype for operand in operands if hasattr(operand, "dtype")]
-        dtype = next((dtype for dtype in dtypes if dtype.kind != "b"), dtypes[0])
+        numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
+        # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
+        dtypes = [array.dtype for array in arrays if array.dtype.kind != "b"]
+        dtype = dtypes[0] if dtypes else result_type(*numbers) if numbers else self.dtype
         exprs = [
             trace.expr(operand) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
             for operand in operands
