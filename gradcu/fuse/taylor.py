@@ -1,16 +1,16 @@
 """Derivatives of any order: the Taylor coefficients of every expression in x, from the rules of the ops.
 
 At a point x0 an expression y of x is the series y(x0 + h) = c_0 + c_1 h + c_2 h^2 + ..., with derivatives k! c_k. Sums,
-products and quotients of series have recurrences (A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition, SIAM
-2008, table 13.1). For any other op the rules give y' = r_1 u_1' + r_2 u_2' + ..., summed over its operands u, where r is
-what the operand's rule makes of the cotangent 1: an expression of x, with a series of its own. So c_(k+1), which is the
-coefficient k of y' by k + 1, takes coefficients up to k of expressions made of y and its operands: no derivative is
-written here, and order n costs about n^2 operations an op, where differentiating n times costs some 4^n.
+products and quotients of series have recurrences (A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition,
+SIAM 2008, table 13.1). For any other op the rules give y' = r_1 u_1' + r_2 u_2' + ..., summed over its operands u, where
+r is what the operand's rule makes of the cotangent 1: an expression of x, with a series of its own. So c_(k+1), which
+is the coefficient k of y' by k + 1, takes coefficients up to k of expressions made of y and its operands: no derivative
+is written here, and order n costs about n^2 operations an op, where differentiating n times costs some 3^n.
 
-A coefficient that is zero whatever x is is None: a constant has none but the first. Derivatives that a rule computes as
-zeros (of a sign or a rounding) are numbers like others, and nan times such a zero is nan, as it is in the backward.
-Choices keep their rules' factors 0 and 1 too, so that where the branch not taken has an infinite derivative the sum is
-nan, as in the backward.
+Choices act on each coefficient alone, by what the point x0 says: there the rule is given u' in place of 1, one
+coefficient after the other. A coefficient that is zero whatever x is is None: a constant has none but the first.
+Derivatives that a rule computes as zeros (of a sign, of a rounding) are numbers like others: nan times such a zero is
+nan, as it is in the backward.
 """
 
 from __future__ import annotations
@@ -64,15 +64,14 @@ class Taylor:
         self._table, self._payload = table, payload
         self._series: dict[Expr, _Series] = {}
 
-    def derivatives(self, y: Expr, order: int) -> list[Coefficient]:
-        """y, y', y'', ...; None for what is zero everywhere."""
-        for expr in _in_order(y):
+    def derivatives(self, y: Expr, count: int) -> list[Coefficient]:
+        """y', y'', ..., as many as ``count``; None for what is zero everywhere."""
+        for expr in in_order(y):
             # Operands first, so that no recursion goes deeper than one rule's expression.
-            self.coefficient(expr, order)
-            if order:
-                self.derivative(expr, order - 1)
-        found: list[Coefficient] = [y]
-        for k in range(order):
+            self.coefficient(expr, count)
+            self.derivative(expr, count - 1)
+        found = []
+        for k in range(count):
             value = self.derivative(y, k)
             for factor in _factorial(k, y.dtype):
                 value = self._scaled(value, factor)
@@ -103,27 +102,39 @@ class Taylor:
         if series is None:
             series = self._series[expr] = _Series()
             if expr.op is not None and expr.op.name not in _RECURRENCES and _halves(expr) is None:
-                series.terms = self._terms(expr)
+                series.terms = [] if is_selection(expr) else self._terms(expr)
                 series.direct = True
             elif _is_linear(expr):
                 series.direct = any(operand.varies and self._of(operand).direct for operand in expr.operands)
         return series
 
     def _terms(self, expr: Expr) -> list[_Term]:
-        """What the op's rules say of each operand that varies; one without a rule counts as a constant, as in eager."""
+        one = self._table.number(1, expr.dtype)
+        operands = range(len(expr.operands))
+        factors = {i: self._by_rule(expr, i, one) for i in operands if expr.operands[i].varies}
+        return [_Term(expr.operands[i], factor) for i, factor in factors.items() if factor is not None]
+
+    def _by_rule(self, expr: Expr, number: int, cotangent: Expr) -> Coefficient:
+        """What the op's rule makes of a cotangent; an operand without a rule counts as a constant, as in eager."""
         op = expr.op
         assert op is not None
+        rule = op.rules.get(op.operands[number])
+        if rule is None:
+            return None
         values = dict(zip(op.operands, map(self._payload, expr.operands), strict=True))
         values |= dict(zip(op.statics, expr.statics, strict=True))
         values["out"] = self._payload(expr)
-        one = self._payload(self._table.number(1, expr.dtype))
-        terms = []
-        for name, operand in zip(op.operands, expr.operands, strict=True):
-            rule = op.rules.get(name)
-            if rule is not None and operand.varies:
-                factor = rule(one, *(values[needed] for needed in argument_names(rule)[1:]))
-                terms.append(_Term(operand, self._table.convert(factor.expr, expr.dtype)))
-        return terms
+        found = rule(self._payload(cotangent), *(values[needed] for needed in argument_names(rule)[1:]))
+        return self._cast(found.expr, expr)
+
+    def _chosen(self, expr: Expr, k: int) -> Coefficient:
+        """The coefficient k of a choice's derivative."""
+        total: Coefficient = None
+        for number, operand in enumerate(expr.operands):
+            value = self._cast(self.derivative(operand, k), expr)
+            if value is not None:
+                total = self._sum(total, self._by_rule(expr, number, value))
+        return total
 
     def _next(self, expr: Expr, k: int) -> Coefficient:
         if k == 0:
@@ -148,6 +159,8 @@ class Taylor:
             if series.direct:
                 return self._linear(expr, lambda operand: self.derivative(operand, k))
             return self._scaled(self.coefficient(expr, k + 1), k + 1)
+        if is_selection(expr):
+            return self._chosen(expr, k)
         total: Coefficient = None
         for term in series.terms:
             value = self._of_term(term, k)
@@ -241,6 +254,8 @@ def _is_linear(expr: Expr) -> bool:
     return expr.op.name in _RECURRENCES
 
 
+_SELECTIONS = frozenset(("where", "relu_gate", "leaky_relu_gate"))
+
 _LARGEST_DIRECT_POWER = 5
 
 
@@ -264,7 +279,12 @@ def _factorial(k: int, dtype: np.dtype[Any]) -> list[float]:
     return factors
 
 
-def _in_order(y: Expr) -> list[Expr]:
+def is_selection(expr: Expr) -> bool:
+    """Whether the expression is a choice between others, by what is not differentiated."""
+    return expr.op is not None and expr.op.name in _SELECTIONS
+
+
+def in_order(y: Expr) -> list[Expr]:
     """The expressions of which y is made, each after its operands."""
     found: dict[Expr, None] = {}
     stack = [(y, False)]

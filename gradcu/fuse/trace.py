@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._backward import grad
 from .._device import CPU, device
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
@@ -22,10 +23,13 @@ from .._tensor import Tensor
 from .expr import Expr, Table
 from .lower import lowered
 from .program import Program, program_of
-from .taylor import Taylor
+from .taylor import Taylor, in_order, is_selection
 
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
+
+_WALKED = 2
+"""The order up to which derivatives are the autograd's own."""
 
 _COPIES = frozenset(("to_dtype", "clone", "zeros_of"))
 """The ops that compute each element from that element alone, besides those that are `pointwise`."""
@@ -57,8 +61,6 @@ class Trace:
     def expr(self, value: Any) -> Expr:
         """The expression of a payload. An array must be the same number everywhere."""
         if isinstance(value, PendingArray):
-            if value.trace is not self:
-                self.refuse("it uses a Tensor of another trace")
             return value.expr
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" or array.size == 0:
@@ -80,6 +82,8 @@ class PendingArray(Pending):
     # NumPy's arrays and scalars leave operators to this class.
     __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]
+    # It shares its elements with nobody, and can't be changed.
+    base = None
 
     def __init__(self, trace: Trace, expr: Expr, shape: tuple[int, ...]) -> None:
         self.trace, self.expr, self.shape, self.dtype, self.ndim = trace, expr, shape, expr.dtype, len(shape)
@@ -95,6 +99,8 @@ class PendingArray(Pending):
         if not op.elementwise and op.name not in _COPIES:
             trace.refuse(f"{op.name} is not elementwise")
         arrays = [operand for operand in operands if hasattr(operand, "dtype")]
+        if any(isinstance(array, PendingArray) and array.trace is not trace for array in arrays):
+            trace.refuse("it uses a Tensor of another trace")
         if np.broadcast_shapes(*(array.shape for array in arrays)) != self.shape:
             trace.refuse(f"{op.name} makes an array of another shape")
         numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
@@ -105,7 +111,10 @@ class PendingArray(Pending):
             trace.expr(operand) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
             for operand in operands
         ]
-        return PendingArray(trace, trace.table.apply(op, exprs, statics), self.shape)
+        result = trace.table.apply(op, exprs, statics)
+        if result.dtype.kind == "c":
+            trace.refuse("it computes with complex numbers")
+        return PendingArray(trace, result, self.shape)
 
     def held(self) -> PendingArray:
         """The same value, through which no derivative passes."""
@@ -118,6 +127,10 @@ class PendingArray(Pending):
     def astype(self, dtype: np.dtype[Any], copy: bool = True) -> PendingArray:
         """The same values in another dtype."""
         return self.computed(OPS["to_dtype"], (self,), (np.dtype(dtype),))
+
+    def copy(self) -> PendingArray:
+        """The same: nothing can change it."""
+        return self
 
     def __getattr__(self, name: str) -> NoReturn:
         if not hasattr(np.ndarray, name):
@@ -183,9 +196,8 @@ def _traced(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int, len
     token = GRAD_ENABLED.set(True)
     try:
         y = f(x)
-        value = _expression(trace, x, y)
-        taylor = Taylor(trace.table, lambda expr: PendingArray(trace, expr, trace.shape))
-        outputs = taylor.derivatives(value, order) if y.requires_grad else [value, *[None] * order]
+        _check(trace, x, y)
+        outputs = _with_derivatives(trace, x, y, order)
     except Exception as error:
         if trace.reason is not None or isinstance(error, UntraceableError):
             raise UntraceableError(trace.reason or str(error)) from error
@@ -198,8 +210,36 @@ def _traced(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int, len
     return program_of(lowered(table, final), [argument])
 
 
-def _expression(trace: Trace, x: Tensor, y: Any) -> Expr:
-    """The expression of what the function returned; refuses the trace where that is not all there is to it."""
+def _with_derivatives(trace: Trace, x: Tensor, y: Tensor, order: int) -> list[Expr | None]:
+    """y, y', y'', ...; None for what is zero everywhere.
+
+    The autograd itself takes the first two, so they are eager's to the last bit. It would take the fifth in some 3^5
+    times as many lines; from the third on there are series. Behind a choice they start from y', since where the branch
+    that is not taken is singular it is the backward that says what is nan.
+    """
+    one = PendingArray(trace, trace.table.number(1, y.dtype), trace.shape)
+    tensors: list[Tensor | None] = [y]
+    for k in range(1, min(order, _WALKED) + 1):
+        value = tensors[-1]
+        if value is not None and value.requires_grad:
+            create_graph = k < order
+            (value,) = grad(value, x, Tensor._wrap(one), create_graph=create_graph, allow_unused=True)
+        else:
+            value = None
+        tensors.append(value)
+    found = [None if tensor is None else trace.expr(tensor._array) for tensor in tensors]
+    if order <= _WALKED:
+        return found
+    taylor = Taylor(trace.table, lambda expr: PendingArray(trace, expr, trace.shape))
+    start = 1 if found[1] is not None and any(map(is_selection, in_order(found[1]))) else 0
+    base = found[start]
+    if base is None or found[1] is None:
+        return found + [None] * (order - _WALKED)
+    return found + taylor.derivatives(base, order - start)[_WALKED - start :]
+
+
+def _check(trace: Trace, x: Tensor, y: Any) -> None:
+    """Refuses the trace where what the function returned is no row of a sweep, or not all there is to it."""
     if trace.reason is not None:
         trace.refuse(trace.reason)
     if not isinstance(y, Tensor):
@@ -208,7 +248,6 @@ def _expression(trace: Trace, x: Tensor, y: Any) -> Expr:
         trace.refuse(f"it returns shape {tuple(y.shape)} for shape {trace.shape}")
     if y.requires_grad:
         _check_graph(trace, x, y)
-    return trace.expr(y._array)
 
 
 def _check_graph(trace: Trace, x: Tensor, y: Tensor) -> None:
