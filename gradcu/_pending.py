@@ -33,6 +33,10 @@ class Pending:
         """What ``op`` makes of ``operands``, of which this is one."""
         raise NotImplementedError
 
+    def lifted(self, value: Any) -> Any:
+        """An operand beside this one as a pending value too; a Python number and None stay what they are."""
+        raise NotImplementedError
+
     def held(self) -> Any:
         """The same value, through which no derivative passes: that of a Tensor that does not require grad."""
         raise NotImplementedError

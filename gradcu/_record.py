@@ -43,6 +43,8 @@ def apply(op: Op, values: list[Any]) -> Any:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
     pending = _pending(arrays)
     if pending is not None:
+        # What is saved meets pending gradients, so nothing else may be among it.
+        arrays = [pending.lifted(array) for array in arrays]
         outputs = pending.computed(op, _held(arrays, operands), statics)
     else:
         with np.errstate(all="ignore"):
@@ -63,9 +65,9 @@ def _pending(arrays: Sequence[Any]) -> Pending | None:
 
 
 def _held(arrays: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
-    """The operands of an op on pending values, which learn here, as nodes do from edges, where no gradient flows."""
+    """The operands of an op on pending values, which learn here where no gradient flows, as nodes do from edges."""
     return [
-        array.held() if isinstance(array, Pending) and not operand.requires_grad else array
+        array.held() if isinstance(operand, Tensor) and not operand.requires_grad else array
         for array, operand in zip(arrays, operands, strict=True)
     ]
 

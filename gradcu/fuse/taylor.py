@@ -2,10 +2,10 @@
 
 At a point x0 an expression y of x is the series y(x0 + h) = c_0 + c_1 h + c_2 h^2 + ..., with derivatives k! c_k. Sums,
 products and quotients of series have recurrences (A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition,
-SIAM 2008, table 13.1). For any other op the rules give y' = r_1 u_1' + r_2 u_2' + ..., summed over its operands u, where
-r is what the operand's rule makes of the cotangent 1: an expression of x, with a series of its own. So c_(k+1), which
-is the coefficient k of y' by k + 1, takes coefficients up to k of expressions made of y and its operands: no derivative
-is written here, and order n costs about n^2 operations an op, where differentiating n times costs some 3^n.
+SIAM 2008, table 13.1). For any other op the rules give y' = r_1 u_1' + r_2 u_2' + ..., summed over its operands u,
+where r is what the operand's rule makes of the cotangent 1: an expression of x, with a series of its own. So c_(k+1),
+which is the coefficient k of y' by k + 1, takes coefficients up to k of expressions made of y and its operands: no
+derivative is written here, and order n costs about n^2 operations an op, where differentiating n times costs some 3^n.
 
 Choices act on each coefficient alone, by what the point x0 says: there the rule is given u' in place of 1, one
 coefficient after the other. A coefficient that is zero whatever x is is None: a constant has none but the first.

@@ -98,10 +98,9 @@ class PendingArray(Pending):
         trace = self.trace
         if not op.elementwise and op.name not in _COPIES:
             trace.refuse(f"{op.name} is not elementwise")
-        arrays = [operand for operand in operands if hasattr(operand, "dtype")]
-        if any(isinstance(array, PendingArray) and array.trace is not trace for array in arrays):
-            trace.refuse("it uses a Tensor of another trace")
-        if np.broadcast_shapes(*(array.shape for array in arrays)) != self.shape:
+        arrays = [self.lifted(operand) for operand in operands if hasattr(operand, "dtype")]
+        shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        if shape not in ((), trace.shape):
             trace.refuse(f"{op.name} makes an array of another shape")
         numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
         # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
@@ -114,7 +113,17 @@ class PendingArray(Pending):
         result = trace.table.apply(op, exprs, statics)
         if result.dtype.kind == "c":
             trace.refuse("it computes with complex numbers")
-        return PendingArray(trace, result, self.shape)
+        return PendingArray(trace, result, shape)
+
+    def lifted(self, value: Any) -> Any:
+        """An array as a pending constant: it must be the same number everywhere."""
+        if not hasattr(value, "dtype"):
+            return value
+        if not isinstance(value, PendingArray):
+            return PendingArray(self.trace, self.trace.expr(value), value.shape)
+        if value.trace is not self.trace:
+            self.trace.refuse("it uses a Tensor of another trace")
+        return value
 
     def held(self) -> PendingArray:
         """The same value, through which no derivative passes."""

@@ -41,16 +41,14 @@ def points(case: Case, dtype: str) -> np.ndarray:
 
 
 def eagerly(f: Callable[[Tensor], Tensor], x: np.ndarray, order: int) -> list[np.ndarray]:
-    """f and its derivatives by the autograd; zeros where nothing depends on x."""
+    """The values of f and its derivatives by the autograd; zeros where nothing depends on x."""
     leaf = Tensor._wrap(x.copy())
     leaf.requires_grad = True
     value: Any = f(leaf)
     found = [value]
     for _ in range(order):
         if value is not None and value.requires_grad:
-            (value,) = gradcu.autograd.grad(
-                value, leaf, gradcu.ones_like(value), create_graph=True, allow_unused=True
-            )
+            (value,) = gradcu.autograd.grad(value, leaf, gradcu.ones_like(value), create_graph=True, allow_unused=True)
         else:
             value = None
         found.append(value)
@@ -58,7 +56,7 @@ def eagerly(f: Callable[[Tensor], Tensor], x: np.ndarray, order: int) -> list[np
 
 
 def fused(f: Callable[[Tensor], Tensor], x: np.ndarray, order: int) -> list[np.ndarray]:
-    """f and its derivatives by a program that NumPy runs."""
+    """The values of f and its derivatives by a program that NumPy runs."""
     rows = [np.empty_like(x) for _ in range(order + 1)]
     Blocks(program(f, x.dtype, order)).evaluate(x, rows)
     return rows

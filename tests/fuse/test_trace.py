@@ -58,13 +58,13 @@ def long_chain(x: Tensor) -> Tensor:
     return gradcu.sin(y)
 
 
-TRACEABLE: dict[str, Callable[[Tensor], Tensor]] = {
+TRACEABLE: dict[str, Callable[[Tensor], Any]] = {
     "identity": lambda x: x,
     "constant": lambda x: gradcu.full_like(x, 3),
     "constant beside x": lambda x: gradcu.ones_like(x) * 2 + x,
     "operators": lambda x: 2 - x / 3 + 1 / (x * x + 1) - -x + 2**x + (x * x + 0.5) ** 1.7,
     "methods": lambda x: x.sin().mul(2).add(x, alpha=3).sub(1, alpha=0.5),
-    "numpy's functions": lambda x: np.sin(x) * np.exp(-x),  # pyright: ignore
+    "numpy's functions": lambda x: np.sin(x) * np.exp(-x),
     "0-dim tensors": lambda x: x * SCALE + gradcu.tensor(2),
     "numpy's scalars": lambda x: np.float64(1.5) * x + np.float32(2.5),
     "leaf outside": lambda x: gradcu.exp(WEIGHT * x),
@@ -180,7 +180,8 @@ UNTRACEABLE: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "reshape": (lambda x: x.reshape(-1, 1), "elements"),
     "in place": (in_place, "elements"),
     "array of its own": (lambda x: x * gradcu.arange(x.shape[0]), "array of shape"),
-    "broadcast": (lambda x: x * ROW[:, None], "another shape"),
+    "broadcast": (lambda x: x * gradcu.ones(3, 1), "another shape"),
+    "array from outside": (lambda x: x * ROW, "array of shape"),
     "number of points": (lambda x: x / x.shape[0], "another number of points"),
     "something else at every call": (restless(), "at every call"),
     "another trace": (kept(), "another trace"),
