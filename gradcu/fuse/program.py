@@ -109,8 +109,12 @@ def c_body(program: Program) -> list[str]:
     for line in program.lines:
         if line.dtype != program.dtype and line.dtype.kind != "b":
             raise NotInCError(f"{line!r} is neither of {program.dtype} nor of bool")
-        kind = "int" if line.dtype.kind == "b" else "T"
-        body.append(f"const {kind} t{line.index} = {_c_expression(line)};")
+        expression = _c_expression(line)
+        if line.dtype.kind == "b":
+            # A bool is an int in C, 0 or 1, of which ~ makes more than the other.
+            body.append(f"const int t{line.index} = (int)({expression}) & 1;")
+        else:
+            body.append(f"const T t{line.index} = {expression};")
     for number, output in enumerate(program.outputs):
         if program.dtype_of(output) != program.dtype:
             raise NotInCError(f"output {number} is of {program.dtype_of(output)}, not of {program.dtype}")

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "code"
 
 
-def written(text: str):
+def written(text: str) -> Callable[[str], None]:
     """A build that writes this."""
-    return lambda path: Path(path).write_text(text)
+
+    def build(path: str) -> None:
+        Path(path).write_text(text)
+
+    return build
 
 
 def never(path: str):
@@ -183,7 +188,8 @@ def test_clear_removes_what_killed_processes_left(folder: Path):
     old, new = (folder / f"{'0' * 32}-{name}.tmp" for name in ("abandoned", "being_written"))
     for path in (old, new):
         path.write_text("half")
-    os.utime(old, (time.time() - 7200,) * 2)
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
     cache.clear()
     assert list(folder.iterdir()) == [new]
 

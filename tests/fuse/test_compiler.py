@@ -45,7 +45,7 @@ def wave(x: Any) -> Any:
 def test_cc_is_respected_with_its_arguments(monkeypatch: pytest.MonkeyPatch, wrapper: Path, tmp_path: Path):
     monkeypatch.setenv("CC", f"{wrapper} -DGIVEN='two words'")
     found = find_compiler()
-    found.build("int f(void) { return sizeof(GIVEN_TOO); }\nint GIVEN_TOO;", str(tmp_path / "f.lib"))
+    found.build("int f(void) { return 1; }", str(tmp_path / "f.lib"))
     log = (tmp_path / "log").read_text().splitlines()
     assert len(log) == 2
     assert all(line.startswith("-DGIVEN=two words ") for line in log)
@@ -54,7 +54,9 @@ def test_cc_is_respected_with_its_arguments(monkeypatch: pytest.MonkeyPatch, wra
 
 def test_cc_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CC", "no-such-compiler -m64")
-    with pytest.raises(CompilerError, match="CC is 'no-such-compiler -m64', and there is no program 'no-such-compiler'"):
+    with pytest.raises(
+        CompilerError, match="CC is 'no-such-compiler -m64', and there is no program 'no-such-compiler'"
+    ):
         find_compiler()
 
 
@@ -75,7 +77,8 @@ def test_ziglang_is_the_last_resort(monkeypatch: pytest.MonkeyPatch, compiler: C
     (tmp_path / "ziglang").mkdir()
     (tmp_path / "ziglang" / "__init__.py").write_text("")
     (tmp_path / "ziglang" / "__main__.py").write_text(
-        f"import os, sys\nassert sys.argv[1] == 'cc'\nos.execv({compiler.command[0]!r}, ['cc', *sys.argv[2:]])\n"
+        f"import os, sys\nprogram = {compiler.command[0]!r}\nassert sys.argv[1] == 'cc'\n"
+        "os.execv(program, [program, *sys.argv[2:]])\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
