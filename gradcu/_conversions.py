@@ -249,7 +249,7 @@ def detach(self: Tensor) -> Tensor:
     >>> x.detach().requires_grad
     False
     """
-    return Tensor._wrap(self._memory(), self._version_counter)
+    return Tensor._wrap(self._payload(), self._version_counter)
 
 
 @method

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
 
+from ._pending import Pending
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -179,6 +181,8 @@ def device_of(array: Any) -> device:
         return CPU
     if type(array).__module__.partition(".")[0] == "cupy" and hasattr(array, "device"):
         return _intern("cuda", array.device.id)
+    if isinstance(array, Pending):
+        return array.device
     raise TypeError(f"expected a NumPy or CuPy array, not {type(array).__name__}")
 
 

@@ -13,11 +13,16 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-_SEGMENT = 8192
+SEGMENT = 8192
+"""How many points share a base."""
+
+BEYOND = 512
+"""For how many points the table of offsets goes on beyond a segment, unused, for those who read it in such steps."""
+
 _SCAN = 1 << 16
 
 
@@ -41,6 +46,30 @@ def linspace_block(start: float, stop: float, num: int, first: int, count: int, 
         if last > 0 and first + count > last:
             out[last - first] = stop
     return out
+
+
+class Pieces(NamedTuple):
+    """What a block of a linspace is the sum of, for those who add it up themselves as `linspace_block` does.
+
+    The block's first point is number ``first`` of its segment. Segment k of the block has the base ``bases[k]``, in two
+    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base. The points
+    number ``exact_at`` of the block are ``exact``, not sums.
+    """
+
+    first: int
+    bases: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    exact_at: np.ndarray
+    exact: np.ndarray
+
+
+def linspace_pieces(start: float, stop: float, num: int, first: int, count: int, dtype: Any) -> Pieces | None:
+    """The pieces of what ``linspace_block`` gives for the same arguments; None where it does more than adding up."""
+    if num <= 2:
+        return None
+    line = _line(start, stop, num)
+    return None if line.shift else line.pieces(start, stop, first, count, dtype)
 
 
 def equal_neighbours(start: float, stop: float, num: int, dtype: Any) -> bool:
@@ -86,7 +115,8 @@ class _Line:
             self.origin, self.rise = self.origin << self.shift, self.rise << self.shift
         else:
             self.divisor <<= -self.shift
-        self._fill_table(min(num, _SEGMENT))
+        self.num = num
+        self._fill_table(min(num, SEGMENT) + BEYOND)
         # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected.
         crossing = -self.origin // self.rise if self.rise else -1
         self.crossing = range(max(crossing, 0), min(crossing + 2, num))
@@ -115,13 +145,28 @@ class _Line:
         high_top, high_bottom = high.as_integer_ratio()
         return high, (top * high_bottom - high_top * self.divisor) / (self.divisor * high_bottom)
 
+    def pieces(self, start: float, stop: float, first: int, count: int, dtype: Any) -> Pieces:
+        segment, offset = divmod(first, SEGMENT)
+        segments = -(-(offset + count) // SEGMENT)
+        bases = np.zeros((segments, 2))
+        if dtype == np.float64:
+            bases[:] = [self.point((segment + k) * SEGMENT) for k in range(segments)]
+        else:
+            begin, step = self.origin + segment * SEGMENT * self.rise, SEGMENT * self.rise
+            bases[:, 0] = [(begin + k * step) / self.divisor for k in range(segments)]
+        exact = {index: self.point(index)[0] for index in self.crossing} | {0: start, self.num - 1: stop}
+        inside = [index - first for index in exact if first <= index < first + count]
+        return Pieces(
+            offset, bases, self.high, self.low, np.array(inside, np.int64), np.array([exact[i + first] for i in inside])
+        )
+
     def fill(self, out: np.ndarray, first: int) -> None:
         end = first + out.size
         at = first
         while at < end:
-            segment, offset = divmod(at, _SEGMENT)
-            segments = 1 if offset else max((end - at) // _SEGMENT, 1)
-            until = min(segment * _SEGMENT + segments * _SEGMENT, end)
+            segment, offset = divmod(at, SEGMENT)
+            segments = 1 if offset else max((end - at) // SEGMENT, 1)
+            until = min(segment * SEGMENT + segments * SEGMENT, end)
             self._fill_segments(out[at - first : until - first], segment, segments, offset)
             at = until
         for index in self.crossing:
@@ -131,7 +176,7 @@ class _Line:
 
     def _fill_segments(self, out: np.ndarray, segment: int, segments: int, offset: int) -> None:
         """Fills whole segments, or, where there is one alone, a part of it that begins at offset."""
-        bases = [self.point((segment + k) * _SEGMENT) for k in range(segments)]
+        bases = [self.point((segment + k) * SEGMENT) for k in range(segments)]
         offsets = slice(offset, offset + out.size // segments)
         high, low = self.high[offsets], self.low[offsets]
         target = out.reshape(segments, -1)

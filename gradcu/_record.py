@@ -15,6 +15,7 @@ from ._device import device_of, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
+from ._pending import Pending
 from ._silence import silenced
 from ._tensor import Replay, Tensor, View, current_edge
 
@@ -47,17 +48,34 @@ def apply(op: Op, values: list[Any]) -> Any:
     arrays = promoted(op, arrays)
     if op.prepare is not None:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
-    try:
-        outputs = _compute(op, xp, arrays, statics)
-    except ValueError:
-        if op.elementwise:
-            refuse_sizes(*arrays)
-        raise
+    pending = _pending(arrays)
+    if pending is not None:
+        # What is saved meets pending gradients, so nothing else may be among it.
+        arrays = [pending.lifted(array) for array in arrays]
+        outputs = pending.computed(op, _held(arrays, operands), statics)
+    else:
+        outputs = _outputs(op, xp, arrays, statics)
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     if op.differentiable and _grad_enabled():
         record(op, operands, arrays, statics, results)
     return results[0] if single else results
+
+
+def _pending(arrays: Sequence[Any]) -> Pending | None:
+    """The first that is not computed yet: it then says what becomes of the op."""
+    for array in arrays:
+        if isinstance(array, Pending):
+            return array
+    return None
+
+
+def _held(arrays: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
+    """The operands of an op on pending values, which learn here where no gradient flows, as nodes do from edges."""
+    return [
+        array.held() if isinstance(operand, Tensor) and not operand.requires_grad else array
+        for array, operand in zip(arrays, operands, strict=True)
+    ]
 
 
 def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
@@ -186,6 +204,15 @@ def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
     return found if found is not None and found.kind == "f" else None
 
 
+def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
+    try:
+        return _compute(op, xp, arrays, statics)
+    except ValueError:
+        if op.elementwise:
+            refuse_sizes(*arrays)
+        raise
+
+
 @silenced
 def _compute(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
     return op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
@@ -239,6 +266,9 @@ def raw(op: Op, values: list[Any]) -> Any:
         statics = op.prepare(*([operands] if op.variadic else operands), *statics)
     if not arrays:
         return op.forward(np, *operands, *statics).item()
+    pending = _pending(arrays)
+    if pending is not None:
+        return pending.computed(op, operands, statics)
     return op.forward(xp_of(arrays[0]), *([operands] if op.variadic else operands), *statics)
 
 

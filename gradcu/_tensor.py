@@ -17,6 +17,7 @@ from ._device import device as device_type
 from ._device import device_of
 from ._dtype import get_default_dtype
 from ._graph import GRAD_ENABLED, HookTable, Node
+from ._pending import Pending
 
 if TYPE_CHECKING:
     from ._tensor_methods import TensorMethods
@@ -152,7 +153,13 @@ class Tensor(TensorMethods):
         array = self._array
         if isinstance(array, np.generic):
             array = self._array = np.asarray(array)
+        elif isinstance(array, Pending):
+            array = self._array = array.materialised()
         return array
+
+    def _payload(self) -> Any:
+        """What a Tensor that shares this one's memory has as its array."""
+        return self._array if isinstance(self._array, Pending) else self._memory()
 
     def _bump_version(self) -> None:
         self._version_counter[0] += 1
@@ -266,7 +273,7 @@ class Tensor(TensorMethods):
     @property
     def data(self) -> Tensor:
         """The same memory, outside the graph, with a version of its own: changes through it are not noticed."""
-        return Tensor._wrap(self._memory())
+        return Tensor._wrap(self._payload())
 
     @data.setter
     def data(self, value: Tensor) -> None:

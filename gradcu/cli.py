@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .expression import CONSTANTS, Expression, ExpressionError, functions
+from .fuse import cache
 from .sweeps import plot as plotting
 from .sweeps import store, sweep
 from .sweeps.capacity import in_bytes
@@ -76,15 +77,20 @@ def _main(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         print(f"gradcu {__version__}")
         return DONE
-    if arguments[0] != "sweep":
-        raise _Failure(f"unknown command {arguments[0]!r}; there is: sweep (see gradcu --help)")
-    parser = _sweep_parser()
+    command, *rest = arguments
+    if command == "sweep":
+        parser, run = _sweep_parser(), _sweep
+        rest = _unambiguous(rest, parser)
+    elif command == "cache":
+        parser, run = _cache_parser(), _cache
+    else:
+        raise _Failure(f"unknown command {command!r}; there are: sweep, cache (see gradcu --help)")
     try:
-        options = parser.parse_args(_unambiguous(arguments[1:], parser))
+        options = parser.parse_args(rest)
     except SystemExit as ended:
         # --help and --version print and leave.
         return int(ended.code or 0)
-    return _sweep(options)
+    return run(options)
 
 
 def _overview() -> str:
@@ -92,12 +98,14 @@ def _overview() -> str:
         """\
         usage: gradcu sweep EXPRESSION --start A --stop B --num N [options]
                gradcu sweep --help
+               gradcu cache [--clear]
                gradcu --version
 
         gradcu evaluates a function and its derivatives at very many points.
 
         commands:
-          sweep    derivatives of a function over evenly spaced points: a table, a picture, a file"""
+          sweep    derivatives of a function over evenly spaced points: a table, a picture, a file
+          cache    where compiled functions are kept, and how many bytes they take; --clear removes them"""
     )
 
 
@@ -213,6 +221,31 @@ def _sweep(options: argparse.Namespace) -> int:
         written = [path for path in (options.out, options.plot) if path is not None]
         if written:
             print("\nwrote " + ", ".join(f"{path} ({in_bytes(os.path.getsize(path))})" for path in written))
+    return DONE
+
+
+def _cache_parser() -> _Parser:
+    parser = _Parser(
+        prog="gradcu cache",
+        usage="gradcu cache [--clear]",
+        description=(
+            "Print where compiled functions are kept, and how many bytes they take. The environment variable\n"
+            "GRADCU_CACHE_DIR names another directory."
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--clear", action="store_true", help="remove them; they are compiled again when needed")
+    return parser
+
+
+def _cache(options: argparse.Namespace) -> int:
+    with _failing_with(FAILED):
+        count, size = cache.usage()
+        if options.clear:
+            cache.clear()
+    files = f"{count:,} compiled function{'' if count == 1 else 's'}, {in_bytes(size)}"
+    print(f"removed {files} from {cache.location()}" if options.clear else f"{cache.location()}: {files}")
     return DONE
 
 

@@ -1,6 +1,7 @@
 """Fixtures that every test can ask for."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,15 @@ collect_ignore_glob = ["golden/make*.py"]
 def device(request: pytest.FixtureRequest) -> str:
     """The name of each device that an operation has to work on."""
     return request.param
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty directory for compiled code, for this session and the processes that it starts."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADCU_CACHE_DIR", str(folder))
+        yield folder
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 LAYERS = [
+    ("_pending",),
     ("_device", "_dtype", "_format", "_silence", "_linspace", "math", "return_types"),
     ("_graph",),
     ("_op",),
@@ -20,6 +21,7 @@ LAYERS = [
     ("_conversions", "_numpy_protocol"),
     ("_methods",),
     ("autograd",),
+    ("fuse",),
     ("sweeps", "expression"),
     ("cli",),
     ("__main__",),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ._memory import POOL
 from .grid import counted
 
 # Headers, the directory of a .npz, file-system bookkeeping.
@@ -19,6 +20,9 @@ def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
     """Raises MemoryError where ``rows`` arrays of ``num`` points are more than the memory that is free."""
     needed = num * rows * dtype.itemsize
     free = available_memory()
+    if free is not None and needed > free:
+        POOL.clear()
+        free = available_memory()
     if free is not None and needed > free:
         raise MemoryError(
             f"num = {num:.10g} needs {in_bytes(needed)} of memory for {counted(rows, 'result array')} of "

@@ -1,6 +1,6 @@
-"""What computes the rows of a sweep, behind one small interface.
+"""What computes the rows of a sweep, behind one small interface; and eager, the engine that does all others can't.
 
-The one engine so far, eager, calls f on Tensors and runs the autograd, block by block.
+It calls f on Tensors and runs the autograd, block by block.
 """
 
 from __future__ import annotations
@@ -16,20 +16,26 @@ from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
 from .grid import Grid
-from .probe import as_numpy, check_elementwise, checked_value, leaf
+from .probe import as_numpy, checked_value, leaf
+from .statistics import BlockStatistics
 
 
 class Engine(Protocol):
     """Computes f and its derivatives at any block of a grid's points."""
 
     name: str
+    reason: str
+    """Why it is this engine, or which one of its kind."""
     chunk: int
     """How many points one call should be given."""
     threads: int
     """How many threads may call `evaluate` at once."""
 
-    def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> None:
-        """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
+    def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
+        """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given.
+
+        Gives the figures of the rows.
+        """
         ...
 
 
@@ -38,8 +44,8 @@ _CACHED = 1 << 16
 _SAMPLE = 1 << 10
 _LEAST = 1 << 8
 _MOST_THREADS = 16
-# What all threads together may hold at a time beside the results.
-_BUDGET = 24 << 20
+BUDGET = 24 << 20
+"""The bytes that all threads together may hold at a time beside the results."""
 
 
 class EagerEngine:
@@ -47,15 +53,16 @@ class EagerEngine:
 
     name = "eager"
 
-    def __init__(self, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> None:
-        check_elementwise(f, grid, device)
-        self._f, self._grid, self._order, self._device = f, grid, order, device
-        self.threads = min(_cpu_count(), _MOST_THREADS) if device.type == "cpu" else 1
+    def __init__(
+        self, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, reason: str = "asked for"
+    ) -> None:
+        self._f, self._grid, self._order, self._device, self.reason = f, grid, order, device, reason
+        self.threads = thread_count() if device.type == "cpu" else 1
         self.chunk = self._fitting_chunk()
         if grid.num > self.chunk:
             _keep_freed_memory()
 
-    def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> None:
+    def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
         points = self._grid.block(first, rows[0].size)
         if x is not None:
@@ -66,6 +73,7 @@ class EagerEngine:
             else:
                 with np.errstate(all="ignore"):
                     row[...] = as_numpy(value)
+        return BlockStatistics(rows, first)
 
     def _values(self, points: np.ndarray) -> Iterator[Tensor | None]:
         """f, f', ... at the points; None for a derivative that is zero because nothing depends on x any more."""
@@ -85,7 +93,7 @@ class EagerEngine:
         """A block that stays in the cache, and whose graph, of which f decides the size, stays in the budget."""
         if self._grid.num <= _SAMPLE:
             return _SAMPLE
-        fitting = int(_BUDGET / self.threads / (self._peak(_SAMPLE) / _SAMPLE))
+        fitting = int(BUDGET / self.threads / (self._peak(_SAMPLE) / _SAMPLE))
         # A power of two, as the segments in which the points are made.
         return min(1 << max(fitting, _LEAST).bit_length() - 1, _CACHED)
 
@@ -108,28 +116,18 @@ class EagerEngine:
                 tracemalloc.stop()
 
 
-_ENGINES: dict[str, Callable[..., Engine]] = {"eager": EagerEngine}
-_BEST = "eager"
-
-
-def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> Engine:
-    """The engine of that name, "auto" being the best there is.
-
-    Raises ValueError for an unknown name, and what `check_elementwise` raises for a function that cannot be swept.
-    """
-    kind = _ENGINES.get(_BEST if name == "auto" else name)
-    if kind is None:
-        raise ValueError(f"engine must be auto or {' or '.join(_ENGINES)}, not {name!r}")
-    return kind(f, grid, order, device)
-
-
 def _keep_freed_memory() -> None:
     """Lets glibc's malloc keep what one block of points frees for the next one, and not fault the same pages in anew.
 
     Its thresholds for that follow the largest allocation freed so far (mallopt(3), M_MMAP_THRESHOLD); other allocators
     don't mind. A sweep takes half the time.
     """
-    np.empty(_BUDGET, np.uint8)
+    np.empty(BUDGET, np.uint8)
+
+
+def thread_count() -> int:
+    """How many threads compute a sweep on the CPU."""
+    return min(_cpu_count(), _MOST_THREADS)
 
 
 def _cpu_count() -> int:

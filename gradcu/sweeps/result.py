@@ -23,14 +23,16 @@ _BLOCK = 1 << 16
 class Run:
     """How a sweep was done."""
 
-    __slots__ = ("chunk", "device", "engine", "function", "grid", "order", "reason", "seconds", "threads")
+    __slots__ = (
+        "chunk", "device", "engine", "engine_reason", "function", "grid", "order", "reason", "seconds", "threads",
+    )  # fmt: skip
 
     def __init__(
-        self, *, function: str, grid: Grid, order: int, device: str, reason: str, engine: str, threads: int,
-        chunk: int, seconds: float,
+        self, *, function: str, grid: Grid, order: int, device: str, reason: str, engine: str,
+        engine_reason: str, threads: int, chunk: int, seconds: float,
     ) -> None:  # fmt: skip
         self.function, self.grid, self.order = function, grid, order
-        self.device, self.reason, self.engine = device, reason, engine
+        self.device, self.reason, self.engine, self.engine_reason = device, reason, engine, engine_reason
         self.threads, self.chunk, self.seconds = threads, chunk, seconds
 
 

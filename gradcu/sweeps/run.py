@@ -15,7 +15,8 @@ from .._device import auto_device, resolve
 from .._device import device as as_device
 from .._dtype import get_default_dtype
 from .capacity import check_memory
-from .engine import Engine, make_engine
+from .choice import make_engine
+from .engine import Engine
 from .grid import Grid, whole_number
 from .probe import name_of
 from .progress import Progress
@@ -72,6 +73,7 @@ def run(
         device=str(place),
         reason=reason,
         engine=chosen.name,
+        engine_reason=chosen.reason,
         threads=threads,
         chunk=length,
         seconds=time.perf_counter() - begun,
@@ -109,8 +111,7 @@ def _fill(engine: Engine, num: int, length: int, threads: int, store: Store, pro
         count = min(length, num - first)
         rows = store.rows(first, count)
         x, results = (rows[0], rows[1:]) if store.keeps_x else (None, rows)
-        engine.evaluate(first, x, results)
-        collector.add(block, BlockStatistics(results, first))
+        collector.add(block, engine.evaluate(first, x, results))
         store.write(first, rows)
         return count
 

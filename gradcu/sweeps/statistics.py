@@ -15,14 +15,21 @@ CHANGES_LISTED = 20
 """How many sign changes are kept with their place; all are counted."""
 
 
+Extremes = tuple[int, int]
+"""The indices of the least and of the largest value of a row."""
+
+
 class RowStatistics:
-    """Minimum and maximum over all that is not NaN, with the index of the first of each; counts of NaN and infinity."""
+    """Minimum and maximum over all that is not NaN, with the index of the first of each; counts of NaN and infinity.
+
+    ``extremes`` are the indices in a row without NaN, where they are known.
+    """
 
     __slots__ = ("infinite", "maximum", "maximum_at", "minimum", "minimum_at", "nan")
 
-    def __init__(self, row: np.ndarray, first: int = 0) -> None:
+    def __init__(self, row: np.ndarray, first: int = 0, extremes: Extremes | None = None) -> None:
         self.nan = self.infinite = 0
-        low, high = int(row.argmin()), int(row.argmax())
+        low, high = extremes or (int(row.argmin()), int(row.argmax()))
         # argmin and argmax stop at a NaN, so the usual row needs no other pass.
         if math.isnan(row[low]):
             kept = np.flatnonzero(~np.isnan(row))
@@ -63,14 +70,16 @@ class SignChanges:
         if low > 0 or high < 0:
             where: Sequence[int] | np.ndarray = range(row.size)
         else:
-            where = np.flatnonzero(row)
+            zero = row == 0
+            # Few rows have zeros, and to list the other places takes longer than all else.
+            where = np.flatnonzero(~zero) if bool(zero.any()) else range(row.size)
             self._find(row if len(where) == row.size else row[where], where, first)
         self.blank = len(where) == 0
         # The first and the last value that is not 0; None for a NaN, across which no sign change is counted.
         self.head = None if self.blank else _entry(row, int(where[0]), first)
         self.tail = None if self.blank else _entry(row, int(where[-1]), first)
 
-    def _find(self, values: np.ndarray, where: np.ndarray, first: int) -> None:
+    def _find(self, values: np.ndarray, where: Sequence[int] | np.ndarray, first: int) -> None:
         negative = np.signbit(values)
         changes = np.flatnonzero(negative[1:] != negative[:-1])
         real = ~np.isnan(values[changes]) & ~np.isnan(values[changes + 1])
@@ -104,8 +113,11 @@ class BlockStatistics:
 
     __slots__ = ("changes", "rows")
 
-    def __init__(self, rows: Sequence[np.ndarray], first: int) -> None:
-        self.rows = [RowStatistics(row, first) for row in rows]
+    def __init__(
+        self, rows: Sequence[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None = None
+    ) -> None:
+        known = extremes or [None] * len(rows)
+        self.rows = [RowStatistics(row, first, found) for row, found in zip(rows, known, strict=True)]
         self.changes = None
         if len(rows) > 1:
             slope = self.rows[1]

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from ._memory import result_array
 from .capacity import check_disk, unwritable
 from .npz import Layout
 
@@ -49,7 +50,7 @@ class MemoryStore:
     keeps_x = False
 
     def __init__(self, num: int, derivatives: int, dtype: np.dtype[Any]) -> None:
-        self._rows = [np.empty(num, dtype) for _ in range(derivatives + 1)]
+        self._rows = [result_array(num, dtype) for _ in range(derivatives + 1)]
 
     def rows(self, first: int, count: int) -> list[np.ndarray]:
         """Parts of the arrays themselves."""

@@ -61,8 +61,8 @@ class Summary:
         self.function, self.order = run.function, run.order
         self.start, self.stop, self.num, self.step, self.dtype = grid.start, grid.stop, grid.num, grid.step, grid.dtype
         self.device, self.device_reason = run.device, run.reason
-        self.engine, self.threads, self.chunk = run.engine, run.threads, run.chunk
-        self.seconds = run.seconds
+        self.engine, self.engine_reason = run.engine, run.engine_reason
+        self.threads, self.chunk, self.seconds = run.threads, run.chunk, run.seconds
         self.points_per_second = grid.num / run.seconds
         names = row_names(run.order)[1:]
         self.rows = [Row(name, found, grid) for name, found in zip(names, statistics.rows, strict=True)]
@@ -96,6 +96,7 @@ class Summary:
             "device": self.device,
             "device_reason": self.device_reason,
             "engine": self.engine,
+            "engine_reason": self.engine_reason,
             "threads": self.threads,
             "chunk": self.chunk,
             "seconds": self.seconds,
@@ -111,7 +112,11 @@ class Summary:
             ("points", f"{self.num:,} from {self.start:g} to {self.stop:g}, step {self.step:g}, {self.dtype}"),
             ("order", f"{self.order}"),
             ("device", f"{self.device} ({self.device_reason})"),
-            ("engine", f"{self.engine}, {counted(self.threads, 'thread')}, blocks of {counted(self.chunk, 'point')}"),
+            (
+                "engine",
+                f"{self.engine} ({self.engine_reason}), {counted(self.threads, 'thread')}, "
+                f"blocks of {counted(self.chunk, 'point')}",
+            ),
             ("time", f"{self.seconds:.3g} s"),
             ("rate", f"{_thousands(self.points_per_second)} points/s"),
         ]

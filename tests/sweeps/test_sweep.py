@@ -120,13 +120,13 @@ def test_threads_do_not_change_the_results(monkeypatch: pytest.MonkeyPatch, thre
         names.add(threading.current_thread().name)
         return gradcu.sin(x) * x
 
-    result = gradcu.sweep(f, -50, 50, 40000, order=2, chunk=1000)
+    result = gradcu.sweep(f, -50, 50, 40000, order=2, chunk=1000, engine="eager")
     main = threading.main_thread().name
     if threads == 1:
         assert names == {main}
     else:
         assert len(names - {main}) >= 1
-    alone = gradcu.sweep(f, -50, 50, 40000, order=2, chunk=40000)
+    alone = gradcu.sweep(f, -50, 50, 40000, order=2, chunk=40000, engine="eager")
     for k in range(3):
         np.testing.assert_array_equal(result.derivative(k).numpy(), alone.derivative(k).numpy())
     assert str(result.summary()).split("\n\n")[1:] == str(alone.summary()).split("\n\n")[1:]
@@ -180,7 +180,7 @@ def test_an_error_on_the_way_leaves_nothing_behind(tmp_path: Path, suffix: str, 
     path = tmp_path / f"out{suffix}"
     path.write_bytes(b"older")
     with pytest.raises(FloatingPointError, match="too far"):
-        gradcu.sweep(fails_late, 0, 1, 40000, out=path, chunk=chunk)
+        gradcu.sweep(fails_late, 0, 1, 40000, out=path, chunk=chunk, engine="eager")
     assert os.listdir(tmp_path) == [path.name]
     assert path.read_bytes() == b"older"
     assert threading.active_count() == before
@@ -202,7 +202,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, chunk: int):
         return x
 
     with pytest.raises(KeyboardInterrupt):
-        gradcu.sweep(interrupts, 0, 1, 40000, out=path, chunk=chunk)
+        gradcu.sweep(interrupts, 0, 1, 40000, out=path, chunk=chunk, engine="eager")
     assert os.listdir(tmp_path) == []
     assert threading.active_count() == before
 
@@ -229,7 +229,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, chunk: int):
         ({"dtype": "int64"}, TypeError, "dtype must be float32, float64 or float16, not int64"),
         ({"dtype": "complex64"}, TypeError, "dtype must be float32, float64 or float16, not complex64"),
         ({"dtype": "nonsense"}, TypeError, "dtype must be float32, float64 or float16, not nonsense"),
-        ({"engine": "warp"}, ValueError, "engine must be auto or eager, not 'warp'"),
+        ({"engine": "warp"}, ValueError, "engine must be auto, cc, numpy or eager, not 'warp'"),
         ({"chunk": 0}, ValueError, "chunk must be a whole number, at least 1, not 0"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, not 'yes' \(str\)"),
         ({"out": "sweep.txt"}, ValueError, "not a known suffix"),
@@ -296,11 +296,11 @@ def test_memory_is_bounded_by_the_size_of_the_graph(monkeypatch: pytest.MonkeyPa
             x = gradcu.sin(x) * 1.1
         return x
 
-    gradcu.sweep(deep, -1, 1, 100)
+    gradcu.sweep(deep, -1, 1, 100, engine="eager")
     num = 300_000
     tracemalloc.start()
     try:
-        result = gradcu.sweep(deep, -1, 1, num, order=1)
+        result = gradcu.sweep(deep, -1, 1, num, order=1, engine="eager")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -1,0 +1,143 @@
+"""Programs run by NumPy: line by line on blocks of points that stay in the cache, into buffers that are used again.
+
+NumPy's loops may round an element that stands in a remainder, behind the last whole vector, otherwise than one that
+stands before it, and one of a strided array otherwise than one of a contiguous. So the lines only ever see contiguous
+arrays whose length is a multiple of every vector's; what is left over is filled up. A point's results then depend on
+the point alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .program import Line, Program, Reference
+
+_VECTORS = 64
+"""All vectors' lengths divide it, times the number of vectors that a loop's body takes at once."""
+
+_LONGEST, _SHORTEST = 1 << 16, 1 << 12
+"""Points of a block: enough to hide what Python costs a line, few enough for a line's operands to stay in the cache."""
+_MOST_BYTES = 1 << 21
+"""What the buffers of one block may take, where they are many."""
+
+
+class _Step:
+    """A line with the buffer it writes to; -1 where its function makes an array of its own."""
+
+    __slots__ = ("buffer", "done_with", "function", "index", "operands", "statics")
+
+    def __init__(
+        self, index: int, function: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...], buffer: int
+    ) -> None:
+        self.index, self.function, self.operands, self.statics, self.buffer = index, function, operands, statics, buffer
+        self.done_with: tuple[int, ...] = ()
+        """The lines whose values nobody needs after this one."""
+
+
+class Blocks:
+    """A program of one input, ready to run; any number of threads may call `evaluate`.
+
+    >>> import gradcu, numpy
+    >>> from gradcu.fuse.trace import program
+    >>> blocks = Blocks(program(gradcu.square, numpy.dtype("float64"), order=1))
+    >>> results = numpy.empty((2, 3))
+    >>> blocks.evaluate(numpy.array([1.0, 2.0, 3.0]), list(results))
+    >>> results
+    array([[1., 4., 9.],
+           [2., 4., 6.]])
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._steps, self._dtypes = _planned(program)
+        bytes_per_point = sum(dtype.itemsize for dtype in self._dtypes) + program.dtype.itemsize * (
+            1 + len(program.outputs)
+        )
+        fitting = 1 << (_MOST_BYTES // bytes_per_point).bit_length() - 1
+        self.length = min(max(fitting, _SHORTEST), _LONGEST)
+        """How many points a block has."""
+        # Each thread takes one and puts it back: a list's methods are atomic.
+        self._workspaces: list[list[np.ndarray]] = []
+
+    def evaluate(self, x: np.ndarray, rows: Sequence[np.ndarray]) -> None:
+        """Writes the outputs at the points x into ``rows``, each as long as x."""
+        buffers = self._workspaces.pop() if self._workspaces else []
+        for first in range(0, x.size, self.length):
+            points = x[first : first + self.length]
+            self._evaluate_block(points, [row[first : first + points.size] for row in rows], buffers)
+        self._workspaces.append(buffers)
+
+    def _evaluate_block(self, points: np.ndarray, rows: list[np.ndarray], buffers: list[np.ndarray]) -> None:
+        size = -(-points.size // _VECTORS) * _VECTORS
+        if size > points.size or not points.flags.c_contiguous:
+            points = np.concatenate((points, np.repeat(points[-1:], size - points.size)))
+        if not buffers or buffers[0].size < size:
+            buffers[:] = [np.empty(size, dtype) for dtype in self._dtypes]
+        with np.errstate(all="ignore"):
+            values = self._run(points, [buffer[:size] for buffer in buffers])
+            for row, output in zip(rows, self._program.outputs, strict=True):
+                if isinstance(output, int):
+                    row[...] = values[output][: row.size]
+                else:
+                    row[...] = points[: row.size] if isinstance(output, str) else output
+
+    def _run(self, points: np.ndarray, buffers: list[np.ndarray]) -> list[Any]:
+        """The values of all lines that are outputs."""
+        values: list[Any] = [None] * len(self._steps)
+        for step in self._steps:
+            operands = [
+                values[operand] if type(operand) is int else points if type(operand) is str else operand[0]
+                for operand in step.operands
+            ]
+            if step.buffer < 0:
+                values[step.index] = step.function(*operands, *step.statics)
+            else:
+                values[step.index] = step.function(*operands, out=buffers[step.buffer])
+            for index in step.done_with:
+                values[index] = None
+        return values
+
+
+def _planned(program: Program) -> tuple[list[_Step], list[np.dtype[Any]]]:
+    """The steps, and the dtypes of the buffers they share: a value's is free again once its last reader has it.
+
+    That reader may write into it, since a ufunc reads an element before it writes that of the same place.
+    """
+    last = {index: line.index for line in program.lines for index in line.operands if isinstance(index, int)}
+    last |= {output: len(program.lines) for output in program.outputs if isinstance(output, int)}
+    dtypes: list[np.dtype[Any]] = []
+    free: list[int] = []
+    held_by: dict[int, int] = {}
+    steps = []
+    for line in program.lines:
+        ended = {index for index in line.operands if isinstance(index, int) and last[index] == line.index}
+        free += [held_by.pop(index) for index in ended if index in held_by]
+        ufunc = None if line.op.ufunc is None or line.statics else getattr(np, line.op.ufunc)
+        buffer = -1
+        if ufunc is not None:
+            buffer = next((number for number in free if dtypes[number] == line.dtype), len(dtypes))
+            if buffer == len(dtypes):
+                dtypes.append(line.dtype)
+            else:
+                free.remove(buffer)
+            held_by[line.index] = buffer
+        step = _Step(line.index, ufunc or line.op.numpy, _arguments(program, line), line.statics, buffer)
+        step.done_with = tuple(ended)
+        steps.append(step)
+    return steps, dtypes
+
+
+def _arguments(program: Program, line: Line) -> tuple[Any, ...]:
+    """A line's references, with constants in a tuple of one."""
+    arrays = {program.dtype_of(operand) for operand in line.operands if not isinstance(operand, np.generic)}
+
+    def argument(operand: Reference) -> Any:
+        if not isinstance(operand, np.generic):
+            return operand
+        # A choice against the number 0 is quick, and takes the dtype of the array that is chosen else.
+        return (operand.item() if line.op.name == "where" and operand.dtype in arrays else operand,)
+
+    return tuple(map(argument, line.operands))

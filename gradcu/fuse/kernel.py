@@ -1,0 +1,105 @@
+"""Kernels: a program compiled for this processor, loaded, and called on blocks of points."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._linspace import linspace_block, linspace_pieces
+from .cache import library
+from .compiler import Compiler, find_compiler
+from .program import Program, c_body
+from .source import TILE, kernel_source
+
+Extremes = tuple[int, int]
+"""The indices of the first of the least and the first of the largest numbers of a row."""
+
+_MOST_LOADED = 256
+_loaded: dict[tuple[str, str], Kernel] = {}
+
+
+class Kernel:
+    """A compiled program: the rows of a sweep, and where their extremes are, for any block of its points.
+
+    It may be called from several threads at a time, and keeps none of them waiting: a call releases Python's lock.
+    """
+
+    def __init__(self, path: str, dtype: np.dtype) -> None:
+        self._dtype = dtype
+        # The library stays loaded for as long as the process lives: an unloaded one could be running in another thread.
+        self._function = ctypes.CDLL(path).gradcu_sweep
+        pointer, integer = ctypes.c_void_p, ctypes.c_longlong
+        self._function.argtypes = [
+            pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer
+        ]  # fmt: skip
+        self._function.restype = None
+
+    def sweep(
+        self, start: float, stop: float, num: int, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]
+    ) -> list[Extremes | None]:
+        """Writes the rows at points first, first + 1, ... of ``linspace(start, stop, num)``, and the points into x.
+
+        Without x the points are not kept. Gives the extremes of each row; None for a row that has NaN or infinity.
+        """
+        count = rows[0].size
+        pieces = linspace_pieces(start, stop, num, first, count, self._dtype)
+        if pieces is None:
+            points = linspace_block(start, stop, num, first, count, self._dtype)
+            if x is not None:
+                x[...] = points
+            return self.at(points, rows)
+        offsets = (_address(pieces.bases), _address(pieces.high), _address(pieces.low), pieces.first)
+        exact = (_address(pieces.exact_at), _address(pieces.exact), pieces.exact.size)
+        return self._called(None, offsets, exact, None if x is None else _address(x), rows)
+
+    def at(self, points: np.ndarray, rows: Sequence[np.ndarray]) -> list[Extremes | None]:
+        """Writes the rows at the points, a contiguous array of the kernel's dtype, and gives the extremes of each."""
+        return self._called(_address(points), (None, None, None, 0), (None, None, 0), None, rows)
+
+    def _called(
+        self, given: int | None, offsets: tuple[Any, ...], exact: tuple[Any, ...], x: int | None,
+        rows: Sequence[np.ndarray],
+    ) -> list[Extremes | None]:  # fmt: skip
+        addresses = np.array([_address(row) for row in rows], np.uintp)
+        figures = np.empty((len(rows), 3), np.int64)
+        self._function(given, *offsets, rows[0].size, *exact, x, _address(addresses), _address(figures))
+        return [_extremes(row, *found) for row, found in zip(rows, figures.tolist(), strict=True)]
+
+
+def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
+    """The kernel of a program of one input, x, and outputs of its dtype; compiled if neither memory nor disk has it.
+
+    Raises `NotInCError` for a program that has no C, CompilerError where there is no compiler or it fails, and
+    CacheError where the directory for compiled code cannot be used.
+    """
+    compiler = compiler or find_compiler()
+    key = (program.key, compiler.identity)
+    kernel = _loaded.get(key)
+    if kernel is None:
+        source = kernel_source(c_body(program), len(program.outputs), program.dtype, compiler)
+        facts = "\n".join((source, compiler.identity))
+        try:
+            kernel = Kernel(library(facts, lambda path: compiler.build(source, path)), program.dtype)
+        except OSError:
+            # Another process has cleared the cache between building and loading.
+            kernel = Kernel(library(facts, lambda path: compiler.build(source, path)), program.dtype)
+        if len(_loaded) >= _MOST_LOADED:
+            _loaded.clear()
+        _loaded[key] = kernel
+    return kernel
+
+
+def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extremes | None:
+    """The indices in a row, whose tiles the kernel has named."""
+    if odd:
+        return None
+    least = int(row[least_in : least_in + TILE].argmin())
+    largest = int(row[largest_in : largest_in + TILE].argmax())
+    return least_in + least, largest_in + largest
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]

@@ -1,0 +1,163 @@
+"""Programs: what a kernel computes for one element, line by line, each line one op (static single assignment).
+
+A `Program` knows nothing of arrays, threads or compilers. `gradcu.fuse.blocks` runs one on NumPy, and `c_body` prints
+one as C for whatever wraps it into a kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._op import Op
+from .expr import Expr
+
+Reference = int | str | np.generic
+"""What a line reads: an earlier line by its index, an input by its name, or a constant of a dtype."""
+
+
+class Line:
+    """One op on what earlier lines, inputs and constants give."""
+
+    __slots__ = ("dtype", "index", "op", "operands", "statics")
+
+    def __init__(
+        self, index: int, op: Op, operands: tuple[Reference, ...], statics: tuple[Any, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self.index, self.op, self.operands, self.statics, self.dtype = index, op, operands, statics, dtype
+
+    def __repr__(self) -> str:
+        arguments = [*map(_text, self.operands), *map(repr, self.statics)]
+        return f"t{self.index}:{self.dtype} = {self.op.name}({', '.join(arguments)})"
+
+
+class Program:
+    """Lines that compute outputs from inputs.
+
+    ``inputs`` maps names to dtypes. Two programs with one ``key`` compute the same: it names ops, so it holds within
+    one version of gradcu. ``dtype`` is the dtype of the first input.
+    """
+
+    __slots__ = ("dtype", "inputs", "key", "lines", "outputs")
+
+    def __init__(self, inputs: dict[str, np.dtype[Any]], lines: Sequence[Line], outputs: Sequence[Reference]) -> None:
+        self.inputs, self.lines, self.outputs = inputs, tuple(lines), tuple(outputs)
+        self.dtype = next(iter(inputs.values()))
+        self.key = "\n".join(
+            [
+                *(f"{name}:{dtype}" for name, dtype in inputs.items()),
+                *map(repr, self.lines),
+                f"return {', '.join(map(_text, self.outputs))}",
+            ]
+        )
+
+    def dtype_of(self, reference: Reference) -> np.dtype[Any]:
+        """The dtype of what a line reads, or of an output."""
+        if isinstance(reference, int):
+            return self.lines[reference].dtype
+        return self.inputs[reference] if isinstance(reference, str) else reference.dtype
+
+
+def program_of(outputs: Sequence[Expr], inputs: Iterable[Expr]) -> Program:
+    """The lines that ``outputs`` need, in an order in which each stands close to its first use."""
+    names: dict[Expr, Reference] = {}
+    for argument in inputs:
+        assert argument.name is not None
+        names[argument] = argument.name
+    lines: list[Line] = []
+    stack = [(output, False) for output in reversed(outputs)]
+    while stack:
+        expr, ready = stack.pop()
+        if expr in names:
+            continue
+        if expr.op is None:
+            assert expr.value is not None
+            names[expr] = expr.value
+        elif ready:
+            lines.append(
+                Line(len(lines), expr.op, tuple(names[operand] for operand in expr.operands), expr.statics, expr.dtype)
+            )
+            names[expr] = len(lines) - 1
+        else:
+            stack.append((expr, True))
+            stack.extend((operand, False) for operand in reversed(expr.operands))
+    arguments = {argument.name: argument.dtype for argument in names if argument.name is not None}
+    return Program(arguments, lines, [names[output] for output in outputs])
+
+
+class NotInCError(Exception):
+    """A program that has no C: it mixes dtypes, or an op has static arguments that C has no literal for."""
+
+
+def c_body(program: Program) -> list[str]:
+    """The statements that compute ``out0``, ``out1``, ... from the inputs' names, which they read as variables.
+
+    ``T`` is the type of the program's dtype, as in kernels/gradcu.cuh; the dtype is the outputs' too. Raises
+    NotInCError for a program that has no C.
+
+    >>> from gradcu.fuse import trace
+    >>> import gradcu, numpy
+    >>> c_body(trace.program(lambda x: gradcu.exp(x) * x, numpy.dtype("float32"), order=1))
+    ['const T t0 = exp(x);', 'const T t1 = t0 * x;', 'const T t2 = t0 + t1;', 'out0 = t1;', 'out1 = t2;']
+    """
+    body = []
+    for line in program.lines:
+        if line.dtype != program.dtype and line.dtype.kind != "b":
+            raise NotInCError(f"{line!r} is neither of {program.dtype} nor of bool")
+        expression = _c_expression(line)
+        if line.dtype.kind == "b":
+            # A bool is an int in C, 0 or 1, of which ~ makes more than the other.
+            body.append(f"const int t{line.index} = (int)({expression}) & 1;")
+        else:
+            body.append(f"const T t{line.index} = {expression};")
+    for number, output in enumerate(program.outputs):
+        if program.dtype_of(output) != program.dtype:
+            raise NotInCError(f"output {number} is of {program.dtype_of(output)}, not of {program.dtype}")
+        body.append(f"out{number} = {_c_operand(output)};")
+    return body
+
+
+def _c_expression(line: Line) -> str:
+    template = line.op.c
+    if callable(template):
+        template = template(*line.statics)
+    if not template:
+        raise NotInCError(f"{line.op.name} has no C expression")
+    numbers = {
+        name: _c_number(value)
+        for name, value in zip(line.op.statics, line.statics, strict=True)
+        if isinstance(value, int | float)
+    }
+    operands = dict(zip(line.op.operands, map(_c_operand, line.operands), strict=True))
+    try:
+        return template.format(**operands, **numbers)
+    except KeyError as missing:
+        raise NotInCError(f"{line!r}: C has no literal for {missing}") from None
+
+
+def _c_operand(reference: Reference) -> str:
+    if isinstance(reference, int):
+        return f"t{reference}"
+    if isinstance(reference, str):
+        return reference
+    return str(int(reference)) if reference.dtype.kind == "b" else _c_number(reference.item())
+
+
+def _c_number(value: float) -> str:
+    if math.isnan(value):
+        return "T(NAN)"
+    if math.isinf(value):
+        return "T(INFINITY)" if value > 0 else "T(-INFINITY)"
+    return f"T({float(value)!r})"
+
+
+def _text(reference: Reference) -> str:
+    if isinstance(reference, int):
+        return f"t{reference}"
+    if isinstance(reference, str):
+        return reference
+    # The bytes tell zeros and NaNs apart.
+    return f"{reference.dtype}:{reference!r}:{reference.tobytes().hex()}"

@@ -1,0 +1,212 @@
+"""The C source of a kernel: a program's statements in a loop that makes the points, writes rows, and finds extremes.
+
+Points go through the loop in tiles of a fixed length. A tile that is not full is filled up with its last point,
+computed in a buffer, and copied as far as it goes: so every point takes the same path through the same vector code, and
+its bits depend on its value alone, whatever the chunk, the thread and its place in them. Functions of <math.h> come
+from the platform's vector library where there is one. Numbers below the normal range are numbers as any other: nothing
+is flushed to zero.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._linspace import BEYOND, SEGMENT
+from .compiler import Compiler
+from .program import NotInCError
+
+TILE = BEYOND
+"""How many points go through the loop at a time: all rows of a tile stay in the first-level cache."""
+
+_C_TYPES = {"float32": ("float", "int"), "float64": ("double", "long long")}
+
+# Each is within 4 units in the last place in float32 and float64: tests/fuse/test_accuracy.py.
+VECTOR_FUNCTIONS = {
+    1: (
+        "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2",
+        "expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh",
+    ),
+    2: ("atan2", "hypot", "pow"),
+}  # fmt: skip
+
+_LOOP = """
+typedef GRADCU_T T;
+typedef @INDEX@ gradcu_index;
+enum { TILE = @TILE@ };
+
+/* A tile of points, all of it. */
+static GRADCU_ALONE void gradcu_tile(const T *restrict points@PARAMETERS@) {
+    for (int i = 0; i < TILE; i++) {
+        const T x = points[i];
+        T @OUTPUTS@;
+@BODY@
+@STORES@
+    }
+}
+
+/* The least and the largest number of a tile, and whether it has a NaN or an infinity, without which they are right. */
+static GRADCU_ALONE int gradcu_extremes(const T *restrict row, T *least, T *largest) {
+    T low[TILE / 2], high[TILE / 2];
+    gradcu_index odd = 0;
+    for (int i = 0; i < TILE; i++) odd |= row[i] - row[i] != T(0);
+    for (int i = 0; i < TILE / 2; i++) {
+        const T a = row[i], b = row[i + TILE / 2];
+        low[i] = b < a ? b : a;
+        high[i] = b > a ? b : a;
+    }
+#define GRADCU_HALVE(width) \\
+    for (int i = 0; i < width; i++) { \\
+        low[i] = low[i + width] < low[i] ? low[i + width] : low[i]; \\
+        high[i] = high[i + width] > high[i] ? high[i + width] : high[i]; \\
+    }
+    GRADCU_HALVE(128) GRADCU_HALVE(64) GRADCU_HALVE(32) GRADCU_HALVE(16) GRADCU_HALVE(8) GRADCU_HALVE(4)
+    GRADCU_HALVE(2) GRADCU_HALVE(1)
+    *least = low[0];
+    *largest = high[0];
+    return odd != 0;
+}
+
+/* What a call says of a row: where the tiles begin that hold its least and its largest number; whether it has NaN or
+   infinity. */
+struct figures { long long least_in, largest_in, odd; };
+
+/* A tile of points: the sums of a base, in two parts, and of offsets, in two parts, in the order of additions that
+   gradcu/_linspace.py has. */
+static GRADCU_ALONE void gradcu_points(
+    double base, double rest, const double *restrict high, const double *restrict low, T *restrict points
+) {
+    for (int i = 0; i < TILE; i++) {
+        double total = base + high[i];
+        if (sizeof(T) == sizeof(double)) {
+            const double part = total - base;
+            const double lost = (base - (total - part)) + (high[i] - part);
+            total += lost + (low[i] + rest);
+        }
+        points[i] = (T)total;
+    }
+}
+
+/* Points first, ..., first + count - 1, counted from the beginning of a segment. Those that are no sums stand in
+   `exact`, by their number in this call. Where `given` is not null, it has the points. */
+GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
+    const T *given, const double *bases, const double *high, const double *low, long long first, long long count,
+    const long long *exact_at, const double *exact, long long exact_count, T *x, T *const *rows,
+    struct figures *figures
+) {
+    _Alignas(64) T points[TILE], buffers[@ROWS@][TILE];
+    T least[@ROWS@], largest[@ROWS@];
+    for (int r = 0; r < @ROWS@; r++) figures[r] = (struct figures){0, 0, 0};
+    for (long long done = 0, size; done < count; done += size) {
+        const long long segment = (first + done) / @SEGMENT@, offset = (first + done) % @SEGMENT@;
+        size = count - done < TILE ? count - done : TILE;
+        if (given) {
+            memcpy(points, given + done, size * sizeof(T));
+        } else {
+            if (size > @SEGMENT@ - offset) size = @SEGMENT@ - offset;
+            gradcu_points(bases[2 * segment], bases[2 * segment + 1], high + offset, low + offset, points);
+            for (long long k = 0; k < exact_count; k++) {
+                const long long at = exact_at[k] - done;
+                if (at >= 0 && at < size) points[at] = (T)exact[k];
+            }
+        }
+        if (x) memcpy(x + done, points, size * sizeof(T));
+        const int whole = size == TILE;
+        for (long long i = size; i < TILE; i++) points[i] = points[size - 1];
+        T *out[@ROWS@];
+        for (int r = 0; r < @ROWS@; r++) out[r] = whole ? rows[r] + done : buffers[r];
+        gradcu_tile(points@ARGUMENTS@);
+        for (int r = 0; r < @ROWS@; r++) {
+            T low_here, high_here;
+            if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
+            if (figures[r].odd) continue;
+            figures[r].odd = gradcu_extremes(out[r], &low_here, &high_here);
+            if (done == 0 || low_here < least[r]) least[r] = low_here, figures[r].least_in = done;
+            if (done == 0 || high_here > largest[r]) largest[r] = high_here, figures[r].largest_in = done;
+        }
+    }
+}
+"""
+
+
+def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: Compiler) -> str:
+    """The translation unit of a sweep's kernel.
+
+    ``body`` are the statements that `gradcu.fuse.program.c_body` gives: they read ``x`` and assign ``out0``, ``out1``,
+    ... Raises `NotInCError` for a dtype that C does not have.
+    """
+    if dtype.name not in _C_TYPES:
+        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
+    real, index = _C_TYPES[dtype.name]
+    names = [f"out{k}" for k in range(outputs)]
+    fillings = {
+        "INDEX": index,
+        "TILE": str(TILE),
+        "SEGMENT": str(SEGMENT),
+        "ROWS": str(outputs),
+        "PARAMETERS": "".join(f", T *restrict row{k}" for k in range(outputs)),
+        "ARGUMENTS": "".join(f", out[{k}]" for k in range(outputs)),
+        "OUTPUTS": ", ".join(names),
+        "BODY": "\n".join(f"        {statement}" for statement in body),
+        "STORES": "\n".join(f"        row{k}[i] = {name};" for k, name in enumerate(names)),
+    }
+    loop = _LOOP
+    for name, text in fillings.items():
+        loop = loop.replace(f"@{name}@", text)
+    return "\n".join((*_preamble(real, compiler), _helpers(), loop))
+
+
+def _preamble(real: str, compiler: Compiler) -> list[str]:
+    lines = [
+        f"#define GRADCU_T {real}",
+        "#include <string.h>",
+        "#include <tgmath.h>",
+        "#ifdef _WIN32",
+        "#define GRADCU_EXPORT __declspec(dllexport)",
+        "#else",
+        "#define GRADCU_EXPORT",
+        "#endif",
+        # Inlined, pointers would be taken to overlap, and the caller's loop would be in the vectoriser's way.
+        "#define GRADCU_ALONE __attribute__((noinline))",
+        # Compilers take their time for what they think is hot.
+        "#define GRADCU_BRIEFLY __attribute__((cold))",
+    ]
+    # A bool is an int in C, and these take none.
+    for test in ("isnan", "isinf", "isfinite"):
+        lines += [f"#undef {test}", f"#define {test}(x) __builtin_{test}((GRADCU_T)(x))"]
+    if compiler.vector_math and not compiler.is_clang:
+        lines += _vector_declarations(real)
+    return lines
+
+
+def _vector_declarations(real: str) -> list[str]:
+    """The vector functions under names of their own.
+
+    Under the names of <math.h>, gcc takes them for its builtins, turns sin and cos of one operand into one scalar call,
+    and leaves the loop as it is. That they are in the library only in a vector form for a whole register, without a
+    mask, is what "notinbranch" says.
+    """
+    suffix = "f" if real == "float" else ""
+    lines = ['#define GRADCU_VECTOR __attribute__((simd("notinbranch"), const))']
+    for count, functions in VECTOR_FUNCTIONS.items():
+        parameters = ", ".join([real] * count)
+        for function in functions:
+            lines += [
+                f'GRADCU_VECTOR {real} gradcu_{function}_of_lanes({parameters}) __asm__("{function}{suffix}");',
+                f"#undef {function}",
+                f"#define {function} gradcu_{function}_of_lanes",
+            ]
+    return lines
+
+
+@functools.cache
+def _helpers() -> str:
+    """kernels/gradcu.cuh, from the installed package, or from the checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = os.path.join(package, "_kernels")
+    folder = installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "kernels")
+    with open(os.path.join(folder, "gradcu.cuh"), encoding="utf-8") as file:
+        return file.read()

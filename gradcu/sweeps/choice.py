@@ -1,0 +1,76 @@
+"""The choice of an engine: what was asked for, or the best that can do the job, and why it is that one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .engine import EagerEngine, Engine
+from .grid import Grid
+from .probe import check_elementwise
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+    from ..fuse.program import Program
+
+ENGINES = ("auto", "cc", "numpy", "eager")
+
+_WORTH_COMPILING = 1 << 16
+"""Fewer points are done sooner than compiled for."""
+
+
+def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> Engine:
+    """The engine of that name; "auto" is the first of the others that can do the job.
+
+    Raises ValueError for an unknown name and for a function that the engine asked for can't do, what
+    `check_elementwise` raises for a function that can't be swept, and CompilerError or CacheError where cc was asked
+    for and does not work. Warns where auto passes over a compiler that fails.
+    """
+    if name not in ENGINES:
+        raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
+    check_elementwise(f, grid, device)
+    if name == "eager":
+        return EagerEngine(f, grid, order, device)
+    # An eager sweep does without all this.
+    from ..fuse.program import NotInCError
+    from ..fuse.trace import UntraceableError, program
+
+    try:
+        if device.type != "cpu":
+            raise UntraceableError(f"the device is {device}")
+        return _fused(name, program(f, grid.dtype, order), grid)
+    except (UntraceableError, NotInCError) as error:
+        if name != "auto":
+            raise ValueError(f"engine {name!r} can't do this sweep: {error}") from error
+        return EagerEngine(f, grid, order, device, str(error))
+
+
+def _fused(name: str, program: Program, grid: Grid) -> Engine:
+    from .blockwise import BlocksEngine
+    from .compiled import CompiledEngine
+
+    if name == "cc":
+        return CompiledEngine(program, grid)
+    return BlocksEngine(program, grid) if name == "numpy" else _best(program, grid)
+
+
+def _best(program: Program, grid: Grid) -> Engine:
+    from ..fuse.cache import CacheError
+    from ..fuse.compiler import CompilerError, NoCompilerError
+    from ..fuse.program import NotInCError
+    from .blockwise import BlocksEngine
+    from .compiled import CompiledEngine
+
+    if grid.num < _WORTH_COMPILING:
+        return BlocksEngine(program, grid, "too few points to compile for")
+    try:
+        return CompiledEngine(program, grid)
+    except NotInCError as error:
+        reason = str(error)
+    except (CompilerError, CacheError) as error:
+        reason = str(error).partition("\n")[0]
+        if not isinstance(error, NoCompilerError):
+            # Of make_engine's caller's caller's caller: whoever called gradcu.sweep.
+            warnings.warn(f"the sweep runs on NumPy, since it can't be compiled: {error}", UserWarning, stacklevel=6)
+    return BlocksEngine(program, grid, reason)

@@ -1,0 +1,274 @@
+"""The compiled engine computes what eager computes, and a point's bits depend on the point alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcu
+from gradcu import Tensor
+from gradcu._linspace import linspace_block
+from gradcu.fuse.compiler import Compiler
+from gradcu.fuse.kernel import Kernel, kernel_of
+from gradcu.fuse.program import NotInCError, Program
+from gradcu.fuse.trace import program
+from gradcu.sweeps import choice
+from gradcu.sweeps import engine as engines
+from tests.cases import Case
+from tests.fuse.sampled import ELEMENTWISE, eagerly, of_one_variable, points
+
+DTYPES = ["float32", "float64"]
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "polynomial": lambda x: x**3 - 3 * x**2 + 4,
+    "relu": lambda x: gradcu.relu(x),
+    "waves": lambda x: gradcu.exp(-x * x / 8) * gradcu.sin(3 * x) + gradcu.cos(x),
+    "tanh chain": lambda x: gradcu.tanh(gradcu.sin(x) ** 2 + 0.5 * x) * gradcu.exp(-x * x / 50),
+    "pole": lambda x: gradcu.reciprocal(x),
+    "root": lambda x: gradcu.sqrt(x),
+    "gamma": lambda x: gradcu.lgamma(x * x + 0.5),
+}
+
+# Functions that C and NumPy or SciPy compute by different formulas. Next to a root, an error that is small beside the
+# terms is not small beside the result; the values are the sizes of these terms.
+TERMS = {"lgamma": 4.0, "digamma": 4.0, "polygamma": 4.0, "sinc": 8.0}
+
+
+@functools.cache
+def programs(dtype: str) -> dict[str, tuple[Case, Program]]:
+    """The rows' samples with operands in C, by name; those that are equal are one."""
+    found = {}
+    for case in ELEMENTWISE:
+        made = program(of_one_variable(case), np.dtype(dtype), 1)
+        found.setdefault(made.key, (f"{case.row.name}-{case.number}", case, made))
+    return {name: (case, made) for name, case, made in found.values()}
+
+
+@pytest.fixture(scope="module", params=DTYPES)
+def kernels(request: pytest.FixtureRequest, compiler: Compiler) -> dict[str, tuple[Case, Program, Kernel]]:
+    """A kernel for each row that has C; the others mix dtypes."""
+
+    def compiled(item: tuple[str, tuple[Case, Program]]) -> tuple[str, tuple[Case, Program, Kernel]] | None:
+        name, (case, made) = item
+        try:
+            return name, (case, made, kernel_of(made, compiler))
+        except NotInCError:
+            return None
+
+    # Compilers are other processes: threads wait for them.
+    with ThreadPoolExecutor(engines.thread_count()) as pool:
+        return dict(filter(None, pool.map(compiled, programs(request.param).items())))
+
+
+def largest_intermediate(made: Program, x: np.ndarray) -> np.ndarray:
+    """The size of the largest finite number that the program computes on the way, at each point."""
+    values: list[Any] = []
+    largest = np.where(np.isfinite(x), np.abs(x), 0).astype("float64")
+    with np.errstate(all="ignore"):
+        for line in made.lines:
+            operands = [values[o] if isinstance(o, int) else x if isinstance(o, str) else o for o in line.operands]
+            values.append(line.op.numpy(*operands, *line.statics))
+            size = np.abs(np.asarray(values[-1], "float64"))
+            largest = np.fmax(largest, np.where(np.isfinite(size), size, 0))
+    return largest
+
+
+def disagreement(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """In units of the last place of ``scale`` or of the values; infinite where one is NaN or infinite alone."""
+    dtype = expected.dtype
+    with np.errstate(all="ignore"):
+        unit = np.spacing(np.maximum(scale, np.abs(expected)).astype(dtype)).astype("float64")
+        units = np.abs(found.astype("float64") - expected.astype("float64")) / unit
+    units[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0
+    units[np.isnan(units)] = np.inf
+    return units
+
+
+def test_every_op_gives_what_eager_gives(kernels: dict[str, tuple[Case, Program, Kernel]]):
+    assert len({case.row.name for case, _, _ in kernels.values()}) > 70
+    wrong = []
+    for name, (case, made, kernel) in kernels.items():
+        x = points(case, made.dtype.name)
+        rows = [np.empty_like(x), np.empty_like(x)]
+        kernel.at(x, rows)
+        scale = np.maximum(largest_intermediate(made, x), TERMS.get(case.row.name, 0.0))
+        for k, (found, expected) in enumerate(zip(rows, eagerly(of_one_variable(case), x, 1), strict=True)):
+            # At -0.0 either infinity is right for the slope of an even power.
+            ignored = (x == 0) & np.isinf(found) & np.isinf(expected) & np.signbit(x) & (k > 0)
+            units = np.where(ignored, 0, disagreement(found, expected, scale))
+            if units.max() > 4:
+                i = int(units.argmax())
+                wrong.append(
+                    f"{name}, derivative {k}, at {x[i]!r}: {found[i]!r}, eager {expected[i]!r} ({units[i]:.3g})"
+                )
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_sweep_is_the_eager_sweep(compiler: Compiler, name: str, dtype: str):
+    def swept(engine: str) -> Any:
+        return gradcu.sweep(FUNCTIONS[name], -3, 4, 70_001, order=2, dtype=dtype, engine=engine)
+
+    fast, slow = swept("cc"), swept("eager")
+    np.testing.assert_array_equal(fast.x.numpy(), slow.x.numpy())
+    made = program(FUNCTIONS[name], np.dtype(dtype), 2)
+    scale = largest_intermediate(made, slow.x.numpy())
+    for k in range(3):
+        units = disagreement(fast.derivative(k).numpy(), slow.derivative(k).numpy(), scale)
+        # The terms within the gamma functions are no lines of the program.
+        assert units.max() <= (16 if name == "gamma" else 8), (k, units.max(), slow.x.numpy()[units.argmax()])
+    for row, expected in zip(fast.summary().rows, slow.summary().rows, strict=True):
+        assert (row.nan, row.infinite) == (expected.nan, expected.infinite)
+    assert fast.summary().sign_change_count == slow.summary().sign_change_count
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_figures_are_those_of_the_rows(compiler: Compiler, name: str, dtype: str):
+    result = gradcu.sweep(FUNCTIONS[name], -3, 4, 30_011, order=2, dtype=dtype, engine="cc", chunk=7_003)
+    x = result.x.numpy()
+    for k, row in enumerate(result.summary().rows):
+        values = result.derivative(k).numpy()
+        least, largest = int(np.nanargmin(values)), int(np.nanargmax(values))
+        assert (row.minimum, row.minimum_at) == (values[least], x[least])
+        assert (row.maximum, row.maximum_at) == (values[largest], x[largest])
+        assert (row.nan, row.infinite) == (np.isnan(values).sum(), np.isinf(values).sum())
+
+
+def bits(rows: list[np.ndarray]) -> list[np.ndarray]:
+    return [row.view(f"u{row.itemsize}") for row in rows]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_bits_depend_on_the_point_alone(compiler: Compiler, rng: np.random.Generator, name: str, dtype: str):
+    kernel = kernel_of(program(FUNCTIONS[name], np.dtype(dtype), 1), compiler)
+    start, stop, num = -2.7, 5.1, 41_003
+    whole = [np.empty(num, dtype) for _ in range(3)]
+    kernel.sweep(start, stop, num, 0, whole[2], whole[:2])
+    at = 0
+    while at < num:
+        count = min(int(rng.integers(1, 3000)), num - at)
+        # Not aligned: rows of a file or of a user's array may begin anywhere.
+        part = [np.empty(count + 1, dtype)[1:] for _ in range(3)]
+        kernel.sweep(start, stop, num, at, part[2], part[:2])
+        for found, expected in zip(bits(part), bits(whole), strict=True):
+            np.testing.assert_array_equal(found, expected[at : at + count])
+        at += count
+    # Other neighbours in the vector, other places in it, special values among them.
+    order = rng.permutation(num)
+    shuffled = whole[2][order]
+    shuffled[::7] = rng.choice([np.nan, np.inf, -np.inf, 0.0, 1e30, 1e-40], shuffled[::7].size)
+    rows = [np.empty(num, dtype) for _ in range(2)]
+    kernel.at(shuffled, rows)
+    kept = np.arange(num) % 7 != 0
+    for found, expected in zip(bits(rows), bits(whole), strict=False):
+        np.testing.assert_array_equal(found[kept], expected[order][kept])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_and_chunks_do_not_change_a_bit(compiler: Compiler, monkeypatch: pytest.MonkeyPatch, threads: int):
+    monkeypatch.setattr(engines, "_cpu_count", lambda: threads)
+    f = FUNCTIONS["tanh chain"]
+    alone = gradcu.sweep(f, -5, 5, 50_021, order=3, engine="cc")
+    parts = gradcu.sweep(f, -5, 5, 50_021, order=3, engine="cc", chunk=1009)
+    assert parts.summary().threads == threads
+    for k in range(4):
+        (found,), (expected,) = bits([parts.derivative(k).numpy()]), bits([alone.derivative(k).numpy()])
+        np.testing.assert_array_equal(found, expected)
+    assert parts.summary().as_dict()["rows"] == alone.summary().as_dict()["rows"]
+    assert parts.summary().as_dict()["sign_changes"] == alone.summary().as_dict()["sign_changes"]
+
+
+LINES = {
+    "plain": (-2.3, 5.1, 100_003),
+    "one": (1.5, 1.5, 1),
+    "two": (-1.0, 3.0, 2),
+    "few": (-1.0, 3.0, 7),
+    "falling": (9.0, -1e-3, 20_000),
+    "crossing": (-1.0, 1.0, 16_385),
+    "far from 0": (1e6, 1e6 + 1, 30_000),
+    "tiny": (1e-40, 3e-39, 5_000),
+    "huge": (-3e38, 3e38, 9_001),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LINES)
+def test_points_are_those_of_linspace(compiler: Compiler, name: str, dtype: str):
+    start, stop, num = LINES[name]
+    if dtype == "float64" and name in ("tiny", "huge"):
+        start, stop = start * 1e-270 if name == "tiny" else start * 1e269, stop * 1e-270 if name == "tiny" else 1e308
+    kernel = kernel_of(program(lambda x: x * 1.0, np.dtype(dtype), 0), compiler)
+    expected = linspace_block(start, stop, num, 0, num, dtype)
+    for first, count in ((0, num), (num // 3, num - num // 3), (num - 1, 1), (num // 2, 1)):
+        x, y = np.empty((2, count), dtype)
+        kernel.sweep(start, stop, num, first, x, [y])
+        (points_found, results), (wanted,) = bits([x, y]), bits([expected[first : first + count]])
+        np.testing.assert_array_equal(points_found, wanted)
+        np.testing.assert_array_equal(results, wanted)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_a_file_has_the_same_bits(compiler: Compiler, tmp_path: Any, suffix: str):
+    f = FUNCTIONS["waves"]
+    stored = gradcu.sweep(f, -1, 1, 30_001, order=2, engine="cc", out=tmp_path / f"out{suffix}", chunk=5_000)
+    kept = gradcu.sweep(f, -1, 1, 30_001, order=2, engine="cc")
+    np.testing.assert_array_equal(stored.x.numpy(), kept.x.numpy())
+    for k in range(3):
+        np.testing.assert_array_equal(stored.derivative(k).numpy(), kept.derivative(k).numpy())
+
+
+def test_denormals_are_numbers(compiler: Compiler):
+    y = gradcu.sweep(lambda x: x * 0.5, 2.0**-126, 2.0**-125, 1025, dtype="float32", order=0, engine="cc").y.numpy()
+    assert y[0] == 2.0**-127
+    tail = gradcu.sweep(gradcu.exp, -103, -88, 1025, dtype="float32", order=0, engine="cc")
+    expected = np.exp(tail.x.numpy().astype("float64"))
+    np.testing.assert_allclose(tail.y.numpy(), expected, rtol=4 * 2.0**-23, atol=2.0**-149)
+    assert (tail.y.numpy() > 0).all()
+
+
+class TestChoice:
+    """Which engine it is, and why."""
+
+    def test_auto_compiles_where_there_is_enough_to_do(self, compiler: Compiler):
+        summary = gradcu.sweep(gradcu.sin, 0, 1, 1 << 16).summary()
+        assert (summary.engine, summary.engine_reason) == ("cc", compiler.name)
+        assert f"engine    cc ({compiler.name}), " in str(summary)
+        assert summary.as_dict()["engine_reason"] == compiler.name
+        few = gradcu.sweep(gradcu.sin, 0, 1, 1000).summary()
+        assert (few.engine, few.engine_reason) == ("numpy", "too few points to compile for")
+
+    def test_what_cannot_be_traced_is_eager_and_says_why(self, compiler: Compiler):
+        def branches(x: Tensor) -> Tensor:
+            return x * 2 if x.detach().sum() is not None and float(x.detach().numpy()[0]) < 9e9 else x
+
+        summary = gradcu.sweep(branches, 0, 1, 70_000).summary()
+        assert summary.engine == "eager"
+        assert summary.engine_reason != "asked for"
+        assert f"engine    eager ({summary.engine_reason}), " in str(summary)
+        for engine in ("cc", "numpy"):
+            with pytest.raises(ValueError, match=f"engine '{engine}' can't do this sweep: "):
+                gradcu.sweep(branches, 0, 1, 100, engine=engine)
+
+    def test_what_has_no_c_runs_on_numpy(self, compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(choice, "_WORTH_COMPILING", 100)
+        summary = gradcu.sweep(gradcu.sin, 0, 1, 100, dtype="float16").summary()
+        assert (summary.engine, summary.engine_reason) == (
+            "numpy", "kernels are made of float32 or float64, not of float16",
+        )  # fmt: skip
+        with pytest.raises(ValueError, match="engine 'cc' can't do this sweep: kernels are made of float32 or float64"):
+            gradcu.sweep(gradcu.sin, 0, 1, 100, dtype="float16", engine="cc")
+
+    def test_a_function_that_is_not_elementwise_is_refused(self, compiler: Compiler):
+        with pytest.raises(ValueError, match="not elementwise"):
+            gradcu.sweep(lambda x: x / x.sum(), 0, 1, 100, engine="cc")
+
+    def test_few_points_stay_on_the_callers_thread(self, compiler: Compiler):
+        assert gradcu.sweep(gradcu.sin, 0, 1, 100_000, engine="cc").summary().threads == 1
