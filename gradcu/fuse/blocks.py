@@ -59,12 +59,15 @@ class Blocks:
         fitting = 1 << (_MOST_BYTES // bytes_per_point).bit_length() - 1
         self.length = min(max(fitting, _SHORTEST), _LONGEST)
         """How many points a block has."""
-        # Each thread takes one and puts it back: a list's methods are atomic.
+        # Each call takes one and puts it back, in whatever thread: a list's methods are atomic.
         self._workspaces: list[list[np.ndarray]] = []
 
     def evaluate(self, x: np.ndarray, rows: Sequence[np.ndarray]) -> None:
         """Writes the outputs at the points x into ``rows``, each as long as x."""
-        buffers = self._workspaces.pop() if self._workspaces else []
+        try:
+            buffers = self._workspaces.pop()
+        except IndexError:
+            buffers = []
         for first in range(0, x.size, self.length):
             points = x[first : first + self.length]
             self._evaluate_block(points, [row[first : first + points.size] for row in rows], buffers)

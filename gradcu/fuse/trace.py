@@ -222,9 +222,9 @@ def _traced(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int, len
 def _with_derivatives(trace: Trace, x: Tensor, y: Tensor, order: int) -> list[Expr | None]:
     """y, y', y'', ...; None for what is zero everywhere.
 
-    The autograd itself takes the first two, so they are eager's to the last bit. It would take the fifth in some 3^5
-    times as many lines; from the third on there are series. Behind a choice they start from y', since where the branch
-    that is not taken is singular it is the backward that says what is nan.
+    The autograd itself takes the first two, so they are eager's to the last bit. With it each further order would have
+    some three times as many lines as the one before, so from the third on there are series: of y, or where there are
+    choices of y', since behind a choice it is the backward that says whether a singular branch not taken gives nan.
     """
     one = PendingArray(trace, trace.table.number(1, y.dtype), trace.shape)
     tensors: list[Tensor | None] = [y]
