@@ -55,12 +55,15 @@ def torch_compiled(form: str) -> Callable[[Callable[[Any, Any], Any], int], Swee
     def make(function: Callable[[Any, Any], Any], num: int) -> Sweep:
         import torch
 
+        # By torch's annotations their results have two items or three.
+        transforms: Any = torch.func
+
         @torch.compile(fullgraph=True, dynamic=False)
         def compiled(start: Any, step: Any) -> tuple[Any, Any]:
             x = start + step * torch.arange(num, dtype=torch.float32)
             if form == "jvp":
-                return torch.func.jvp(lambda x: function(torch, x), (x,), (torch.ones_like(x),))
-            y, pull_back = torch.func.vjp(lambda x: function(torch, x), x)
+                return transforms.jvp(lambda x: function(torch, x), (x,), (torch.ones_like(x),))
+            y, pull_back = transforms.vjp(lambda x: function(torch, x), x)
             return y, pull_back(torch.ones_like(y))[0]
 
         def sweep(start: float, stop: float) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -207,3 +208,21 @@ def test_dtypes_are_pytorchs(case: Case, dtype: str, device: str):
         check_results(case, results, expected_arrays(case.golden["results"]), dtype)
     if dtype == "int64":
         check_results(case, results, expected_arrays(case.golden["integers"]), "float64")
+
+
+@pytest.mark.parametrize(
+    ("function", "usage"),
+    [
+        (gradcu.sum, "sum(input, dim=None, keepdim=False, dtype=None)"),
+        (gradcu.Tensor.expand, "expand(input, *size)"),
+        (gradcu.cat, "cat(tensors, dim=0)"),
+        (gradcu.gelu, "gelu(input, approximate='none')"),
+        (gradcu.isclose, "isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)"),
+    ],
+)
+def test_help_says_how_an_op_is_called(function: Any, usage: str):
+    # Its signature, which takes anything and binds it, does not.
+    lines = (inspect.getdoc(function) or "").split("\n")
+    assert lines[:2] == [usage, ""]
+    assert lines[2].startswith(("The ", "Where ", "``input``"))
+    assert not any(line.startswith(" ") and line.strip().startswith(">>>") for line in lines)
