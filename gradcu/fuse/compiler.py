@@ -63,8 +63,8 @@ class Compiler:
         self.libraries: tuple[str, ...] = ("-lm",)
         if self.vector_math:
             self.libraries = ("-lmvec", "-lm")
-            if self.is_clang:
-                self.flags += ("-fveclib=libmvec",)
+            # gcc would move a call behind the condition under which its value is used, and then call it point by point.
+            self.flags += ("-fveclib=libmvec",) if self.is_clang else ("-fno-tree-sink",)
 
     @property
     def name(self) -> str:

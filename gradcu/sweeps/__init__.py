@@ -26,19 +26,26 @@ def sweep(
 ) -> SweepResult:
     """Evaluates f and its first ``order`` derivatives at ``num`` evenly spaced points from start to stop.
 
-    f takes a Tensor of any length and returns one of the same shape, elementwise; it is called on blocks of the points,
-    from several threads where there are many, and on a few points beforehand to see that it is elementwise. Every row
-    of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are start and
-    stop, and every point is within one unit in the last place of its true value, for any num.
+    f takes a Tensor of any length and returns one of the same shape, elementwise. It is called on a few points to see
+    that it is elementwise, and with a Tensor that notes what is done to it. What f and its derivatives compute then
+    runs without f: in one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc
+    or clang, or with that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``). A function that looks
+    at values on the way is instead called on blocks of the points, from several threads where there are many
+    (``engine="eager"``). By default it is the first of the three that works, and the summary says which and why. A
+    point's results don't depend on blocks and threads; between engines they may differ in the last digits.
+
+    Every row of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are
+    start and stop, and every point is within one unit in the last place of its true value, for any num.
 
     With ``out``, a path ending in .npz or .npy, the rows go there and not to memory: a .npz has the members x, f, d1,
     d2, ..., a .npy one record a point with these fields. The file gets its name once it is complete. ``chunk`` is the
     number of points a block; by default the engine chooses it. ``progress`` shows a bar on standard error; None shows
     it on a terminal.
 
-    Raises TypeError and ValueError for arguments that are wrong and for a function that returns no Tensor or is not
-    elementwise, MemoryError or OSError, before anything is computed, where the results cannot fit. Warns where the
-    points are so close that neighbours are equal in ``dtype``.
+    Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
+    elementwise, and for one that the engine asked for can't do; MemoryError or OSError, before anything is computed,
+    where the results cannot fit; RuntimeError where cc was asked for and does not work. Warns where the points are so
+    close that neighbours are equal in ``dtype``, and where a compiler fails and cc was not asked for.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

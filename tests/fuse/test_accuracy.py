@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mpmath
 import numpy as np
 import pytest
@@ -49,15 +51,34 @@ def dtype(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+def built(body: str, dtype: str, compiler: Compiler) -> str:
+    """The library of a kernel with this body."""
+    source = kernel_source([body], 1, np.dtype(dtype), compiler)
+    return library(source + compiler.identity, lambda path: compiler.build(source, path))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "out0 = sin(x) + cos(x);",
+        "out0 = exp(-x * x);",
+        "const T t0 = exp(x); const int t1 = x > T(0); out0 = t1 ? t0 : x;",
+    ],
+)
+def test_loops_call_the_vector_library(compiler: Compiler, dtype: str, body: str):
+    if not compiler.vector_math:
+        pytest.skip("no vector library for this platform")
+    # Its functions' names: https://sourceware.org/glibc/wiki/libmvec.
+    assert b"_ZGV" in Path(built(body, dtype, compiler)).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("name", "count"), [(name, count) for count, names in VECTOR_FUNCTIONS.items() for name in names]
 )
 def test_four_units_in_the_last_place(compiler: Compiler, rng: np.random.Generator, dtype: str, name: str, count: int):
     first = operands(name, dtype, rng)
     # A kernel has one operand: the other one is made of it, exactly.
-    call = f"{name}(x)" if count == 1 else f"{name}(x, x * T(0.25))"
-    source = kernel_source([f"out0 = {call};"], 1, np.dtype(dtype), compiler)
-    path = library(source + compiler.identity, lambda path: compiler.build(source, path))
+    path = built(f"out0 = {name}({'x' if count == 1 else 'x, x * T(0.25)'});", dtype, compiler)
     found = np.empty_like(first)
     Kernel(path, np.dtype(dtype)).at(first, [found])
     worst = 0.0
