@@ -198,14 +198,19 @@ def named(body: Callable[..., Any], op: Op) -> Callable[..., Any]:
 def documented(body: Callable[..., Any], op: Op) -> Callable[..., Any]:
     """``body``, which says first how it is called, as builtins do, where its own signature does not tell."""
     if body.__code__.co_flags & _STARRED:  # type: ignore[attr-defined]
-        # Its first line made the docstring's margin; `inspect.cleandoc` would cost the import of inspect.
-        text = op.doc.replace("\n    ", "\n")
-        body.__doc__ = f"{_usage(op)}\n\n{text}"
+        body.__doc__ = f"{_usage(op)}\n\n{_without_margin(op.doc)}"
     return body
 
 
 # A code object's flags for *args and **kwargs: https://docs.python.org/3/library/inspect.html#code-objects-bit-flags.
 _STARRED = 0x04 | 0x08
+
+
+def _without_margin(doc: str) -> str:
+    """What `inspect.cleandoc` gives, without the import of inspect. Python 3.13 has taken the margin of docstrings."""
+    first, *rest = doc.split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    return "\n".join((first, *(line[margin:] for line in rest)))
 
 
 def _usage(op: Op) -> str:

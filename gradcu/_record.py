@@ -108,6 +108,9 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         edges.append(edge)
     if not wanted or all(result._array.dtype.kind not in "fc" for result in results):
         return None
+    if any(result._array.dtype.kind == "c" for result in results):
+        # The rules are written for real numbers, and a wrong gradient is worse than none.
+        raise RuntimeError(f"gradients through complex numbers are not supported: {op.name} gave {results[0].dtype}")
     name = op.node
     if not isinstance(name, str):
         name = op.node_name(tuple(isinstance(operand, Tensor) for operand in operands), statics)

@@ -217,7 +217,9 @@ class Tensor(TensorMethods):
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
                 "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
-        if value and self._array.dtype.kind not in "fc":
+        if value and self._array.dtype.kind == "c":
+            raise RuntimeError(f"gradients of {self._array.dtype} Tensors are not supported: they must be real")
+        if value and self._array.dtype.kind != "f":
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self._requires_grad = bool(value)
 

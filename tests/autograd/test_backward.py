@@ -309,3 +309,12 @@ def test_more_cotangents_than_outputs():
     x = leaf(2)
     with pytest.raises(RuntimeError, match="got 1 tensors and 2 gradients"):
         gradcu.autograd.grad(x * x, x, [gradcu.ones(2), gradcu.ones(2)])
+
+
+def test_gradients_through_complex_numbers_are_refused():
+    with pytest.raises(RuntimeError, match="complex64 Tensors are not supported"):
+        gradcu.tensor([1j], requires_grad=True)
+    x = gradcu.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="through complex numbers are not supported: mul gave complex64"):
+        x * 1j
+    assert (x.detach() * 1j).dtype == gradcu.complex64
