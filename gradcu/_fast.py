@@ -23,17 +23,27 @@ _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 _scalar_dtype = {np.float32: _FLOAT32, np.float64: _FLOAT64}.get
 
+_BINARY_CALLS: dict[int, tuple[tuple[int, ...], tuple[bool, bool]]] = {
+    1: ((0,), (True, True)),
+    2: ((1,), (True, True)),
+    3: ((0, 1), (True, True)),
+    4: ((0,), (True, False)),
+    5: ((1,), (False, True)),
+}
+"""The calls of a binary op that may be recorded: which operands require grad, and which are Tensors."""
+
 
 def unary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with one operand; its static arguments must be given by position."""
     forward = quietly(op.numpy)
     native = not hasattr(op.numpy, "__code__")
     quiet = QUIET
-    plan = op.plan((0,), op.node_name((True,), tuple(op.defaults[1:])), 1) if op.differentiable else None
-    keeps = plan is not None and bool(plan.keeps)
-    keeps_output = plan is not None and bool(plan.keeps_outputs)
+    differentiable = op.differentiable
+    plan: Any = None
+    keeps = keeps_output = False
 
     def function(input: Any) -> Any:
+        nonlocal plan, keeps, keeps_output
         if type(input) is not Tensor:
             return otherwise(input)
         array = input._array
@@ -48,9 +58,13 @@ def unary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         out = _new(Tensor)
         out._array = result
         counter = out._version_counter = [0]
-        if plan is None or not input._requires_grad or not _grad_enabled():
+        if not differentiable or not input._requires_grad or not _grad_enabled():
             out._requires_grad, out._edge = False, None
             return out
+        if plan is None:
+            # Plans are made at the first use: all of them would be a sixth of the time that importing gradcu takes.
+            plan = op.plan((0,), op.node_name((True,), tuple(op.defaults[1:])), 1)
+            keeps, keeps_output = bool(plan.keeps), bool(plan.keeps_outputs)
         node = _new(plan.node_class)
         node.plan = plan
         node.sequence = next_sequence()
@@ -74,11 +88,12 @@ def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     forward = quietly(op.numpy)
     quiet = QUIET
     native = not hasattr(op.numpy, "__code__")
-    plan = op.plan((0,), str(op.node), 1)
+    plan: Any = None
+    keeps = keeps_output = False
     default = absent = op.defaults[1]
-    keeps, keeps_output = bool(plan.keeps), bool(plan.keeps_outputs)
 
     def function(input: Any, number: Any = default, **kwargs: Any) -> Any:
+        nonlocal plan, keeps, keeps_output
         if (type(number) is not int and type(number) is not float) or kwargs or type(input) is not Tensor:
             return otherwise(input, *(() if number is absent else (number,)), **kwargs)
         array = input._array
@@ -96,6 +111,9 @@ def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         if not input._requires_grad or not _grad_enabled():
             out._requires_grad, out._edge = False, None
             return out
+        if plan is None:
+            plan = op.plan((0,), str(op.node), 1)
+            keeps, keeps_output = bool(plan.keeps), bool(plan.keeps_outputs)
         node = _new(plan.node_class)
         node.plan = plan
         node.sequence = next_sequence()
@@ -119,15 +137,14 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     forward = quietly(op.numpy)
     native = not hasattr(op.numpy, "__code__")
     quiet = QUIET
-    plans: list[Any] = [None] * 4
-    if op.differentiable:
-        first, second = (name in op.rules for name in op.operands)
-        wanted = ((), (0,), (1,), (0, 1))
-        for mask in range(1, 4):
-            targets = tuple(i for i in wanted[mask] if (first, second)[i])
-            plans[mask] = op.plan(targets, op.node_name((True, True), ()), 2) if targets else None
-    plan_left = op.plan((0,), op.node_name((True, False), ()), 2) if plans[1] else None
-    plan_right = op.plan((1,), op.node_name((False, True), ()), 2) if plans[2] else None
+    plans: dict[int, Any] = {0: None}
+
+    def made(key: int) -> Any:
+        """The plan by which operands require grad, and behind 3 by which one alone is a Tensor; None without rules."""
+        targets, tensors = _BINARY_CALLS[key]
+        targets = tuple(i for i in targets if op.differentiable and op.flows_to(i))
+        plans[key] = plan = op.plan(targets, op.node_name(tensors, ()), 2) if targets else None
+        return plan
 
     def function(input: Any, other: Any) -> Any:
         kind_a, kind_b = type(input), type(other)
@@ -153,10 +170,10 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
                 view = other._view
                 if view is not None and view.seen != counter_b[0]:
                     view.refresh(other)
-                plan = plans[wants + 2 * other._requires_grad]
+                key = wants + 2 * other._requires_grad
             elif kind_b is float or kind_b is int:
                 y = other
-                plan = plan_left if wants else None
+                key = 4 if wants else 0
             else:
                 return otherwise(input, other)
         elif kind_b is Tensor and (kind_a is float or kind_a is int):
@@ -169,7 +186,7 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
             view = other._view
             if view is not None and view.seen != counter_b[0]:
                 view.refresh(other)
-            plan = plan_right if other._requires_grad else None
+            key = 5 if other._requires_grad else 0
         else:
             return otherwise(input, other)
         try:
@@ -179,6 +196,7 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         out = _new(Tensor)
         out._array = result
         counter = out._version_counter = [0]
+        plan = plans[key] if key in plans else made(key)
         if plan is None or not _grad_enabled():
             out._requires_grad, out._edge = False, None
             return out
