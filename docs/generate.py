@@ -17,7 +17,7 @@ from gradcu._op import ALIASES, FUNCTIONS, METHODS, OPS, REQUIRED, Op
 from gradcu._record import PUBLIC_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = (f"# Written by docs/generate.py from the ops: {which}\n" for which in ("begin", "end"))
+BEGIN, END = (f"    # Written by docs/generate.py from the ops: {which}\n" for which in ("begin", "end"))
 HEADER = "# Written by docs/generate.py from the ops. Do not edit.\n"
 OPERATORS = {
     "binary": ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"),
@@ -143,7 +143,7 @@ def exports() -> str:
     """The re-exports of the package."""
     # In the linter's order of imports: log2 stands before log10.
     names = sorted(FUNCTIONS, key=lambda name: [int(s) if s.isdigit() else s for s in re.split("([0-9]+)", name)])
-    return "".join(f"from ._functions import {name} as {name}\n" for name in names) + "\n"
+    return "".join(f"    from ._functions import {name} as {name}\n" for name in names) + "\n"
 
 
 def functions_stub() -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def linspace_block(start: float, stop: float, num: int, first: int, count: int, 
     return out
 
 
-class Pieces(NamedTuple):
+class Pieces:
     """What a block of a linspace is the sum of, for those who add it up themselves as `linspace_block` does.
 
     The block's first point is number ``first`` of its segment. Segment k of the block has the base ``bases[k]``, in two
@@ -56,12 +56,13 @@ class Pieces(NamedTuple):
     number ``exact_at`` of the block are ``exact``, not sums.
     """
 
-    first: int
-    bases: np.ndarray
-    high: np.ndarray
-    low: np.ndarray
-    exact_at: np.ndarray
-    exact: np.ndarray
+    __slots__ = ("bases", "exact", "exact_at", "first", "high", "low")
+
+    def __init__(
+        self, first: int, bases: np.ndarray, high: np.ndarray, low: np.ndarray, exact_at: np.ndarray, exact: np.ndarray
+    ) -> None:
+        self.first, self.bases, self.high, self.low = first, bases, high, low
+        self.exact_at, self.exact = exact_at, exact
 
 
 def linspace_pieces(start: float, stop: float, num: int, first: int, count: int, dtype: Any) -> Pieces | None:

@@ -90,8 +90,8 @@ class Op:
     """
 
     __slots__ = (
-        "_flows", "_node_classes", "_node_needs", "_plans", "_required", "c", "call", "defaults", "differentiable",
-        "doc", "elementwise", "forward", "joint", "name", "node", "numpy", "operands", "outputs", "position",
+        "_flows", "_node_classes", "_node_needs", "_plans", "_position", "_required", "c", "call", "defaults",
+        "differentiable", "doc", "elementwise", "forward", "joint", "name", "node", "numpy", "operands", "outputs",
         "prepare", "promotion", "rules", "statics", "ufunc", "varargs", "variadic", "view",
     )  # fmt: skip
 
@@ -122,13 +122,13 @@ class Op:
             raise ValueError(f"op {name!r} is already defined")
         self.name, self.forward, self.numpy = name, forward, numpy
         self.operands, self.statics, self.outputs = operands, statics, outputs
-        self.defaults = [(defaults or {}).get(p, REQUIRED) for p in (*operands, *statics)]
-        self._required = max((i + 1 for i, default in enumerate(self.defaults) if default is REQUIRED), default=0)
-        self.position = {p: i for i, p in enumerate((*operands, *statics))}
-        self.position |= {alias: self.position[p] for alias, p in ALIASES.items() if p in self.position}
-        self.position |= {"input": 0} if "input" not in self.position else {}
-        if len(operands) == 2 and "other" not in self.position:
-            self.position["other"] = 1
+        given = defaults or {}
+        self.defaults = [given.get(p, REQUIRED) for p in (*operands, *statics)]
+        required = len(self.defaults)
+        while required and self.defaults[required - 1] is not REQUIRED:
+            required -= 1
+        self._required = required
+        self._position: dict[str, int] | None = None
         self.rules, self.joint = rules or {}, joint
         self.differentiable = bool(self.rules) or joint is not None
         self._flows = None if joint is not None else tuple(operand in self.rules for operand in operands)
@@ -150,6 +150,18 @@ class Op:
     def parameters(self) -> tuple[str, ...]:
         """The names of all parameters, operands first."""
         return self.operands + self.statics
+
+    @property
+    def position(self) -> dict[str, int]:
+        """The number of the parameter behind every keyword; few calls have any."""
+        if self._position is None:
+            position = {p: i for i, p in enumerate(self.parameters)}
+            position |= {alias: position[p] for alias, p in ALIASES.items() if p in position}
+            position.setdefault("input", 0)
+            if len(self.operands) == 2:
+                position.setdefault("other", 1)
+            self._position = position
+        return self._position
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The value of every parameter, operands first. Raises TypeError as a Python call would."""

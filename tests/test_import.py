@@ -28,6 +28,12 @@ def in_new_process(code: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_after_the_import_as_before_it(collecting: bool):
+    begin = "pass" if collecting else "gc.disable()"
+    assert in_new_process(f"import gc; {begin}; import gradcu; print(str(gc.isenabled()).lower())") is collecting
+
+
 @pytest.fixture(scope="module")
 def added() -> set[str]:
     """The modules that `import gradcu` loads after `import numpy`."""

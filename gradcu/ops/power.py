@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 import math
 import operator
 from collections.abc import Callable
@@ -167,8 +166,6 @@ def _power_of_number_on_numpy(x: Any, base: Any) -> Any:
 def _rule_of_power_of_number(g: Any, x: Any, out: Any, base: Any) -> Any:
     if base == 0:
         return where(greater_equal(x, 0), 0, g * (out * -math.inf))
-    if isinstance(base, complex):
-        return g * (out * cmath.log(base))
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 

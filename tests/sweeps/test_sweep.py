@@ -240,7 +240,6 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, chunk: int):
         ({"f": lambda x: None}, TypeError, "must return a Tensor, not NoneType"),
         ({"device": "cuda:x"}, RuntimeError, "Invalid device string"),
     ],
-    ids=str,
 )
 def test_bad_arguments_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], error: type, message: str
