@@ -39,7 +39,7 @@ def refuse_leaf(tensor: Tensor) -> None:
     if not GRAD_ENABLED.get():
         return
     view, base = tensor._view, tensor._base
-    if view is not None and tensor._requires_grad:
+    if view is not None and view.base._requires_grad:
         view.refuse_write(tensor)
     if base is not None and base._requires_grad and current_edge(base) is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
@@ -70,6 +70,8 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
         result = to_dtype(result, memory.dtype)
     node = result.grad_fn
     if node is not None:
+        if tensor._view is not None:
+            tensor._view.refuse_write(tensor)
         _keep_old_value(node, tensor._version_counter)
     memory[...] = result._array
     tensor._bump_version()
@@ -103,6 +105,7 @@ def relink(tensor: Tensor, result: Tensor) -> None:
     if view is None:
         replace_edge(tensor, result._edge)
         return
+    view.refuse_write(tensor)
     base = view.base
     changed = Tensor._wrap(base._memory(), base._version_counter)
     record(OPS["view_replaced"], (base, result), (base._array, result._array), (view.replay,), (changed,))

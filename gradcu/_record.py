@@ -16,8 +16,9 @@ from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
 from ._pending import Pending
+from ._refusing_views import new_view
 from ._silence import silenced
-from ._tensor import Replay, Tensor, View, current_edge
+from ._tensor import Replay, Tensor, current_edge
 
 _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
@@ -249,7 +250,7 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
         if _share_memory(result._array, array):
             replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
-            result._view = View(base, replay, source._version_counter[0])
+            result._view = new_view(base, parent, replay, source._version_counter[0], several=not single)
 
 
 def _share_memory(result: Any, array: Any) -> bool:

@@ -9,10 +9,11 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .._graph import GRAD_ENABLED, Node, next_sequence, operation_name
+from .._graph import GRAD_ENABLED, Node, next_sequence
 from .._inplace import relink
+from .._refusing_views import RefusingView
 from .._tensor import Tensor
-from ._function_node import CustomView, FunctionCtx, FunctionNode, Saved, alias, edge_of
+from ._function_node import RETURNED_VIEW, FunctionCtx, FunctionNode, Saved, alias, edge_of
 
 _REQUIRES_STATIC = (
     "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
@@ -154,8 +155,8 @@ def _connect(node: FunctionNode, inputs: list[Tensor], outputs: list[Any], wante
         else:
             base = bases[number]
             if base is not None:
-                name = f"Output {number} of {operation_name(node.name())}"
-                output._view = CustomView(base, name, output._version_counter[0])
+                # Only the user's forward knows how to make it again.
+                output._view = RefusingView(base, None, output._version_counter[0], RETURNED_VIEW)
             output._edge, output._requires_grad = edge, True
     ctx._saved = tuple(None if tensor is None else Saved(tensor, numbers.get(id(tensor))) for tensor in ctx._to_save)
 
