@@ -26,12 +26,15 @@ import numpy as np
 
 from .._op import OPS, Op
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 class Expr:
     """An op on expressions, an argument (which has a ``name``), a constant (a ``value``), or another expression held.
 
-    ``varies`` says whether a derivative may pass: it does not through constants, what is held, and other dtypes than
-    floating ones. Expressions of one table are equal where they are the same object; one has no truth value.
+    ``varies`` names the arguments by which a derivative may pass: none does through constants, what is held, and other
+    dtypes than floating ones. Expressions of one table are equal where they are the same object; one has no truth
+    value.
     """
 
     __slots__ = ("dtype", "name", "op", "operands", "statics", "value", "varies")
@@ -45,7 +48,7 @@ class Expr:
         *,
         name: str | None = None,
         value: np.generic | None = None,
-        varies: bool = False,
+        varies: frozenset[str] = _NOTHING,
     ) -> None:
         self.op, self.operands, self.statics, self.dtype = op, operands, statics, dtype
         self.name, self.value, self.varies = name, value, varies
@@ -71,7 +74,7 @@ class Table:
 
     def argument(self, name: str, dtype: np.dtype[Any]) -> Expr:
         """A new argument."""
-        return Expr(None, (), (), dtype, name=name, varies=dtype.kind == "f")
+        return Expr(None, (), (), dtype, name=name, varies=frozenset((name,)) if dtype.kind == "f" else _NOTHING)
 
     def constant(self, value: np.generic) -> Expr:
         """A constant: one object for equal bits in one dtype."""
@@ -90,7 +93,7 @@ class Table:
         """The same value, through which no derivative passes."""
         if not expr.varies:
             return expr
-        return self._made(None, (expr,), (), expr.dtype, varies=False)
+        return self._made(None, (expr,), (), expr.dtype, _NOTHING)
 
     def convert(self, expr: Expr, dtype: np.dtype[Any]) -> Expr:
         """The expression in another dtype."""
@@ -110,11 +113,16 @@ class Table:
             if folded is not None:
                 return folded
         dtype = self._result_dtype(op, operands, statics)
-        varies = dtype.kind == "f" and any(operand.varies for operand in operands)
-        return self._made(op, tuple(operands), statics, dtype, varies=varies)
+        varies = _NOTHING.union(*(operand.varies for operand in operands)) if dtype.kind == "f" else _NOTHING
+        return self._made(op, tuple(operands), statics, dtype, varies)
 
     def _made(
-        self, op: Op | None, operands: tuple[Expr, ...], statics: tuple[Any, ...], dtype: np.dtype[Any], *, varies: bool
+        self,
+        op: Op | None,
+        operands: tuple[Expr, ...],
+        statics: tuple[Any, ...],
+        dtype: np.dtype[Any],
+        varies: frozenset[str],
     ) -> Expr:
         name = "" if op is None else op.name
         alike: Any = frozenset(operands) if name in _COMMUTATIVE else operands

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._backward import grad
 from .._device import CPU, device
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
@@ -22,14 +21,11 @@ from .._pending import Pending
 from .._tensor import Tensor
 from .expr import Expr, Table
 from .lower import lowered
+from .partials import partials
 from .program import Program, program_of
-from .taylor import Taylor, in_order, is_selection
 
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
-
-_WALKED = 2
-"""The order up to which derivatives are the autograd's own."""
 
 _COPIES = frozenset(("to_dtype", "clone", "zeros_of"))
 """The ops that compute each element from that element alone, besides those that are `pointwise`."""
@@ -57,6 +53,10 @@ class Trace:
         if self.reason is None:
             self.reason = reason
         raise UntraceableError(reason)
+
+    def pending(self, expr: Expr) -> PendingArray:
+        """The expression as an array with an element a point."""
+        return PendingArray(self, expr, self.shape)
 
     def expr(self, value: Any) -> Expr:
         """The expression of a payload. An array must be the same number everywhere."""
@@ -181,73 +181,60 @@ class PendingArray(Pending):
         return self.computed(OPS["div"], (other, self), ())
 
 
-def program(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int) -> Program:
-    """The program of f and its first ``order`` derivatives at one point ``x`` of that dtype; so are all its outputs.
+def program(
+    f: Callable[..., Tensor], dtype: np.dtype[Any], order: int, variables: int = 1, parameters: int = 0
+) -> Program:
+    """The program of f and its partial derivatives up to a total order; inputs and outputs are of that dtype.
 
-    f takes a Tensor of shape (n,) and returns one of that shape, elementwise. Raises UntraceableError where f can't be
-    traced.
+    f takes a Tensor of shape (n,) for each variable, and then one of shape () for each parameter, by which it is not
+    differentiated; it returns a Tensor of shape (n,), elementwise. The inputs are ``x``, or ``x0``, ``x1``, ... where
+    there are several variables, and ``p0``, ``p1``, ...; the outputs stand in the order of
+    `gradcu.fuse.partials.multi_indices`. Raises UntraceableError where f can't be traced.
 
     >>> import gradcu, numpy
     >>> program(lambda x: gradcu.sin(x), numpy.dtype("float64"), order=2).lines
     (t0:float64 = sin(x), t1:float64 = cos(x), t2:float64 = neg(t0))
+    >>> program(lambda u, v: u * v, numpy.dtype("float64"), order=1, variables=2).outputs
+    (0, 'x1', 'x0')
     """
-    first, second = (_traced(f, dtype, order, length) for length in _LENGTHS)
+    names = ["x"] if variables == 1 else [f"x{number}" for number in range(variables)]
+    names += [f"p{number}" for number in range(parameters)]
+    first, second = (_traced(f, dtype, order, names, variables, length) for length in _LENGTHS)
     if first.key != second.key:
         raise UntraceableError("it computes something else at every call, or for another number of points")
     return first
 
 
-def _traced(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int, length: int) -> Program:
+def _traced(
+    f: Callable[..., Tensor], dtype: np.dtype[Any], order: int, names: Sequence[str], variables: int, length: int
+) -> Program:
     trace = Trace((length,))
-    argument = trace.table.argument("x", dtype)
-    x = Tensor._wrap(PendingArray(trace, argument, trace.shape))
-    x._requires_grad = True
+    table = trace.table
+    arguments = [table.argument(name, dtype) for name in names]
+    tensors = [
+        Tensor._wrap(PendingArray(trace, argument, trace.shape if number < variables else ()))
+        for number, argument in enumerate(arguments)
+    ]
+    differentiated = tensors[:variables]
+    for tensor in differentiated:
+        tensor._requires_grad = True
     token = GRAD_ENABLED.set(True)
     try:
-        y = f(x)
-        _check(trace, x, y)
-        outputs = _with_derivatives(trace, x, y, order)
+        y = f(*tensors)
+        _check(trace, differentiated, y)
+        outputs = partials(trace, differentiated, y, order)
     except Exception as error:
         if trace.reason is not None or isinstance(error, UntraceableError):
             raise UntraceableError(trace.reason or str(error)) from error
         raise UntraceableError(f"it raises {type(error).__name__} when traced: {error}") from error
     finally:
         GRAD_ENABLED.reset(token)
-    zero = trace.table.number(0, dtype)
-    table = trace.table
+    zero = table.number(0, dtype)
     final = [zero if output is None else table.convert(output, dtype) for output in outputs]
-    return program_of(lowered(table, final), [argument])
+    return program_of(lowered(table, final), arguments)
 
 
-def _with_derivatives(trace: Trace, x: Tensor, y: Tensor, order: int) -> list[Expr | None]:
-    """y, y', y'', ...; None for what is zero everywhere.
-
-    The autograd itself takes the first two, so they are eager's to the last bit. With it each further order would have
-    some three times as many lines as the one before, so from the third on there are series: of y, or where there are
-    choices of y', since behind a choice it is the backward that says whether a singular branch not taken gives nan.
-    """
-    one = PendingArray(trace, trace.table.number(1, y.dtype), trace.shape)
-    tensors: list[Tensor | None] = [y]
-    for k in range(1, min(order, _WALKED) + 1):
-        value = tensors[-1]
-        if value is not None and value.requires_grad:
-            create_graph = k < order
-            (value,) = grad(value, x, Tensor._wrap(one), create_graph=create_graph, allow_unused=True)
-        else:
-            value = None
-        tensors.append(value)
-    found = [None if tensor is None else trace.expr(tensor._array) for tensor in tensors]
-    if order <= _WALKED:
-        return found
-    taylor = Taylor(trace.table, lambda expr: PendingArray(trace, expr, trace.shape))
-    start = 1 if found[1] is not None and any(map(is_selection, in_order(found[1]))) else 0
-    base = found[start]
-    if base is None or found[1] is None:
-        return found + [None] * (order - _WALKED)
-    return found + taylor.derivatives(base, order - start)[_WALKED - start :]
-
-
-def _check(trace: Trace, x: Tensor, y: Any) -> None:
+def _check(trace: Trace, variables: Sequence[Tensor], y: Any) -> None:
     """Refuses the trace where what the function returned is no row of a sweep, or not all there is to it."""
     if trace.reason is not None:
         trace.refuse(trace.reason)
@@ -256,20 +243,20 @@ def _check(trace: Trace, x: Tensor, y: Any) -> None:
     if y.shape != trace.shape:
         trace.refuse(f"it returns shape {tuple(y.shape)} for shape {trace.shape}")
     if y.requires_grad:
-        _check_graph(trace, x, y)
+        _check_graph(trace, variables, y)
 
 
-def _check_graph(trace: Trace, x: Tensor, y: Tensor) -> None:
-    """Refuses the trace where the graph from y to x does not say what the expressions say.
+def _check_graph(trace: Trace, variables: Sequence[Tensor], y: Tensor) -> None:
+    """Refuses the trace where the graph from y to the variables does not say what the expressions say.
 
     Each operand that does not require grad is held as it is used, so they agree, unless a gradient is computed or
-    changed by the user's own code, or leads to a leaf that was made of x.
+    changed by the user's own code, or leads to a leaf that was made of a variable.
     """
+    leaves = set(map(id, variables))
     seen: set[int] = set()
     pending: list[Any] = [y.grad_fn or y]
-    for tensor in (x, y):
-        if tensor._hooks:
-            trace.refuse("it has hooks")
+    if any(tensor._hooks for tensor in (*variables, y)):
+        trace.refuse("it has hooks")
     while pending:
         node = pending.pop()
         node = node[0] if isinstance(node, tuple) else node
@@ -277,7 +264,7 @@ def _check_graph(trace: Trace, x: Tensor, y: Tensor) -> None:
             continue
         seen.add(id(node))
         if not isinstance(node, Node):
-            if node is not x and isinstance(node._array, PendingArray):
+            if id(node) not in leaves and isinstance(node._array, PendingArray):
                 trace.refuse("it makes a leaf of an intermediate value")
             continue
         if node.plan is None:
