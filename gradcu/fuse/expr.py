@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from .._op import OPS, Op
+from .._silence import QUIET
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -65,12 +66,11 @@ class Expr:
 class Table:
     """Makes the expressions of one trace, and makes none twice."""
 
-    __slots__ = ("_constants", "_dtypes", "_exprs")
+    __slots__ = ("_constants", "_exprs")
 
     def __init__(self) -> None:
         self._exprs: dict[Any, Expr] = {}
         self._constants: dict[Any, Expr] = {}
-        self._dtypes: dict[Any, np.dtype[Any]] = {}
 
     def argument(self, name: str, dtype: np.dtype[Any]) -> Expr:
         """A new argument."""
@@ -86,8 +86,7 @@ class Table:
 
     def number(self, value: float, dtype: np.dtype[Any]) -> Expr:
         """A Python number as a constant, rounded to ``dtype`` as NumPy rounds it beside an array."""
-        with np.errstate(all="ignore"):
-            return self.constant(dtype.type(value))
+        return self.constant(QUIET.run(dtype.type, value))
 
     def held(self, expr: Expr) -> Expr:
         """The same value, through which no derivative passes."""
@@ -112,8 +111,10 @@ class Table:
             folded = fold(self, *operands, *statics)
             if folded is not None:
                 return folded
-        dtype = self._result_dtype(op, operands, statics)
-        varies = _NOTHING.union(*(operand.varies for operand in operands)) if dtype.kind == "f" else _NOTHING
+        dtype = result_dtype(op, [operand.dtype for operand in operands], statics)
+        varies = _NOTHING
+        if dtype.kind == "f":
+            varies = varies.union(*[operand.varies for operand in operands])
         return self._made(op, tuple(operands), statics, dtype, varies)
 
     def _made(
@@ -138,15 +139,22 @@ class Table:
             value = op.numpy(*(operand.value for operand in operands), *statics)
         return self.constant(np.atleast_1d(value)[0])
 
-    def _result_dtype(self, op: Op, operands: Sequence[Expr], statics: tuple[Any, ...]) -> np.dtype[Any]:
-        """The dtype that the op's forward gives for these dtypes, found by asking it once."""
-        key = op.name, tuple(operand.dtype for operand in operands), repr(statics)
-        found = self._dtypes.get(key)
-        if found is None:
-            with np.errstate(all="ignore"):
-                result = op.numpy(*(np.ones(1, operand.dtype) for operand in operands), *statics)
-            found = self._dtypes[key] = result.dtype
-        return found
+
+_MOST_DTYPES = 4096
+_dtypes: dict[Any, np.dtype[Any]] = {}
+
+
+def result_dtype(op: Op, dtypes: Sequence[np.dtype[Any]], statics: tuple[Any, ...]) -> np.dtype[Any]:
+    """The dtype that the op's forward gives for these dtypes, found by asking it once."""
+    key = op.name, *dtypes, repr(statics)
+    found = _dtypes.get(key)
+    if found is None:
+        with np.errstate(all="ignore"):
+            result = op.numpy(*(np.ones(1, dtype) for dtype in dtypes), *statics)
+        if len(_dtypes) >= _MOST_DTYPES:
+            _dtypes.clear()
+        found = _dtypes[key] = result.dtype
+    return found
 
 
 _COMMUTATIVE = frozenset(("add", "mul"))

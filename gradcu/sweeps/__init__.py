@@ -26,11 +26,11 @@ def sweep(
 ) -> SweepResult:
     """Evaluates f and its first ``order`` derivatives at ``num`` evenly spaced points from start to stop.
 
-    f takes a Tensor of any length and returns one of the same shape, elementwise. It is called on a few points to see
-    that it is elementwise, and with a Tensor that notes what is done to it. What f and its derivatives compute then
-    runs without f: in one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc
-    or clang, or with that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``). A function that looks
-    at values on the way is instead called on blocks of the points, from several threads where there are many
+    f takes a Tensor of any length and returns one of the same shape, elementwise. It is called with a Tensor that notes
+    what is done to it. What f and its derivatives compute then runs without f: in one compiled loop (``engine="cc"``,
+    with the C compiler that the variable CC names, with cc, gcc or clang, or with that of the extra ``cc``), or block
+    by block on NumPy (``engine="numpy"``). A function that looks at values on the way is instead called on a few points
+    to see that it is elementwise, and then on blocks of all points, from several threads where there are many
     (``engine="eager"``). By default it is the first of the three that works, and the summary says which and why. A
     point's results don't depend on blocks and threads; between engines they may differ in the last digits.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "cc", "numpy", "eager")
 
 _WORTH_COMPILING = 1 << 16
-"""Fewer points are done sooner than compiled for."""
+"""Fewer points are done sooner than compiled for, unless that was done before."""
 
 
 def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> Engine:
@@ -29,8 +29,8 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
-    check_elementwise(f, grid, device)
     if name == "eager":
+        check_elementwise(f, grid, device)
         return EagerEngine(f, grid, order, device)
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
@@ -39,11 +39,14 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     try:
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
+        # What can be traced is elementwise.
         return _fused(name, program(f, grid.dtype, order), grid)
     except (UntraceableError, NotInCError) as error:
-        if name != "auto":
-            raise ValueError(f"engine {name!r} can't do this sweep: {error}") from error
-        return EagerEngine(f, grid, order, device, str(error))
+        problem = error
+    check_elementwise(f, grid, device)
+    if name != "auto":
+        raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
+    return EagerEngine(f, grid, order, device, str(problem))
 
 
 def _fused(name: str, program: Program, grid: Grid) -> Engine:
@@ -58,13 +61,14 @@ def _fused(name: str, program: Program, grid: Grid) -> Engine:
 def _best(program: Program, grid: Grid) -> Engine:
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError, NoCompilerError
+    from ..fuse.kernel import is_loaded
     from ..fuse.program import NotInCError
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
-    if grid.num < _WORTH_COMPILING:
-        return BlocksEngine(program, grid, "too few points to compile for")
     try:
+        if grid.num < _WORTH_COMPILING and not is_loaded(program):
+            return BlocksEngine(program, grid, "too few points to compile for")
         return CompiledEngine(program, grid)
     except NotInCError as error:
         reason = str(error)
