@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ..fuse.program import Program
 
 # What is not worth starting a thread for, and what is a small part of a second for the slowest of functions.
-_LEAST, _MOST = 1 << 17, 1 << 18
-# Enough for threads that began late, or have a slower core, to be waited for shortly.
-_BLOCKS_PER_THREAD = 16
+_LEAST, _MOST = 1 << 17, 1 << 20
+# Enough for threads that began late, or have a slower core, to be waited for shortly; each costs what 1e5 points do.
+_BLOCKS_PER_THREAD = 8
 
 
 class CompiledEngine:
