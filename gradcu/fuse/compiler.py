@@ -31,8 +31,8 @@ _FLAGS = (
     "-shared",
 )
 
-# gcc would move a call behind the condition under which its value is used, join branches that have the same condition, and
-# compute part of a choice in each branch before it: three ways to a loop that goes point by point.
+# gcc would move a call behind the condition under which its value is used, join branches that have the same condition,
+# and compute part of a choice in each branch before it: three ways to a loop that goes point by point.
 _LEFT_ALONE = ("-fno-tree-sink", "-fno-thread-jumps", "-fno-tree-pre")
 
 # The vector functions of glibc, for which compilers have names on this platform.
