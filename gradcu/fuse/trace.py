@@ -24,6 +24,7 @@ from .expr import Expr, Table, result_dtype
 from .lower import lowered
 from .partials import partials
 from .program import Program, program_of
+from .taylor import in_order
 
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
@@ -336,7 +337,18 @@ class _Call:
             outputs = partials(self.trace, self.variables, self.y, order)
         zero = table.number(0, self.dtype)
         final = [zero if output is None else table.convert(output, self.dtype) for output in outputs]
-        return program_of(lowered(table, final), self.arguments)
+        made = program_of(lowered(table, final), self.arguments)
+        made.graph_lost = not self.y.requires_grad and self._would_vary()
+        return made
+
+    def _would_vary(self) -> bool:
+        """Whether the result would have a derivative if nothing had been held."""
+        varying = set(self.arguments[: len(self.variables)])
+        result = self.trace.expr(self.y._array)
+        for expr in in_order(result):
+            if expr.dtype.kind == "f" and not varying.isdisjoint(expr.operands):
+                varying.add(expr)
+        return result in varying
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

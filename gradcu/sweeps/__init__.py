@@ -45,7 +45,8 @@ def sweep(
     Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
     elementwise, and for one that the engine asked for can't do; MemoryError or OSError, before anything is computed,
     where the results cannot fit; RuntimeError where cc was asked for and does not work. Warns where the points are so
-    close that neighbours are equal in ``dtype``, and where a compiler fails and cc was not asked for.
+    close that neighbours are equal in ``dtype``, where a compiler fails and cc was not asked for, and where all
+    derivatives are 0 because f cuts its result off from x.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import EagerEngine, Engine
 from .grid import Grid
-from .probe import check_elementwise
+from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -30,8 +30,7 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
     if name == "eager":
-        check_elementwise(f, grid, device)
-        return EagerEngine(f, grid, order, device)
+        return _eager(f, grid, order, device, "asked for")
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
@@ -40,13 +39,32 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
         # What can be traced is elementwise.
-        return _fused(name, program(f, grid.dtype, order), grid)
+        made = program(f, grid.dtype, order)
+        if order and made.graph_lost:
+            _warn_of_lost_graph(f)
+        return _fused(name, made, grid)
     except (UntraceableError, NotInCError) as error:
         problem = error
-    check_elementwise(f, grid, device)
     if name != "auto":
+        check_elementwise(f, grid, device)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return EagerEngine(f, grid, order, device, str(problem))
+    return _eager(f, grid, order, device, str(problem))
+
+
+def _eager(f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, reason: str) -> Engine:
+    check_elementwise(f, grid, device)
+    if order and graph_is_lost(f, grid, device):
+        _warn_of_lost_graph(f, depth=1)
+    return EagerEngine(f, grid, order, device, reason)
+
+
+def _warn_of_lost_graph(f: Callable[[Tensor], Tensor], depth: int = 0) -> None:
+    """Warns whoever called gradcu.sweep, which is ``depth`` calls further up than for make_engine."""
+    warnings.warn(
+        f"{name_of(f)} cuts its result off from x (by detach, no_grad, item or numpy), so its derivatives are 0",
+        UserWarning,
+        stacklevel=5 + depth,
+    )
 
 
 def _fused(name: str, program: Program, grid: Grid) -> Engine:

@@ -68,7 +68,7 @@ class SignChanges:
         self.places: list[tuple[Entry, Entry]] = []
         low, high = bounds or (-math.inf, math.inf)
         if low == high == 0:
-            where: Sequence[int] | np.ndarray = ()
+            where: Sequence[int] | np.ndarray = range(0)
         elif low > 0 or high < 0:
             where = range(row.size)
         else:
