@@ -38,14 +38,16 @@ class Program:
     """Lines that compute outputs from inputs.
 
     ``inputs`` maps names to dtypes. Two programs with one ``key`` compute the same: it names ops, so it holds within
-    one version of gradcu. ``dtype`` is the dtype of the first input.
+    one version of gradcu. ``dtype`` is the dtype of the first input. ``graph_lost`` says that the derivatives among the
+    outputs are zero only because the function that was traced cut all its values off from its arguments.
     """
 
-    __slots__ = ("dtype", "inputs", "key", "lines", "outputs")
+    __slots__ = ("dtype", "graph_lost", "inputs", "key", "lines", "outputs")
 
     def __init__(self, inputs: dict[str, np.dtype[Any]], lines: Sequence[Line], outputs: Sequence[Reference]) -> None:
         self.inputs, self.lines, self.outputs = inputs, tuple(lines), tuple(outputs)
         self.dtype = next(iter(inputs.values()))
+        self.graph_lost = False
         self.key = "\n".join(
             [
                 *(f"{name}:{dtype}" for name, dtype in inputs.items()),

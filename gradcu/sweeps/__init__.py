@@ -26,11 +26,11 @@ def sweep(
 ) -> SweepResult:
     """Evaluates f and its first ``order`` derivatives at ``num`` evenly spaced points from start to stop.
 
-    f takes a Tensor of any length and returns one of the same shape, elementwise. It is called on a few points to see
-    that it is elementwise, and with a Tensor that notes what is done to it. What f and its derivatives compute then
-    runs without f: in one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc
-    or clang, or with that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``). A function that looks
-    at values on the way is instead called on blocks of the points, from several threads where there are many
+    f takes a Tensor of any length and returns one of the same shape, elementwise. It is called with a Tensor that notes
+    what is done to it. What f and its derivatives compute then runs without f: in one compiled loop (``engine="cc"``,
+    with the C compiler that the variable CC names, with cc, gcc or clang, or with that of the extra ``cc``), or block
+    by block on NumPy (``engine="numpy"``). A function that looks at values on the way is instead called on a few points
+    to see that it is elementwise, and then on blocks of all points, from several threads where there are many
     (``engine="eager"``). By default it is the first of the three that works, and the summary says which and why. A
     point's results don't depend on blocks and threads; between engines they may differ in the last digits.
 
@@ -45,7 +45,8 @@ def sweep(
     Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
     elementwise, and for one that the engine asked for can't do; MemoryError or OSError, before anything is computed,
     where the results cannot fit; RuntimeError where cc was asked for and does not work. Warns where the points are so
-    close that neighbours are equal in ``dtype``, and where a compiler fails and cc was not asked for.
+    close that neighbours are equal in ``dtype``, where a compiler fails and cc was not asked for, and where all
+    derivatives are 0 because f cuts its result off from x.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

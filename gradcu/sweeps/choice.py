@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import EagerEngine, Engine
 from .grid import Grid
-from .probe import check_elementwise
+from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "cc", "numpy", "eager")
 
 _WORTH_COMPILING = 1 << 16
-"""Fewer points are done sooner than compiled for."""
+"""Fewer points are done sooner than compiled for, unless that was done before."""
 
 
 def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> Engine:
@@ -29,9 +29,8 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
-    check_elementwise(f, grid, device)
     if name == "eager":
-        return EagerEngine(f, grid, order, device)
+        return _eager(f, grid, order, device, "asked for")
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
@@ -39,11 +38,33 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     try:
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
-        return _fused(name, program(f, grid.dtype, order), grid)
+        # What can be traced is elementwise.
+        made = program(f, grid.dtype, order)
+        if order and made.graph_lost:
+            _warn_of_lost_graph(f)
+        return _fused(name, made, grid)
     except (UntraceableError, NotInCError) as error:
-        if name != "auto":
-            raise ValueError(f"engine {name!r} can't do this sweep: {error}") from error
-        return EagerEngine(f, grid, order, device, str(error))
+        problem = error
+    if name != "auto":
+        check_elementwise(f, grid, device)
+        raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
+    return _eager(f, grid, order, device, str(problem))
+
+
+def _eager(f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, reason: str) -> Engine:
+    check_elementwise(f, grid, device)
+    if order and graph_is_lost(f, grid, device):
+        _warn_of_lost_graph(f, depth=1)
+    return EagerEngine(f, grid, order, device, reason)
+
+
+def _warn_of_lost_graph(f: Callable[[Tensor], Tensor], depth: int = 0) -> None:
+    """Warns whoever called gradcu.sweep, which is ``depth`` calls further up than for make_engine."""
+    warnings.warn(
+        f"{name_of(f)} cuts its result off from x (by detach, no_grad, item or numpy), so its derivatives are 0",
+        UserWarning,
+        stacklevel=5 + depth,
+    )
 
 
 def _fused(name: str, program: Program, grid: Grid) -> Engine:
@@ -58,13 +79,14 @@ def _fused(name: str, program: Program, grid: Grid) -> Engine:
 def _best(program: Program, grid: Grid) -> Engine:
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError, NoCompilerError
+    from ..fuse.kernel import is_loaded
     from ..fuse.program import NotInCError
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
-    if grid.num < _WORTH_COMPILING:
-        return BlocksEngine(program, grid, "too few points to compile for")
     try:
+        if grid.num < _WORTH_COMPILING and not is_loaded(program):
+            return BlocksEngine(program, grid, "too few points to compile for")
         return CompiledEngine(program, grid)
     except NotInCError as error:
         reason = str(error)

@@ -53,6 +53,13 @@ def check_elementwise(f: Callable[[Tensor], Tensor], grid: Grid, device: Any) ->
         _refuse_if(not _close(values(points[length:]), first[length:]), f, _POSITION + _uses(y))
 
 
+def graph_is_lost(f: Callable[[Tensor], Tensor], grid: Grid, device: Any) -> bool:
+    """Whether f's values vary from point to point, not only in steps, and no gradient flows back to the points."""
+    with enable_grad():
+        y = checked_value(f, leaf(linspace_block(grid.start, grid.stop, _POINTS, 0, _POINTS, grid.dtype), device))
+    return y.dtype.kind == "f" and not y.requires_grad and np.unique(as_numpy(y)).size > _POINTS // 2
+
+
 _POSITION = "its value at a point depends on the point's position in the block, or on the number of points"
 
 

@@ -13,6 +13,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu._linspace import linspace_block
+from gradcu.fuse import kernel as kernels_module
 from gradcu.fuse.compiler import Compiler
 from gradcu.fuse.kernel import Kernel, kernel_of
 from gradcu.fuse.program import NotInCError, Program
@@ -172,6 +173,23 @@ def test_bits_depend_on_the_point_alone(compiler: Compiler, rng: np.random.Gener
         np.testing.assert_array_equal(found[kept], expected[order][kept])
 
 
+@pytest.mark.parametrize("offset", [0, 16, 5])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_beyond_the_caches_have_the_same_bits(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, dtype: str, offset: int
+):
+    kernel = kernel_of(program(FUNCTIONS["waves"], np.dtype(dtype), 1), compiler)
+    written = []
+    for most in (0, 1 << 60):
+        monkeypatch.setattr(kernels_module, "_CACHED", most)
+        memory = np.zeros((2, 30_080), dtype)
+        rows = [row[offset : offset + 30_011] for row in memory]
+        written.append((memory, kernel.sweep(-3.0, 4.0, 40_000, 700, None, rows)))
+    (streamed, extremes), (plain, expected) = written
+    np.testing.assert_array_equal(streamed, plain)
+    assert extremes == expected
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_and_chunks_do_not_change_a_bit(compiler: Compiler, monkeypatch: pytest.MonkeyPatch, threads: int):
     monkeypatch.setattr(engines, "_cpu_count", lambda: threads)
@@ -242,8 +260,10 @@ class TestChoice:
         assert (summary.engine, summary.engine_reason) == ("cc", compiler.name)
         assert f"engine    cc ({compiler.name}), " in str(summary)
         assert summary.as_dict()["engine_reason"] == compiler.name
-        few = gradcu.sweep(gradcu.sin, 0, 1, 1000).summary()
+        few = gradcu.sweep(lambda x: gradcu.sin(x) * 0.123, 0, 1, 1000).summary()
         assert (few.engine, few.engine_reason) == ("numpy", "too few points to compile for")
+        # What is compiled already is used for few points too.
+        assert gradcu.sweep(gradcu.sin, 0, 1, 1000).summary().engine == "cc"
 
     def test_what_cannot_be_traced_is_eager_and_says_why(self, compiler: Compiler):
         def branches(x: Tensor) -> Tensor:
