@@ -69,6 +69,9 @@ class Table:
         self._constants: dict[Any, Expr] = {}
         self._dtypes: dict[Any, np.dtype[Any]] = {}
 
+    def __len__(self) -> int:
+        return len(self._exprs) + len(self._constants)
+
     def argument(self, name: str, dtype: np.dtype[Any]) -> Expr:
         """A new argument."""
         return Expr(None, (), (), dtype, name=name, varies=dtype.kind == "f")

@@ -31,7 +31,7 @@ _LENGTHS = (61, 30)
 _WALKED = 2
 """The order up to which derivatives are the autograd's own."""
 
-_COPIES = frozenset(("to_dtype", "clone", "zeros_of"))
+COPIES = frozenset(("to_dtype", "clone", "zeros_of"))
 """The ops that compute each element from that element alone, besides those that are `pointwise`."""
 
 
@@ -58,6 +58,22 @@ class Trace:
             self.reason = reason
         raise UntraceableError(reason)
 
+    def admit(self, op: Op) -> None:
+        """Refuses an op that is not elementwise."""
+        if not op.elementwise and op.name not in COPIES:
+            self.refuse(f"{op.name} is not elementwise")
+
+    def shape_of(self, op: Op, arrays: Sequence[Any]) -> tuple[int, ...]:
+        """The shape of what the op makes of arrays."""
+        shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        if shape not in ((), self.shape):
+            self.refuse(f"{op.name} makes an array of another shape")
+        return shape
+
+    def operand(self, value: Any, shape: tuple[int, ...]) -> Expr:
+        """The expression of an operand of an op that makes an array of that shape."""
+        return self.expr(value)
+
     def expr(self, value: Any) -> Expr:
         """The expression of a payload. An array must be the same number everywhere."""
         if isinstance(value, PendingArray):
@@ -79,6 +95,7 @@ class PendingArray(Pending):
 
     __slots__ = ("dtype", "expr", "ndim", "shape", "trace")
 
+    trace: Any
     # NumPy's arrays and scalars leave operators to this class.
     __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]
@@ -96,26 +113,23 @@ class PendingArray(Pending):
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> PendingArray:
         """The expression of an elementwise op; any other op refuses the trace."""
         trace = self.trace
-        if not op.elementwise and op.name not in _COPIES:
-            trace.refuse(f"{op.name} is not elementwise")
+        trace.admit(op)
         arrays = [self.lifted(operand) for operand in operands if hasattr(operand, "dtype")]
-        shape = np.broadcast_shapes(*(array.shape for array in arrays))
-        if shape not in ((), trace.shape):
-            trace.refuse(f"{op.name} makes an array of another shape")
+        shape = trace.shape_of(op, arrays)
         numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
         # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
         dtypes = [array.dtype for array in arrays if array.dtype.kind != "b"]
         dtype = dtypes[0] if dtypes else result_type(*numbers) if numbers else self.dtype
         exprs = [
-            trace.expr(operand) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
+            trace.operand(operand, shape) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
             for operand in operands
         ]
         result = trace.table.apply(op, exprs, statics)
         if result.dtype.kind == "c":
             trace.refuse("it computes with complex numbers")
-        return PendingArray(trace, result, shape)
+        return type(self)(trace, result, shape)
 
-    def lifted(self, value: Any) -> Any:
+    def lifted(self, value: Any, operand: Any = None) -> Any:
         """An array as a pending constant: it must be the same number everywhere."""
         if not hasattr(value, "dtype"):
             return value

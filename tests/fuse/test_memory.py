@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import gradcu
-from gradcu.sweeps import _memory
-from gradcu.sweeps._memory import Pool, result_array
+from gradcu.fuse import memory
+from gradcu.fuse.memory import Pool, result_array
 
 NUM = 1 << 20
 FLOAT32 = np.dtype("float32")

@@ -1,0 +1,71 @@
+"""`gradcu.compile`: a function whose elementwise operations run fused, whatever else it does."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .._pending import FUSING, Pending
+from .._tensor import Tensor
+from .deferred import Deferred, Recording, recording
+from .explanation import Explanation
+from .fused_node import connect
+from .plan import Library
+
+ENGINES = ("auto", "cc", "numpy")
+
+
+class CompiledFunction:
+    """What `gradcu.compile` returns: called, it does what the function does."""
+
+    def __init__(self, f: Callable[..., Any], engine: str) -> None:
+        functools.update_wrapper(self, f)
+        self._f, self._library = f, Library(engine)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function."""
+        if FUSING.trace is not None or any(isinstance(tensor._array, Pending) for tensor in tensors_in((args, kwargs))):
+            # Inside another compiled function, or under a sweep, it is part of what is fused there.
+            return self._f(*args, **kwargs)
+        return self._run(args, kwargs, None)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A method, where the function is one."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        """Calls the function, and says what was fused, what was not and why, and what runs."""
+        explanation = Explanation(getattr(self._f, "__name__", repr(self._f)))
+        explanation.result = self._run(args, kwargs, explanation)
+        return explanation
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], explanation: Explanation | None) -> Any:
+        library = self._library
+        if library.is_full:
+            self._library = library = Library(library.engine)
+        trace = Recording(library, connect)
+        if explanation is not None:
+            trace.on_settling = explanation.add_reason
+        try:
+            with recording(trace):
+                result = self._f(*args, **kwargs)
+                waiting = [tensor for tensor in tensors_in(result) if type(tensor._array) is Deferred]
+                trace.settle(waiting, "it is the result")
+        finally:
+            trace.close()
+        if explanation is not None:
+            explanation.add_kernels(trace.plans, tensors_in(result))
+        return result
+
+
+def tensors_in(value: Any) -> Iterable[Tensor]:
+    """The Tensors in nested tuples, lists and dicts."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
