@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from .._pending import FUSING, Pending
 from .._tensor import Tensor
@@ -15,15 +16,29 @@ from .plan import Library
 
 ENGINES = ("auto", "cc", "numpy")
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-class CompiledFunction:
+
+def compiled(f: Any, engine: str) -> Any:
+    """Does what `gradcu.compile` says."""
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {engine!r}")
+    if f is None:
+        return lambda f: compiled(f, engine)
+    if not callable(f):
+        raise TypeError(f"f must be a function, not {f!r} ({type(f).__name__})")
+    return CompiledFunction(f, engine)
+
+
+class CompiledFunction(Generic[P, R]):
     """What `gradcu.compile` returns: called, it does what the function does."""
 
-    def __init__(self, f: Callable[..., Any], engine: str) -> None:
+    def __init__(self, f: Callable[P, R], engine: str) -> None:
         functools.update_wrapper(self, f)
         self._f, self._library = f, Library(engine)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function."""
         if FUSING.trace is not None or any(isinstance(tensor._array, Pending) for tensor in tensors_in((args, kwargs))):
             # Inside another compiled function, or under a sweep, it is part of what is fused there.
@@ -31,12 +46,21 @@ class CompiledFunction:
         return self._run(args, kwargs, None)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """A method, where the function is one."""
-        return self if instance is None else functools.partial(self, instance)
+        """The method of an object, where the function is one of its class."""
+        return self if instance is None else MethodType(self, instance)
 
-    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
-        """Calls the function, and says what was fused, what was not and why, and what runs."""
-        explanation = Explanation(getattr(self._f, "__name__", repr(self._f)))
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Calls the function, and says what was fused, what was not and why, and what runs.
+
+        >>> import gradcu
+        >>> explanation = gradcu.compile(lambda x: gradcu.sin(x) * x, engine="numpy").explain(gradcu.ones(3))
+        >>> print(explanation.kernels[0])
+        (3,) from a0:float32(3,), on NumPy
+            t0:float32 = sin(x0)
+            t1:float32 = mul(t0, x0)
+            return t1
+        """
+        explanation = Explanation(getattr(self._f, "__qualname__", repr(self._f)))
         explanation.result = self._run(args, kwargs, explanation)
         return explanation
 

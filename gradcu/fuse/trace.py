@@ -114,6 +114,8 @@ class PendingArray(Pending):
         """The expression of an elementwise op; any other op refuses the trace."""
         trace = self.trace
         trace.admit(op)
+        if op.name == "where":
+            operands = (operands[0], *self._promoted(operands[1:]))
         arrays = [self.lifted(operand) for operand in operands if hasattr(operand, "dtype")]
         shape = trace.shape_of(op, arrays)
         numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
@@ -128,6 +130,12 @@ class PendingArray(Pending):
         if result.dtype.kind == "c":
             trace.refuse("it computes with complex numbers")
         return type(self)(trace, result, shape)
+
+    def _promoted(self, choices: Sequence[Any]) -> list[Any]:
+        """What `where` chooses from in one dtype: it is left to the op's forward."""
+        dtype = result_type(*choices)
+        lifted = [self.lifted(choice) for choice in choices]
+        return [choice.astype(dtype) if hasattr(choice, "dtype") else choice for choice in lifted]
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """An array as a pending constant: it must be the same number everywhere."""
