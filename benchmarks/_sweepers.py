@@ -74,6 +74,14 @@ def torch_compiled(form: str) -> Callable[[Callable[[Any, Any], Any], int], Swee
     return make
 
 
+def jax_names() -> Any:
+    """JAX's functions under the names that FUNCTIONS has for them."""
+    import jax
+    import jax.numpy as jnp
+
+    return SimpleNamespace(exp=jnp.exp, sin=jnp.sin, cos=jnp.cos, tanh=jnp.tanh, relu=jax.nn.relu)
+
+
 def jax_jit(form: str) -> Callable[[Callable[[Any, Any], Any], int], Sweep]:
     """One jitted function that makes x itself; start and stop are arguments, so that new ones compile nothing."""
 
@@ -81,7 +89,7 @@ def jax_jit(form: str) -> Callable[[Callable[[Any, Any], Any], int], Sweep]:
         import jax
         import jax.numpy as jnp
 
-        names = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, cos=jnp.cos, tanh=jnp.tanh, relu=jax.nn.relu)
+        names = jax_names()
 
         @jax.jit
         def jitted(start: Any, step: Any) -> tuple[Any, Any]:

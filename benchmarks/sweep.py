@@ -22,22 +22,22 @@ PAUSE = 0.3
 
 
 class Process:
-    """One library on one function, in its own process."""
+    """One library on one function, in its own process, which runs a module of this package."""
 
-    def __init__(self, peer: str, expression: str, num: int) -> None:
+    def __init__(self, module: str, peer: str, expression: str, num: int) -> None:
         self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by stop
-        command = [sys.executable, "-m", "benchmarks._sweepers", peer, expression, str(num)]
+        command = [sys.executable, "-m", f"benchmarks.{module}", peer, expression, str(num)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
         self.answers: list[dict[str, Any]] = []
 
-    def sweep(self, start: float, stop: float) -> dict[str, Any]:
-        """Runs one sweep there. Raises RuntimeError, with the process's last words, where it could not."""
+    def ask(self, request: Any) -> dict[str, Any]:
+        """The answer to a request. Raises RuntimeError, with the process's last words, where there is none."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         answer = ""
         try:
-            print(json.dumps([start, stop]), file=self.process.stdin, flush=True)
+            print(json.dumps(request), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             pass
@@ -65,7 +65,7 @@ def installed(distribution: str) -> bool:
 
 def measure(expression: str, num: int, rounds: int) -> dict[str, list[dict[str, Any]] | str]:
     """The answers of each peer's rounds, or why it has none. Raises ValueError where peers disagree on a value."""
-    processes = {peer: Process(peer, expression, num) for peer in PEERS if installed(PEERS[peer][0])}
+    processes = {peer: Process("_sweepers", peer, expression, num) for peer in PEERS if installed(PEERS[peer][0])}
     outcome: dict[str, list[dict[str, Any]] | str] = {peer: [] for peer in processes}
     try:
         # Round 0 compiles and touches the memory for the first time. No two rounds have the same points.
@@ -77,7 +77,7 @@ def measure(expression: str, num: int, rounds: int) -> dict[str, list[dict[str, 
                 if isinstance(answers, str):
                     continue
                 try:
-                    answer = processes[peer].sweep(start, stop)
+                    answer = processes[peer].ask([start, stop])
                 except RuntimeError as error:
                     outcome[peer] = str(error)
                     continue
