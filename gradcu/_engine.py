@@ -147,7 +147,7 @@ class Walk:
         """Whether nobody else can know of the memory of the gradient that arrived at ``leaf``."""
         if self.create_graph or isinstance(value, np.generic):
             return not self.create_graph
-        return leaf in self.new or (leaf in self.fresh and value.base is None and value.flags.writeable)
+        return leaf in self.new or (leaf in self.fresh and value.base is None)
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
         """A node with hooks of its own, or one of a user's Function."""
@@ -365,6 +365,10 @@ def _hook_name(hook: Any) -> str:
     return getattr(hook, "__name__", type(hook).__name__)
 
 
+def _is_writeable(value: Any) -> bool:
+    return isinstance(value, np.generic) or value.flags.writeable
+
+
 def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, owned: bool) -> None:
     """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
     old = leaf._grad
@@ -374,7 +378,7 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, owned: bool) -> 
     if create_graph:
         leaf._grad = clone(value) if old is None else old + value
     elif old is None:
-        leaf._grad = Tensor._wrap(value if owned else value.copy())
+        leaf._grad = Tensor._wrap(value if owned and _is_writeable(value) else value.copy())
     else:
         QUIET.run(np.add, old._memory(), value, old._array)
         old._bump_version()

@@ -61,8 +61,11 @@ class Pending:
         """The array. Raises where there is none to be had."""
         raise NotImplementedError
 
-    def settle(self, tensor: Tensor) -> None:
-        """Gives ``tensor``, whose value this is, an edge that others may know of; and an array, if it takes that."""
+    def settle(self, tensor: Tensor, op: Op | None = None) -> None:
+        """Gives ``tensor``, whose value this is, an edge that others may know of, and an array if that takes one.
+
+        ``op`` is what asks for it.
+        """
 
 
 class _Fusing(threading.local):

@@ -73,6 +73,7 @@ def _taker(op: Op, operands: Sequence[Any], arrays: list[Any]) -> Any:
         return pending
     for position, operand in enumerate(operands):
         if isinstance(arrays[position], Pending):
+            arrays[position].settle(operand, op)
             arrays[position] = operand._memory()
     return None
 
@@ -99,6 +100,8 @@ def _held(arrays: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
 
 def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
     """`apply` for an op that gives views of its one operand: nothing is promoted, computed or moved."""
+    if isinstance(source._array, Pending):
+        source._array.settle(source, op)
     array = source._memory()
     if op.prepare is not None:
         statics = op.prepare(array, *statics)

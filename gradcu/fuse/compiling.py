@@ -53,12 +53,11 @@ class CompiledFunction(Generic[P, R]):
         """Calls the function, and says what was fused, what was not and why, and what runs.
 
         >>> import gradcu
-        >>> explanation = gradcu.compile(lambda x: gradcu.sin(x) * x, engine="numpy").explain(gradcu.ones(3))
-        >>> print(explanation.kernels[0])
-        (3,) from a0:float32(3,), on NumPy
+        >>> f = gradcu.compile(lambda x: gradcu.sin(x) * x, engine="numpy")
+        >>> print(f.explain(gradcu.ones(3)).kernels[0])
+        numpy: t1:float32[3] from x0:float32[3]
             t0:float32 = sin(x0)
             t1:float32 = mul(t0, x0)
-            return t1
         """
         explanation = Explanation(getattr(self._f, "__qualname__", repr(self._f)))
         explanation.result = self._run(args, kwargs, explanation)
@@ -70,16 +69,16 @@ class CompiledFunction(Generic[P, R]):
             self._library = library = Library(library.engine)
         trace = Recording(library, connect)
         if explanation is not None:
-            trace.on_settling = explanation.add_reason
+            trace.on_pause = explanation.add_pause
         try:
             with recording(trace):
                 result = self._f(*args, **kwargs)
-                waiting = [tensor for tensor in tensors_in(result) if type(tensor._array) is Deferred]
-                trace.settle(waiting, "it is the result")
+                trace.on_pause = None
+                trace.settle([tensor for tensor in tensors_in(result) if type(tensor._array) is Deferred])
         finally:
             trace.close()
         if explanation is not None:
-            explanation.add_kernels(trace.plans, tensors_in(result))
+            explanation.add_kernels(trace.plans, trace.templates)
         return result
 
 

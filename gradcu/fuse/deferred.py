@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -79,12 +78,12 @@ class Deferred(PendingArray):
     def materialised(self) -> Any:
         """The array."""
         if self.array is None:
-            self.trace.compute([self], "its elements are needed")
+            self.trace.compute([self], "elements are needed")
         return self.array
 
-    def settle(self, tensor: Tensor) -> None:
+    def settle(self, tensor: Tensor, op: Op | None = None) -> None:
         """Gives ``tensor`` its array, and a node of its own."""
-        self.trace.settle([tensor], "it is used by what is not fused")
+        self.trace.settle([tensor], "its memory or its node is asked for" if op is None else f"{op.name} is not fused")
 
     def copy(self) -> Any:
         """The same values, in memory of their own once they are computed."""
@@ -163,13 +162,13 @@ class Abstract:
         """A number that a rule has made, as a constant."""
         if isinstance(value, Pending) or not hasattr(value, "dtype"):
             return value
-        return Deferred(self, self.table.constant(np.asarray(value).reshape(())[()]), ())
+        return Deferred(self, self.table.constant(np.atleast_1d(value)[0]), ())
 
-    def compute(self, values: Sequence[Deferred], reason: str) -> NoReturn:
+    def compute(self, values: Sequence[Deferred], reason: str = "") -> None:
         """Refuses: there are no arrays."""
         raise RuntimeError(f"a rule of an elementwise op can't be fused: {reason}")
 
-    def settle(self, tensors: Sequence[Tensor], reason: str) -> None:
+    def settle(self, tensors: Sequence[Tensor], reason: str = "") -> None:
         """Leaves the Tensors as they are."""
 
     def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
@@ -191,7 +190,8 @@ class Recording(Abstract):
         self.is_open = True
         self._operations = 0
         self.plans: list[Plan] = []
-        self.on_settling: Callable[[str, Sequence[Deferred]], None] | None = None
+        self.templates: list[Any] = []
+        self.on_pause: Callable[[str], None] | None = None
 
     def made(self, value: Deferred) -> None:
         """Learns of a new value."""
@@ -201,10 +201,7 @@ class Recording(Abstract):
         """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs."""
         if not self.is_open or not (op.elementwise or op.name in COPIES):
             return False
-        for array in arrays:
-            if type(array) is complex or (hasattr(array, "dtype") and not _is_fit(array)):
-                return False
-        return True
+        return all(map(_is_fit, arrays))
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What the op makes of arrays that have just been lifted."""
@@ -236,19 +233,19 @@ class Recording(Abstract):
         self._tensors += map(weakref.ref, results)
         self._operations += 1
         if self._operations % _LONGEST == 0:
-            self.settle(results, f"it is the end of {_LONGEST} operations")
+            self.settle(results, f"{_LONGEST} operations are enough for a kernel")
 
-    def compute(self, values: Sequence[Deferred], reason: str) -> None:
+    def compute(self, values: Sequence[Deferred], reason: str = "") -> None:
         """Gives the values their arrays."""
-        if self.on_settling is not None:
-            self.on_settling(reason, values)
+        if self.on_pause is not None:
+            self.on_pause(reason)
         plan = self.library.plan([(value.expr, value.shape) for value in values], {})
         self.plans.append(plan)
         arrays = plan.run({argument: np.asarray(self.entries[argument][0]) for argument in plan.given})
         for value, array in zip(values, arrays, strict=True):
             value.array = array if array.ndim else array[()]
 
-    def settle(self, tensors: Sequence[Tensor], reason: str) -> None:
+    def settle(self, tensors: Sequence[Tensor], reason: str = "") -> None:
         """Gives Tensors their arrays, and one node in place of those that led to them."""
         waiting = [tensor for tensor in tensors if type(tensor._array) is Deferred]
         values = {id(tensor._array): tensor._array for tensor in waiting if tensor._array.array is None}
@@ -260,11 +257,11 @@ class Recording(Abstract):
 
     def before_write(self, counter: list[Any], result: Tensor) -> None:
         """Settles the result that is about to be written, and all that reads what it is written over."""
-        self.settle([result], "it is written into another Tensor")
+        self.settle([result], "an operation in place writes it")
         changing = {argument for argument, entry in self.entries.items() if entry[1] is counter}
         if not changing:
             return
-        self._settle_all(lambda value: self._reads(value, changing), "what it was made of is changed in place")
+        self._settle_all(lambda value: self._reads(value, changing), "what it is made of is changed in place")
         for argument in changing:
             self._lifted.pop(id(self.entries[argument][0]), None)
 
@@ -277,7 +274,7 @@ class Recording(Abstract):
     def _reads(self, value: Deferred, changing: set[Expr]) -> bool:
         return not changing.isdisjoint(self.library.plan([(value.expr, value.shape)], {}).given)
 
-    def _settle_all(self, concerned: Callable[[Deferred], bool], reason: str) -> None:
+    def _settle_all(self, concerned: Callable[[Deferred], bool], reason: str = "") -> None:
         """Settles the living Tensors whose values are concerned, and computes what else has such a value."""
         tensors = [tensor for reference in self._tensors if (tensor := reference()) is not None]
         self.settle(
@@ -295,13 +292,14 @@ class Recording(Abstract):
 
     def close(self) -> None:
         """Computes what f has left anywhere but in its result; from now on the values are arrays like any other."""
-        self._settle_all(lambda value: True, "f has put it somewhere")
+        self.on_pause = None
+        self._settle_all(lambda value: True)
         self.is_open = False
 
     @contextlib.contextmanager
     def suspended(self, tensors: Sequence[Tensor]) -> Iterator[None]:
         """A block in which nothing is deferred, and that may do whatever it likes with these Tensors."""
-        self.settle(tensors, "a Function of the user's own takes it")
+        self.settle(tensors, "an autograd.Function takes it")
         for tensor in tensors:
             self.before_write(tensor._version_counter, tensor)
         FUSING.trace = None
@@ -311,9 +309,11 @@ class Recording(Abstract):
             FUSING.trace = self
 
 
-def _is_fit(array: Any) -> bool:
-    """Whether an array may be an argument: of real numbers, on the CPU."""
-    return isinstance(array, Deferred | np.ndarray | np.generic) and array.dtype.kind in "biuf"
+def _is_fit(operand: Any) -> bool:
+    """Whether an operand may be a part of an expression: an array on the CPU, or a number, and real."""
+    if isinstance(operand, Deferred | np.ndarray | np.generic):
+        return operand.dtype.kind in "biuf"
+    return type(operand) is not complex and not hasattr(operand, "dtype")
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from .._tensor import Tensor, current_edge
 from ..ops.convert import clone
 from .deferred import Abstract, Deferred, Entry, Recording
 from .expr import Expr
-from .plan import Library, Plan, Source, Target
+from .plan import Library, Plan, Source
 
 _new = object.__new__
 
@@ -271,6 +271,7 @@ class _Graph:
 def connect(recording: Recording, tensors: Sequence[Tensor]) -> None:
     """Gives Tensors of a recording, whose edges lead to nodes that are to be fused, fused nodes."""
     for region in regions_of(recording.library, tensors, {}, 0):
+        recording.templates.append(region.template)
         region.attach(tensors, region.edges, recording.entries)
 
 

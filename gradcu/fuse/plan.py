@@ -23,7 +23,7 @@ from .elementwise import Evaluator, elementwise_kernel
 from .expr import Expr, Table
 from .lower import lowered
 from .memory import result_array
-from .program import NotInCError, Program, program_of
+from .program import NotInCError, program_of
 from .threads import in_parts
 
 WORTH_COMPILING = 1 << 12
@@ -110,7 +110,7 @@ class Kernel:
         given = dict(zip(self.inputs, named, strict=True))
         given |= {expr: given[argument] for expr, argument in known.items() if argument in given}
         self.program = program_of(lowered(library.table, exprs, given), named)
-        self._library = library
+        self.library = library
         self._blocks: Blocks | None = None
         self._compiled: Evaluator | None = None
         self.reason = ""
@@ -122,7 +122,7 @@ class Kernel:
 
     def evaluator(self) -> Evaluator:
         """What runs it: compiled code where it is worth it and can be had, else NumPy."""
-        engine = self._library.engine
+        engine = self.library.engine
         if engine == "cc" or (engine == "auto" and self.size >= WORTH_COMPILING and not self.reason):
             if self._compiled is None:
                 self._compiled = self._compile()
@@ -136,11 +136,11 @@ class Kernel:
         try:
             return elementwise_kernel(self.program)
         except (NotInCError, CompilerError, CacheError) as error:
-            if self._library.engine == "cc":
+            if self.library.engine == "cc":
                 raise
             self.reason = str(error).partition("\n")[0]
-            if not isinstance(error, NotInCError | NoCompilerError) and not self._library.warned:
-                self._library.warned = True
+            if not isinstance(error, NotInCError | NoCompilerError) and not self.library.warned:
+                self.library.warned = True
                 warnings.warn(
                     f"what gradcu.compile fuses runs on NumPy, since it can't be compiled: {error}",
                     UserWarning,
@@ -162,7 +162,7 @@ class Kernel:
 
 
 class _Step(NamedTuple):
-    """A kernel, if there is anything to compute, and the arguments that are made of its results or of other arguments."""
+    """A kernel, if there is anything to compute, and the arguments that are made of its results or of others."""
 
     kernel: Kernel | None
     makes: list[tuple[Expr, Target]]

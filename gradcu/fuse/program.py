@@ -30,7 +30,7 @@ class Line:
         self.index, self.op, self.operands, self.statics, self.dtype = index, op, operands, statics, dtype
 
     def __repr__(self) -> str:
-        arguments = [*map(_text, self.operands), *map(repr, self.statics)]
+        arguments = [*map(reference_text, self.operands), *map(repr, self.statics)]
         return f"t{self.index}:{self.dtype} = {self.op.name}({', '.join(arguments)})"
 
 
@@ -51,7 +51,7 @@ class Program:
             [
                 *(f"{name}:{dtype}" for name, dtype in inputs.items()),
                 *map(repr, self.lines),
-                f"return {', '.join(map(_text, self.outputs))}",
+                f"return {', '.join(map(reference_text, self.outputs))}",
             ]
         )
 
@@ -159,7 +159,8 @@ def _c_number(value: float) -> str:
     return f"T({float(value)!r})"
 
 
-def _text(reference: Reference) -> str:
+def reference_text(reference: Reference) -> str:
+    """What a line shows of what it reads."""
     if isinstance(reference, int):
         return f"t{reference}"
     if isinstance(reference, str):

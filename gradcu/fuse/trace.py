@@ -151,7 +151,7 @@ class PendingArray(Pending):
         """The same value, through which no derivative passes."""
         return PendingArray(self.trace, self.trace.table.held(self.expr), self.shape)
 
-    def materialised(self) -> NoReturn:
+    def materialised(self) -> Any:
         """Refuses the trace."""
         self.trace.refuse("it needs the elements of a Tensor")
 
@@ -163,12 +163,12 @@ class PendingArray(Pending):
         """The same: nothing can change it."""
         return self
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         if not hasattr(np.ndarray, name):
             raise AttributeError(f"an array has no attribute {name!r}", name=name, obj=self)
         self.trace.refuse(f"it needs {name} of an array")
 
-    def _refuse_elements(self, *args: Any) -> NoReturn:
+    def _refuse_elements(self, *args: Any) -> None:
         self.materialised()
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __len__ = __iter__ = _refuse_elements

@@ -1,4 +1,4 @@
-"""Every elementwise row of the op table through gradcu.compile: forward, backward and second order give eager's bits."""
+"""Every elementwise row of the op table, compiled: forward, backward and second order give eager's bits."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="memory i
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     pool = Pool(most=32 << 20)
-    monkeypatch.setattr(_memory, "POOL", pool)
+    monkeypatch.setattr(memory, "POOL", pool)
     return pool
 
 
