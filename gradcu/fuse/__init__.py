@@ -44,12 +44,13 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
     >>> @gradcu.compile
     ... def wave(x, width):
     ...     return gradcu.exp(-x * x / width) * gradcu.cos(3 * x)
-    >>> x = gradcu.linspace(-1, 1, 5, requires_grad=True)
+    >>> x = gradcu.tensor([0.5, 1.0], requires_grad=True)
     >>> y = wave(x, 8)
     >>> y.sum().backward()
-    >>> y, x.grad
-    (tensor([-0.8737,  0.0686,  1.0000,  0.0686, -0.8737],
-           grad_fn=<CompiledFunctionBackward>), tensor([ 0.1552,  2.9089,  0.0000, -2.9089, -0.1552]))
+    >>> y
+    tensor([ 0.0686, -0.8737], grad_fn=<CompiledFunctionBackward>)
+    >>> x.grad
+    tensor([-2.9090, -0.1552])
     """
     # All that it takes is imported with the first use, so that `import gradcu` stays quick.
     from .compiling import compiled

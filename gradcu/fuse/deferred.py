@@ -198,10 +198,15 @@ class Recording(Abstract):
         self._values.append(weakref.ref(value))
 
     def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
-        """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs."""
+        """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs.
+
+        Where all arrays are single numbers that are there, computing takes less time than recording.
+        """
         if not self.is_open or not (op.elementwise or op.name in COPIES):
             return False
-        return all(map(_is_fit, arrays))
+        return all(map(_is_fit, arrays)) and any(
+            type(array) is Deferred or getattr(array, "ndim", 0) for array in arrays
+        )
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What the op makes of arrays that have just been lifted."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._device import frames_inside
 from .._op import OPS
 from .blocks import Blocks
 from .cache import CacheError
@@ -64,6 +65,7 @@ class Library:
         self._arguments: dict[Any, Expr] = {}
         self._named: dict[Any, Expr] = {}
         self._plans: dict[Any, Plan] = {}
+        self._numbers: dict[str, set[Any]] = {}
         self.templates: dict[Any, Any] = {}
         self.warned = False
 
@@ -89,6 +91,15 @@ class Library:
             found = self._named[key] = self.table.argument(f"x{number}", dtype)
         return found
 
+    def has_other_numbers(self, key: str, numbers: Sequence[np.generic]) -> bool:
+        """Whether a program was compiled before that differs in numbers alone; they then become inputs of both.
+
+        A number that is another one at each call would otherwise be compiled for each time.
+        """
+        seen = self._numbers.setdefault(key, set())
+        seen.add(tuple((number.dtype, number.tobytes()) for number in numbers))
+        return len(seen) > 1
+
     def plan(self, targets: Sequence[Target], known: Mapping[Expr, Expr]) -> Plan:
         """The plan that computes the targets; ``known`` has the arguments that some expressions can be read from."""
         key = tuple(targets), tuple(known.items())
@@ -113,6 +124,7 @@ class Kernel:
         self.library = library
         self._blocks: Blocks | None = None
         self._compiled: Evaluator | None = None
+        self._numbers: list[np.ndarray] = []
         self.reason = ""
 
     @property
@@ -133,8 +145,12 @@ class Kernel:
         return self._blocks
 
     def _compile(self) -> Evaluator | None:
+        parametrised, numbers = self.program.parametrised()
+        program = self.program
+        if self.library.has_other_numbers(parametrised.key, numbers):
+            program, self._numbers = parametrised, [np.asarray(number) for number in numbers]
         try:
-            return elementwise_kernel(self.program)
+            return elementwise_kernel(program)
         except (NotInCError, CompilerError, CacheError) as error:
             if self.library.engine == "cc":
                 raise
@@ -144,7 +160,7 @@ class Kernel:
                 warnings.warn(
                     f"what gradcu.compile fuses runs on NumPy, since it can't be compiled: {error}",
                     UserWarning,
-                    stacklevel=2,
+                    stacklevel=1 + frames_inside(),
                 )
             return None
 
@@ -153,6 +169,8 @@ class Kernel:
         program, shape = self.program, self.shape
         outputs = [result_array(self.size, program.dtype_of(output)) for output in program.outputs]
         evaluator = self.evaluator()
+        if evaluator is self._compiled:
+            inputs = [*inputs, *self._numbers]
 
         def work(first: int, count: int) -> None:
             evaluator.evaluate(inputs, shape, first, count, [row[first : first + count] for row in outputs])
@@ -176,44 +194,50 @@ class Plan:
         self._targets = [(known.get(expr, expr), shape) for expr, shape in targets]
         self.given: list[Expr] = []
         """The arguments that it has to be run with."""
-        self._levels: dict[Target, int] = {}
+        # Which targets have to be there before another, and the arguments that are made of one.
+        self._before: dict[Target, list[Target]] = {}
         self._made: dict[Target, list[Expr]] = {}
-        for target in self._targets:
-            self._level(target)
+        stack = list(reversed(self._targets))
+        while stack:
+            target = stack.pop()
+            if target not in self._before:
+                self._before[target] = self._needs(target)
+                stack.extend(reversed(self._before[target]))
+
+    def _needs(self, target: Target) -> list[Target]:
+        needed = []
+        for argument in arguments([target[0]], self._known):
+            source = self._library.sources[argument]
+            if source.kind == "given":
+                if argument not in self.given:
+                    self.given.append(argument)
+                continue
+            before = (self._known.get(source.of, source.of), source.summed or source.shape)
+            made = self._made.setdefault(before, [])
+            if argument not in made:
+                made.append(argument)
+            needed.append(before)
+        return needed
 
     @functools.cached_property
     def _steps(self) -> list[_Step]:
-        # Made when it first runs: some plans only tell what they would be run with.
+        """Of what can be computed, always all of one shape; small ones first, since large ones may wait for them."""
+        # Made when the plan first runs: some only tell what they would be run with.
         steps = []
-        for level in sorted(set(self._levels.values())):
-            group = [target for target, own in self._levels.items() if own == level]
-            for shape in dict.fromkeys(shape for _, shape in group):
-                steps.append(self._step([target for target in group if target[1] == shape]))
+        waiting = dict(self._before)
+        while waiting:
+            ready = [target for target, before in waiting.items() if not any(other in waiting for other in before)]
+            shape = min((target[1] for target in ready), key=math.prod)
+            group = [target for target in ready if target[1] == shape]
+            steps.append(self._step(group))
+            for target in group:
+                del waiting[target]
         return steps
 
     @property
     def kernels(self) -> list[Kernel]:
         """The kernels that it runs."""
         return [step.kernel for step in self._steps if step.kernel is not None]
-
-    def _level(self, target: Target) -> int:
-        """How many kernels come before the one that computes the target."""
-        found = self._levels.get(target)
-        if found is None:
-            found = 0
-            for argument in arguments([target[0]], self._known):
-                source = self._library.sources[argument]
-                if source.kind == "given":
-                    if argument not in self.given:
-                        self.given.append(argument)
-                    continue
-                before = (self._known.get(source.of, source.of), source.summed or source.shape)
-                made = self._made.setdefault(before, [])
-                if argument not in made:
-                    made.append(argument)
-                found = max(found, self._level(before) + 1)
-            self._levels[target] = found
-        return found
 
     def _step(self, group: list[Target]) -> _Step:
         computed = [target for target in group if target[0].op is not None]

@@ -55,6 +55,23 @@ class Program:
             ]
         )
 
+    def parametrised(self) -> tuple[Program, list[np.generic]]:
+        """The same with further inputs, c0, c1, ..., in place of its numbers; and these."""
+        numbers: dict[Any, tuple[str, np.generic]] = {}
+
+        def named(reference: Reference) -> Reference:
+            if not isinstance(reference, np.generic) or reference.dtype.kind == "b":
+                return reference
+            key = reference.dtype, reference.tobytes()
+            return numbers.setdefault(key, (f"c{len(numbers)}", reference))[0]
+
+        lines = [
+            Line(line.index, line.op, tuple(map(named, line.operands)), line.statics, line.dtype) for line in self.lines
+        ]
+        outputs = list(map(named, self.outputs))
+        inputs = self.inputs | {name: number.dtype for name, number in numbers.values()}
+        return Program(inputs, lines, outputs), [number for _, number in numbers.values()]
+
     def dtype_of(self, reference: Reference) -> np.dtype[Any]:
         """The dtype of what a line reads, or of an output."""
         if isinstance(reference, int):
