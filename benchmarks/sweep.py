@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from ._common import machine, table, usable_cores, versions
-from ._processes import Figures, measure
+from ._rounds import Figures, measure
 from ._sweepers import FILLS, FUNCTIONS, PEERS, WAVES, Job
 
 OURS = ("gradcu, cc", "gradcu, numpy")

@@ -156,6 +156,7 @@ class Tensor(TensorMethods):
         if isinstance(array, np.generic):
             array = self._array = np.asarray(array)
         elif isinstance(array, Pending):
+            array.settle(self)
             array = self._array = array.materialised()
         return array
 
@@ -194,6 +195,8 @@ class Tensor(TensorMethods):
     @property
     def grad_fn(self) -> Node | None:
         """The node that made this Tensor; None for a leaf."""
+        if isinstance(self._array, Pending):
+            self._array.settle(self)
         edge = current_edge(self)
         return edge[0] if type(edge) is tuple else edge
 

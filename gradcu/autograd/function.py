@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 from .._graph import GRAD_ENABLED, Node, next_sequence
 from .._inplace import relink
+from .._pending import FUSING
 from .._refusing_views import RefusingView
 from .._tensor import Tensor
 from ._function_node import RETURNED_VIEW, FunctionCtx, FunctionNode, Saved, alias, edge_of
@@ -104,6 +106,13 @@ class Function:
         if separate or kwargs:
             args = _bound(cls.forward, args, kwargs, separate)
         tensors = [argument for argument in args if isinstance(argument, Tensor)]
+        trace = FUSING.trace
+        with nullcontext() if trace is None else trace.suspended(tensors):
+            return cls._apply(args, tensors, separate)
+
+    @classmethod
+    def _apply(cls, args: tuple[Any, ...], tensors: list[Tensor], separate: bool) -> Any:
+        """`apply`, with all arguments by position."""
         edges = tuple(edge_of(tensor) for tensor in tensors)
         ctx = getattr(cls, "_ctx_class", FunctionCtx)()
         ctx.needs_input_grad = tuple(isinstance(argument, Tensor) and argument.requires_grad for argument in args)

@@ -71,6 +71,9 @@ class Table:
         self._exprs: dict[Any, Expr] = {}
         self._constants: dict[Any, Expr] = {}
 
+    def __len__(self) -> int:
+        return len(self._exprs) + len(self._constants)
+
     def argument(self, name: str, dtype: np.dtype[Any]) -> Expr:
         """A new argument."""
         return Expr(None, (), (), dtype, name=name, varies=frozenset((name,)) if dtype.kind == "f" else _NOTHING)

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .._device import CPU, device
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
-from .._op import OPS, Op
-from .._pending import Pending
+from .._op import Op
 from .._tensor import Tensor
 from .expr import Expr, Table, result_dtype
 from .lower import lowered
+from .operators import COPIES, PendingOperators
 from .partials import partials
 from .program import Program, program_of
 from .taylor import in_order
@@ -31,9 +30,6 @@ _LENGTHS = (61, 30)
 
 _MOST_KNOWN = 256
 _known: dict[Any, Program] = {}
-
-_COPIES = frozenset(("to_dtype", "clone", "zeros_of"))
-"""The ops that compute each element from that element alone, besides those that are `pointwise`."""
 
 
 class UntraceableError(Exception):
@@ -141,19 +137,13 @@ class Trace:
         return PendingArray(self, self.step(key, constant), constant.dtype, value.shape)
 
 
-class PendingArray(Pending):
+class PendingArray(PendingOperators):
     """The payload of a Tensor under a trace: the number of the step that made it, and what is known without elements.
 
     Operators are ops. Whatever else an array could be asked refuses the trace.
     """
 
     __slots__ = ("dtype", "ndim", "number", "shape", "trace")
-
-    # NumPy's arrays and scalars leave operators to this class.
-    __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]
-    # It shares its elements with nobody, and can't be changed.
-    base = None
 
     def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.trace, self.number, self.dtype, self.shape, self.ndim = trace, number, dtype, shape, len(shape)
@@ -163,15 +153,10 @@ class PendingArray(Pending):
         """The expression of one element."""
         return self.trace.made_by(self.number)
 
-    @property
-    def device(self) -> device:
-        """The CPU: expressions are traced before it is known where they will run."""
-        return CPU
-
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> PendingArray:
         """The expression of an elementwise op; any other op refuses the trace."""
         trace = self.trace
-        if not op.elementwise and op.name not in _COPIES:
+        if not op.elementwise and op.name not in COPIES:
             trace.refuse(f"{op.name} is not elementwise")
         read: list[int | str] = []
         arrays: list[PendingArray] = []
@@ -198,7 +183,7 @@ class PendingArray(Pending):
         shape = arrays[0].shape if len(arrays) == 1 else _shape_of(op, trace, arrays)
         return PendingArray(trace, number, result, shape)
 
-    def lifted(self, value: Any) -> Any:
+    def lifted(self, value: Any, operand: Any = None) -> Any:
         """An array as a pending constant; a Python number stays what it is."""
         return self.trace.lifted(value) if hasattr(value, "dtype") else value
 
@@ -210,10 +195,6 @@ class PendingArray(Pending):
     def materialised(self) -> NoReturn:
         """Refuses the trace."""
         self.trace.refuse("it needs the elements of a Tensor")
-
-    def astype(self, dtype: np.dtype[Any], copy: bool = True) -> PendingArray:
-        """The same values in another dtype."""
-        return self.computed(OPS["to_dtype"], (self,), (np.dtype(dtype),))
 
     def copy(self) -> PendingArray:
         """The same: nothing can change it."""
@@ -230,33 +211,6 @@ class PendingArray(Pending):
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __len__ = __iter__ = _refuse_elements
     __getitem__ = __setitem__ = __array__ = _refuse_elements
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse_elements
-
-    def __neg__(self) -> PendingArray:
-        return self.computed(OPS["neg"], (self,), ())
-
-    def __add__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["add"], (self, other), ())
-
-    def __radd__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["add"], (other, self), ())
-
-    def __sub__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["sub"], (self, other), ())
-
-    def __rsub__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["sub"], (other, self), ())
-
-    def __mul__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["mul"], (self, other), ())
-
-    def __rmul__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["mul"], (other, self), ())
-
-    def __truediv__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["div"], (self, other), ())
-
-    def __rtruediv__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["div"], (other, self), ())
 
 
 def _beside(read: Sequence[int | str], arrays: Sequence[PendingArray], dtype: np.dtype[Any]) -> list[np.dtype[Any]]:

@@ -33,5 +33,5 @@ class BlocksEngine:
             points = self._grid.block(first + start, rows[0][part].size)
             if x is not None:
                 x[part] = points
-            self._blocks.evaluate(points, [row[part] for row in rows])
+            self._blocks.evaluate([points], points.shape, 0, points.size, [row[part] for row in rows])
         return BlockStatistics(rows, first)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._memory import POOL
+from ..fuse.memory import POOL
 from .grid import counted
 
 # Headers, the directory of a .npz, file-system bookkeeping.

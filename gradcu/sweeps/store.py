@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from ._memory import result_array
+from ..fuse.memory import result_array
 from .capacity import check_disk, unwritable
 from .npz import Layout
 
