@@ -27,22 +27,21 @@ class Figures(NamedTuple):
 
 
 class Process:
-    """One library on one function, in its own process."""
+    """One library on one function, in its own process, which runs a module of this package with these arguments."""
 
-    def __init__(self, peer: str, job: Job, cores: int) -> None:
+    def __init__(self, module: str, *arguments: object) -> None:
         self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by stop
-        facts = [job.expression, str(job.num), job.dtype, str(job.order), str(cores)]
-        command = [sys.executable, "-m", "benchmarks._sweepers", peer, *facts]
+        command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
 
-    def sweep(self, start: float, stop: float, repeats: int) -> dict[str, Any]:
-        """Runs sweeps there. Raises RuntimeError, with the process's last words, where it could not."""
+    def ask(self, request: Any) -> dict[str, Any]:
+        """The answer to a request. Raises RuntimeError, with the process's last words, where there is none."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         answer = ""
         try:
-            print(json.dumps([start, stop, repeats]), file=self.process.stdin, flush=True)
+            print(json.dumps(request), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             pass
@@ -59,16 +58,13 @@ class Process:
         self.errors.close()
 
 
-def installed(peers: Iterable[str]) -> list[str]:
-    """Those whose distribution is installed; importing it would cost this process its memory."""
-    found = []
-    for peer in peers:
-        try:
-            importlib.metadata.version(PEERS[peer][0])
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        found.append(peer)
-    return found
+def installed(distribution: str) -> bool:
+    """Whether that distribution is installed; importing it would cost this process its memory."""
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def measure(
@@ -78,7 +74,8 @@ def measure(
 
     A round gives every peer ``repeats`` sweeps, no two with the same points.
     """
-    processes = {peer: Process(peer, job, cores or usable_cores()) for peer in installed(peers)}
+    cores = cores or usable_cores()
+    processes = {peer: Process("_sweepers", peer, *job, cores) for peer in peers if installed(PEERS[peer][0])}
     answers: dict[str, list[dict[str, Any]]] = {peer: [] for peer in processes}
     failures: dict[str, str] = {}
     try:
@@ -88,7 +85,7 @@ def measure(
             values: dict[str, list[list[float]]] = {}
             for peer in rotated([peer for peer in processes if peer not in failures], number):
                 try:
-                    answer = processes[peer].sweep(start, stop, repeats if number else 1)
+                    answer = processes[peer].ask([start, stop, repeats if number else 1])
                 except RuntimeError as error:
                     failures[peer] = str(error)
                     continue

@@ -116,6 +116,14 @@ def torch_compiled(form: str) -> Callable[[Job], Sweep]:
     return make
 
 
+def jax_names() -> Any:
+    """JAX's functions under the names that FUNCTIONS has for them."""
+    import jax
+    import jax.numpy as jnp
+
+    return SimpleNamespace(exp=jnp.exp, sin=jnp.sin, cos=jnp.cos, tanh=jnp.tanh, relu=jax.nn.relu)
+
+
 def jax_jit(form: str) -> Callable[[Job], Sweep]:
     """One jitted function that makes x itself; start and stop are arguments, so that new ones compile nothing."""
 
@@ -124,8 +132,7 @@ def jax_jit(form: str) -> Callable[[Job], Sweep]:
         import jax.numpy as jnp
 
         jax.config.update("jax_enable_x64", job.dtype == "float64")
-        names = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, cos=jnp.cos, tanh=jnp.tanh, relu=jax.nn.relu)
-        function = job.function(names)
+        function = job.function(jax_names())
 
         def derived(order: int) -> Callable[[Any], tuple[Any, ...]]:
             """Gives f, f', ... of that order, of an array (jvp) or of one number (vjp)."""
