@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .elementwise import ElementwiseKernel
 from .fused_node import Template
 from .plan import Kernel, Plan
-from .program import reference_text
+from .program import Line, reference_text
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -84,6 +86,13 @@ class Explanation:
         self.backward += [_facts(kernel) for plan in gradients for kernel in plan.kernels]
 
 
+def _shown(line: Line) -> str:
+    operands = [
+        str(operand.item()) if isinstance(operand, np.generic) else reference_text(operand) for operand in line.operands
+    ]
+    return f"t{line.index}:{line.dtype} = {line.op.name}({', '.join([*operands, *map(repr, line.statics)])})"
+
+
 def _facts(kernel: Kernel) -> KernelFacts:
     program, evaluator = kernel.program, kernel.evaluator()
     source = evaluator.source if isinstance(evaluator, ElementwiseKernel) else None
@@ -93,7 +102,7 @@ def _facts(kernel: Kernel) -> KernelFacts:
         inputs=tuple(
             f"{name}:{dtype}{list(shape)}" for (name, dtype), shape in zip(program.inputs.items(), shapes, strict=True)
         ),
-        lines=tuple(map(repr, program.lines)),
+        lines=tuple(map(_shown, program.lines)),
         outputs=tuple(
             f"{reference_text(output)}:{program.dtype_of(output)}{list(kernel.shape)}" for output in program.outputs
         ),
