@@ -1,8 +1,8 @@
-"""Derivative sweeps: f and its derivatives at very many evenly spaced points."""
+"""Derivative sweeps: f and its derivatives at very many points."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    f: Callable[[Tensor], Tensor],
-    start: float,
-    stop: float,
-    num: float,
+    f: Callable[..., Tensor],
+    start: float | None = None,
+    stop: float | None = None,
+    num: float | None = None,
     *,
+    grid: Mapping[str, Any] | None = None,
+    points: Any = None,
+    params: Mapping[str, Any] | None = None,
     order: int = 1,
     dtype: Any = None,
     device: Any = "auto",
@@ -24,15 +27,31 @@ def sweep(
     chunk: int | None = None,
     progress: bool | None = None,
 ) -> SweepResult:
-    """Evaluates f and its first ``order`` derivatives at ``num`` evenly spaced points from start to stop.
+    """Evaluates f and its derivatives up to ``order`` at ``num`` evenly spaced points from start to stop, or at others.
 
-    f takes a Tensor of any length and returns one of the same shape, elementwise. It is called on a few points to see
-    that it is elementwise, and with a Tensor that notes what is done to it. What f and its derivatives compute then
-    runs without f: in one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc
-    or clang, or with that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``). A function that looks
-    at values on the way is instead called on blocks of the points, from several threads where there are many
-    (``engine="eager"``). By default it is the first of the three that works, and the summary says which and why. A
-    point's results don't depend on blocks and threads; between engines they may differ in the last digits.
+    In place of start, stop and num:
+
+    - ``grid={"u": (0, 1, 1000), "v": (-2, 2, 500)}`` sweeps several variables over the product of their points, each a
+      tuple (start, stop, num) or an array. All partial derivatives up to the total order are computed, mixed ones once;
+      results have the shape (1000, 500).
+    - ``points=array`` sweeps x over the points given, in any order; ``points={"u": array, "v": array}`` sweeps several
+      variables over points of which each has its place in equally long arrays. NaN and infinities are passed to f.
+
+    ``params={"a": array}`` computes all that for every value of f's parameter a, by which it is not differentiated:
+    results have the values of a in their first dimension. Several params are equally long, and go together. Arrays may
+    be NumPy's, Tensors or others, of any real dtype; they are converted to ``dtype``.
+
+    f takes a Tensor of any length for every variable and param, and returns one of the same shape, elementwise. It gets
+    the variables by keyword where it has parameters of all their names, and by position in their order where not; so
+    the params, which stand behind. x comes by position where it is alone.
+
+    f is called on a few points to see that it is elementwise, and with Tensors that note what is done to them. What f
+    and its derivatives compute then runs without f: in one compiled loop (``engine="cc"``, with the C compiler that the
+    variable CC names, with cc, gcc or clang, or with that of the extra ``cc``), or block by block on NumPy
+    (``engine="numpy"``). A function that looks at values on the way is instead called on blocks of the points, from
+    several threads where there are many (``engine="eager"``). By default it is the first of the three that works, and
+    the summary says which and why. A point's results don't depend on blocks and threads; between engines they may
+    differ in the last digits.
 
     Every row of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are
     start and stop, and every point is within one unit in the last place of its true value, for any num.
@@ -51,11 +70,23 @@ def sweep(
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)
     >>> result.y, result.derivative(1)
     (tensor([-2.,  2.,  0., -2.,  2.]), tensor([ 9.,  0., -3.,  0.,  9.]))
+    >>> saddle = gradcu.sweep(lambda u, v: u**2 - v**2, grid={"u": (-1, 1, 3), "v": (0, 2, 2)}, order=2)
+    >>> saddle.y
+    tensor([[ 1., -3.],
+            [ 0., -4.],
+            [ 1., -3.]])
+    >>> saddle.partial("u"), saddle.partial("v", "v")[0]
+    (tensor([[-2., -2.],
+            [ 0.,  0.],
+            [ 2.,  2.]]), tensor([-2., -2.]))
+    >>> gradcu.sweep(lambda x, a: a * x**2, points=[1.0, 3.0], params={"a": [1, 10]}).derivative(1)
+    tensor([[ 2.,  6.],
+            [20., 60.]])
     """
     # All that a sweep takes is imported with the first one, so that `import gradcu` stays quick.
     from .run import run
 
     return run(
-        f, start, stop, num, order=order, dtype=dtype, device=device, engine=engine, out=out, chunk=chunk,
-        progress=progress,
+        f, start, stop, num, grid=grid, points=points, params=params, order=order, dtype=dtype, device=device,
+        engine=engine, out=out, chunk=chunk, progress=progress,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..fuse.blocks import Blocks
+from .domain import Domain
 from .engine import thread_count
-from .grid import Grid
 from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ class BlocksEngine:
 
     name = "numpy"
 
-    def __init__(self, program: Program, grid: Grid, reason: str = "asked for") -> None:
-        self._blocks, self._grid, self.reason = Blocks(program), grid, reason
+    def __init__(self, program: Program, domain: Domain, reason: str = "asked for") -> None:
+        self._blocks, self._domain, self.reason = Blocks(program), domain, reason
         self.threads = thread_count()
         self.chunk = self._blocks.length
 
@@ -30,8 +30,8 @@ class BlocksEngine:
         """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
         for start in range(0, rows[0].size, self.chunk):
             part = slice(start, start + self.chunk)
-            points = self._grid.block(first + start, rows[0][part].size)
+            points = self._domain.block(first + start, rows[0][part].size)[0]
             if x is not None:
                 x[part] = points
             self._blocks.evaluate(points, [row[part] for row in rows])
-        return BlockStatistics(rows, first)
+        return BlockStatistics(rows, first, sign_changes=self._domain.sorted)

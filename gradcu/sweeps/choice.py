@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .domain import Domain
 from .engine import EagerEngine, Engine
-from .grid import Grid
 from .probe import check_elementwise
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _WORTH_COMPILING = 1 << 16
 """Fewer points are done sooner than compiled for."""
 
 
-def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> Engine:
+def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any) -> Engine:
     """The engine of that name; "auto" is the first of the others that can do the job.
 
     Raises ValueError for an unknown name and for a function that the engine asked for can't do, what
@@ -29,9 +29,9 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
-    check_elementwise(f, grid, device)
+    check_elementwise(f, domain, device)
     if name == "eager":
-        return EagerEngine(f, grid, order, device)
+        return EagerEngine(f, domain, order, device)
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
@@ -39,33 +39,35 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     try:
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
-        return _fused(name, program(f, grid.dtype, order), grid)
+        if len(domain.names) > 1:
+            raise UntraceableError("several variables")
+        return _fused(name, program(f, domain.dtype, order), domain)
     except (UntraceableError, NotInCError) as error:
         if name != "auto":
             raise ValueError(f"engine {name!r} can't do this sweep: {error}") from error
-        return EagerEngine(f, grid, order, device, str(error))
+        return EagerEngine(f, domain, order, device, str(error))
 
 
-def _fused(name: str, program: Program, grid: Grid) -> Engine:
+def _fused(name: str, program: Program, domain: Domain) -> Engine:
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
     if name == "cc":
-        return CompiledEngine(program, grid)
-    return BlocksEngine(program, grid) if name == "numpy" else _best(program, grid)
+        return CompiledEngine(program, domain)
+    return BlocksEngine(program, domain) if name == "numpy" else _best(program, domain)
 
 
-def _best(program: Program, grid: Grid) -> Engine:
+def _best(program: Program, domain: Domain) -> Engine:
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError, NoCompilerError
     from ..fuse.program import NotInCError
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
-    if grid.num < _WORTH_COMPILING:
-        return BlocksEngine(program, grid, "too few points to compile for")
+    if domain.num < _WORTH_COMPILING:
+        return BlocksEngine(program, domain, "too few points to compile for")
     try:
-        return CompiledEngine(program, grid)
+        return CompiledEngine(program, domain)
     except NotInCError as error:
         reason = str(error)
     except (CompilerError, CacheError) as error:
@@ -73,4 +75,4 @@ def _best(program: Program, grid: Grid) -> Engine:
         if not isinstance(error, NoCompilerError):
             # Of make_engine's caller's caller's caller: whoever called gradcu.sweep.
             warnings.warn(f"the sweep runs on NumPy, since it can't be compiled: {error}", UserWarning, stacklevel=6)
-    return BlocksEngine(program, grid, reason)
+    return BlocksEngine(program, domain, reason)

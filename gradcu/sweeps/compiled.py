@@ -10,8 +10,8 @@ import numpy as np
 from .._linspace import SEGMENT
 from ..fuse.compiler import find_compiler
 from ..fuse.kernel import kernel_of
+from .domain import Domain
 from .engine import BUDGET, thread_count
-from .grid import Grid
 from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
@@ -32,22 +32,28 @@ class CompiledEngine:
 
     name = "cc"
 
-    def __init__(self, program: Program, grid: Grid) -> None:
+    def __init__(self, program: Program, domain: Domain) -> None:
         compiler = find_compiler()
-        self._kernel, self._grid = kernel_of(program, compiler), grid
+        self._kernel, self._domain = kernel_of(program, compiler), domain
         self.reason = compiler.name
         self.threads = thread_count()
         self.chunk = self._fitting_chunk(len(program.outputs))
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
-        grid = self._grid
-        extremes = self._kernel.sweep(grid.start, grid.stop, grid.num, first, x, rows)
-        return BlockStatistics(rows, first, extremes)
+        line = self._domain.line
+        if line is not None:
+            extremes = self._kernel.sweep(line.start, line.stop, line.num, first, x, rows)
+        else:
+            points = self._domain.block(first, rows[0].size)[0]
+            if x is not None:
+                x[...] = points
+            extremes = self._kernel.at(points, rows)
+        return BlockStatistics(rows, first, extremes, self._domain.sorted)
 
     def _fitting_chunk(self, rows: int) -> int:
         """Whole segments, since what is left of one takes a tile of its own; files need buffers of that many points."""
-        share = self._grid.num // (self.threads * _BLOCKS_PER_THREAD)
-        fitting = BUDGET // (self.threads * (rows + 1) * self._grid.dtype.itemsize)
+        share = self._domain.num // (self.threads * _BLOCKS_PER_THREAD)
+        fitting = BUDGET // (self.threads * (rows + 1) * self._domain.dtype.itemsize)
         points = min(max(share, _LEAST), _MOST, max(fitting, SEGMENT))
         return -(-points // SEGMENT) * SEGMENT

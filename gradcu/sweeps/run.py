@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .._device import auto_device, resolve
 from .._device import device as as_device
 from .._dtype import get_default_dtype
+from .binding import bound
 from .capacity import check_memory
 from .choice import make_engine
+from .domain import Domain, check_names, domain_of, partials
 from .engine import Engine
-from .grid import Grid, whole_number
+from .grid import LinspaceAxis, whole_number
 from .probe import name_of
 from .progress import Progress
 from .result import Run, SweepResult
@@ -29,11 +31,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    f: Callable[[Tensor], Tensor],
-    start: float,
-    stop: float,
-    num: float,
+    f: Callable[..., Tensor],
+    start: float | None,
+    stop: float | None,
+    num: float | None,
     *,
+    grid: Any,
+    points: Any,
+    params: Any,
     order: int,
     dtype: Any,
     device: Any,
@@ -46,29 +51,31 @@ def run(
     begun = time.perf_counter()
     if not callable(f):
         raise TypeError(f"f must be a function of a Tensor, not {f!r} ({type(f).__name__})")
-    grid = Grid(start, stop, num, get_default_dtype() if dtype is None else dtype)
+    domain = domain_of(start, stop, num, grid, points, params, get_default_dtype() if dtype is None else dtype)
+    function = bound(f, domain)
     order = whole_number("order", order, least=0)
+    check_names(domain, order)
+    count = len(partials(domain.variables, order))
     if chunk is not None:
         chunk = whole_number("chunk", chunk, least=1)
     place, reason = _place(device)
     if out is None:
-        check_memory(grid.num, order + 1, grid.dtype)
-    with Progress(grid.num, progress) as shown:
-        store = open_store(out, grid.num, order, grid.dtype)
+        check_memory(domain.num, count, domain.dtype)
+    with Progress(domain.num, progress) as shown:
+        store = open_store(out, domain.num, count - 1, domain.dtype)
         try:
-            chosen = make_engine(engine, f, grid, order, place)
-            if grid.repeats():
-                _warn_of_repeats(grid)
-            length = min(chunk or chosen.chunk, grid.num)
-            threads = min(chosen.threads, -(-grid.num // length))
-            statistics = _fill(chosen, grid.num, length, threads, store, shown)
+            chosen = make_engine(engine, function, domain, order, place)
+            _warn_of_repeats(domain)
+            length = min(chunk or chosen.chunk, domain.num)
+            threads = min(chosen.threads, -(-domain.num // length))
+            statistics = _fill(chosen, domain.num, length, threads, store, shown)
             rows = store.close()
         except BaseException:
             store.abandon()
             raise
     facts = Run(
         function=name_of(f),
-        grid=grid,
+        domain=domain,
         order=order,
         device=str(place),
         reason=reason,
@@ -91,14 +98,18 @@ def _place(device: Any) -> tuple[Any, str]:
     return place, "asked for" if asked else "GRADCU_DEVICE=cpu"
 
 
-def _warn_of_repeats(grid: Grid) -> None:
-    problem = (
-        "start and stop are equal, and so are all points"
-        if grid.start == grid.stop
-        else f"neighbouring points are equal in {grid.dtype}, whose numbers stand wider apart there than the step "
-        f"{abs(grid.step):.3g}; take fewer points" + ("" if grid.dtype.itemsize == 8 else " or dtype=float64")
-    )
-    warnings.warn(problem, UserWarning, stacklevel=4)
+def _warn_of_repeats(domain: Domain) -> None:
+    for axis in domain.axes:
+        if isinstance(axis, LinspaceAxis) and axis.repeats():
+            named = "" if axis is domain.line else f" of {axis.names[0]}"
+            problem = (
+                f"start and stop{named} are equal, and so are all points"
+                if axis.start == axis.stop
+                else f"neighbouring points{named} are equal in {axis.dtype}, whose numbers stand wider apart there "
+                f"than the step {abs(axis.step):.3g}; take fewer points"
+                + ("" if axis.dtype.itemsize == 8 else " or dtype=float64")
+            )
+            warnings.warn(problem, UserWarning, stacklevel=4)
 
 
 def _fill(engine: Engine, num: int, length: int, threads: int, store: Store, progress: Progress) -> BlockStatistics:

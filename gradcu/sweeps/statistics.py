@@ -109,17 +109,21 @@ def _entry(row: np.ndarray, index: int, first: int) -> Entry | None:
 
 
 class BlockStatistics:
-    """The figures of one block: a RowStatistics for f and for each derivative, and the sign changes of f'."""
+    """The figures of one block: a RowStatistics for f and for each derivative, and the sign changes of f'.
+
+    With ``sign_changes`` False, where neighbours in a row are none on a line, there are none of these.
+    """
 
     __slots__ = ("changes", "rows")
 
     def __init__(
-        self, rows: Sequence[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None = None
-    ) -> None:
+        self, rows: Sequence[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None = None,
+        sign_changes: bool = True,
+    ) -> None:  # fmt: skip
         known = extremes or [None] * len(rows)
         self.rows = [RowStatistics(row, first, found) for row, found in zip(rows, known, strict=True)]
         self.changes = None
-        if len(rows) > 1:
+        if sign_changes and len(rows) > 1:
             slope = self.rows[1]
             # A NaN hides between the bounds.
             bounds = None if slope.nan else (slope.minimum, slope.maximum)

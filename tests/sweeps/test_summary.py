@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import gradcu
-from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.domain import Domain
+from gradcu.sweeps.grid import LinspaceAxis
 from gradcu.sweeps.summary import SignChange
 
 
@@ -37,9 +38,9 @@ def test_a_flat_stretch_changes_sign_in_its_middle():
 
 
 def test_an_infinite_slope_puts_the_change_in_the_middle():
-    grid = Grid(0, 10, 11, np.dtype("float64"))
-    assert SignChange((2, -math.inf), (3, 5.0), grid).x == 2.5
-    assert SignChange((2, -math.inf), (3, math.inf), grid).x == 2.5
+    line = Domain([LinspaceAxis(0, 10, 11, np.dtype("float64"))])
+    assert SignChange((2, -math.inf), (3, 5.0), line).x == 2.5
+    assert SignChange((2, -math.inf), (3, math.inf), line).x == 2.5
 
 
 def test_nan_separates():
