@@ -78,6 +78,11 @@ def equal_neighbours(start: float, stop: float, num: int, dtype: Any) -> bool:
         return False
     if start == stop:
         return True
+    step = abs(stop / (num - 1) - start / (num - 1))
+    limits = np.finfo(dtype)
+    # Numbers stand nowhere wider apart than at the outer end, and points are within that distance of their true value.
+    if step >= 4 * float(limits.eps) * (max(abs(start), abs(stop)) + float(limits.smallest_normal)):
+        return False
     return any(_repeats_from_end(start, stop, num, dtype, at_start) for at_start in (True, False))
 
 

@@ -48,9 +48,9 @@ class NoCompilerError(CompilerError):
 class Compiler:
     """One C compiler with the options that kernels are built with.
 
-    ``identity`` tells compilers apart whose code may differ: it has the version and the options, and, as `macros` has
-    everything that the compiler assumes of the processor, changes with either. ``vector_math`` is whether loops over
-    functions of <math.h> may call the platform's vector library.
+    ``identity`` is everything about the compiler that a kernel's machine code depends on: the options and, in `macros`,
+    its version and what it assumes of the processor. ``vector_math`` is whether loops over functions of <math.h> may
+    call the platform's vector library.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -65,16 +65,12 @@ class Compiler:
             self.libraries = ("-lmvec", "-lm")
             # gcc would move a call behind the condition under which its value is used, and then call it point by point.
             self.flags += ("-fveclib=libmvec",) if self.is_clang else ("-fno-tree-sink",)
+        self.identity = "\n".join((" ".join((*self.flags, *self.libraries)), self.macros))
 
     @property
     def name(self) -> str:
         """What to call it in a summary: ``gcc 12.2.0``."""
         return self.version if self.is_clang else f"gcc {self.version}"
-
-    @property
-    def identity(self) -> str:
-        """Everything about the compiler that a kernel's machine code depends on."""
-        return "\n".join((" ".join((*self.flags, *self.libraries)), self.macros))
 
     def build(self, source: str, library: str) -> None:
         """Compiles a C translation unit to the shared library of that path. Raises CompilerError where that fails."""

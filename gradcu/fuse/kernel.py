@@ -92,6 +92,12 @@ def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
     return kernel
 
 
+def is_loaded(program: Program) -> bool:
+    """Whether `kernel_of` has the program's kernel in memory, so that there is nothing to compile or to load."""
+    # Where there is any kernel, a compiler was found before.
+    return bool(_loaded) and (program.key, find_compiler().identity) in _loaded
+
+
 def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extremes | None:
     """The indices in a row, whose tiles the kernel has named."""
     if odd:

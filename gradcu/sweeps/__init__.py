@@ -45,13 +45,13 @@ def sweep(
     the variables by keyword where it has parameters of all their names, and by position in their order where not; so
     the params, which stand behind. x comes by position where it is alone.
 
-    f is called on a few points to see that it is elementwise, and with Tensors that note what is done to them. What f
-    and its derivatives compute then runs without f: in one compiled loop (``engine="cc"``, with the C compiler that the
-    variable CC names, with cc, gcc or clang, or with that of the extra ``cc``), or block by block on NumPy
-    (``engine="numpy"``). A function that looks at values on the way is instead called on blocks of the points, from
-    several threads where there are many (``engine="eager"``). By default it is the first of the three that works, and
-    the summary says which and why. A point's results don't depend on blocks and threads; between engines they may
-    differ in the last digits.
+    f is called with Tensors that note what is done to them. What f and its derivatives compute then runs without f: in
+    one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc or clang, or with
+    that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``). A function that looks at values on the
+    way is instead called on a few points to see that it is elementwise, and then on blocks of all points, from several
+    threads where there are many (``engine="eager"``). By default it is the first of the three that works, and the
+    summary says which and why. A point's results don't depend on blocks and threads; between engines they may differ in
+    the last digits.
 
     Every row of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are
     start and stop, and every point is within one unit in the last place of its true value, for any num.

@@ -15,10 +15,15 @@ from .grid import counted
 # Headers, the directory of a .npz, file-system bookkeeping.
 _FRAME = 1 << 16
 
+# So few bytes are there, or the rest of the program fails too; to ask takes longer than a small sweep.
+_FEW = 1 << 24
+
 
 def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
     """Raises MemoryError where ``rows`` arrays of ``num`` points are more than the memory that is free."""
     needed = num * rows * dtype.itemsize
+    if needed <= _FEW:
+        return
     free = available_memory()
     if free is not None and needed > free:
         POOL.clear()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "cc", "numpy", "eager")
 
 _WORTH_COMPILING = 1 << 16
-"""Fewer points are done sooner than compiled for."""
+"""Fewer points are done sooner than compiled for, unless that was done before."""
 
 
 def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any) -> Engine:
@@ -29,8 +29,8 @@ def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int,
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
-    check_elementwise(f, domain, device)
     if name == "eager":
+        check_elementwise(f, domain, device)
         return EagerEngine(f, domain, order, device)
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
@@ -39,13 +39,14 @@ def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int,
     try:
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
-        if len(domain.names) > 1:
-            raise UntraceableError("several variables")
-        return _fused(name, program(f, domain.dtype, order), domain)
+        # What can be traced is elementwise.
+        return _fused(name, program(f, domain.dtype, order, len(domain.variables), len(domain.params)), domain)
     except (UntraceableError, NotInCError) as error:
-        if name != "auto":
-            raise ValueError(f"engine {name!r} can't do this sweep: {error}") from error
-        return EagerEngine(f, domain, order, device, str(error))
+        problem = error
+    check_elementwise(f, domain, device)
+    if name != "auto":
+        raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
+    return EagerEngine(f, domain, order, device, str(problem))
 
 
 def _fused(name: str, program: Program, domain: Domain) -> Engine:
@@ -60,13 +61,14 @@ def _fused(name: str, program: Program, domain: Domain) -> Engine:
 def _best(program: Program, domain: Domain) -> Engine:
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError, NoCompilerError
+    from ..fuse.kernel import is_loaded
     from ..fuse.program import NotInCError
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
-    if domain.num < _WORTH_COMPILING:
-        return BlocksEngine(program, domain, "too few points to compile for")
     try:
+        if domain.num < _WORTH_COMPILING and not is_loaded(program):
+            return BlocksEngine(program, domain, "too few points to compile for")
         return CompiledEngine(program, domain)
     except NotInCError as error:
         reason = str(error)

@@ -242,8 +242,10 @@ class TestChoice:
         assert (summary.engine, summary.engine_reason) == ("cc", compiler.name)
         assert f"engine    cc ({compiler.name}), " in str(summary)
         assert summary.as_dict()["engine_reason"] == compiler.name
-        few = gradcu.sweep(gradcu.sin, 0, 1, 1000).summary()
+        few = gradcu.sweep(lambda x: gradcu.sin(x) * 0.123, 0, 1, 1000).summary()
         assert (few.engine, few.engine_reason) == ("numpy", "too few points to compile for")
+        # What is compiled already is used for few points too.
+        assert gradcu.sweep(gradcu.sin, 0, 1, 1000).summary().engine == "cc"
 
     def test_what_cannot_be_traced_is_eager_and_says_why(self, compiler: Compiler):
         def branches(x: Tensor) -> Tensor:
