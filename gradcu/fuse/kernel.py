@@ -27,10 +27,9 @@ class Kernel:
     It may be called from several threads at a time, and keeps none of them waiting: a call releases Python's lock.
     """
 
-    def __init__(self, path: str, dtype: np.dtype) -> None:
+    def __init__(self, library: ctypes.CDLL, dtype: np.dtype) -> None:
         self._dtype = dtype
-        # The library stays loaded for as long as the process lives: an unloaded one could be running in another thread.
-        self._function = ctypes.CDLL(path).gradcu_sweep
+        self._function = library.gradcu_sweep
         pointer, integer = ctypes.c_void_p, ctypes.c_longlong
         self._function.argtypes = [
             pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer
@@ -51,21 +50,21 @@ class Kernel:
             if x is not None:
                 x[...] = points
             return self.at(points, rows)
-        offsets = (_address(pieces.bases), _address(pieces.high), _address(pieces.low), pieces.first)
-        exact = (_address(pieces.exact_at), _address(pieces.exact), pieces.exact.size)
-        return self._called(None, offsets, exact, None if x is None else _address(x), rows)
+        offsets = (address(pieces.bases), address(pieces.high), address(pieces.low), pieces.first)
+        exact = (address(pieces.exact_at), address(pieces.exact), pieces.exact.size)
+        return self._called(None, offsets, exact, None if x is None else address(x), rows)
 
     def at(self, points: np.ndarray, rows: Sequence[np.ndarray]) -> list[Extremes | None]:
         """Writes the rows at the points, a contiguous array of the kernel's dtype, and gives the extremes of each."""
-        return self._called(_address(points), (None, None, None, 0), (None, None, 0), None, rows)
+        return self._called(address(points), (None, None, None, 0), (None, None, 0), None, rows)
 
     def _called(
         self, given: int | None, offsets: tuple[Any, ...], exact: tuple[Any, ...], x: int | None,
         rows: Sequence[np.ndarray],
     ) -> list[Extremes | None]:  # fmt: skip
-        addresses = np.array([_address(row) for row in rows], np.uintp)
+        addresses = np.array([address(row) for row in rows], np.uintp)
         figures = np.empty((len(rows), 3), np.int64)
-        self._function(given, *offsets, rows[0].size, *exact, x, _address(addresses), _address(figures))
+        self._function(given, *offsets, rows[0].size, *exact, x, address(addresses), address(figures))
         return [_extremes(row, *found) for row, found in zip(rows, figures.tolist(), strict=True)]
 
 
@@ -80,12 +79,7 @@ def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
     kernel = _loaded.get(key)
     if kernel is None:
         source = kernel_source(c_body(program), len(program.outputs), program.dtype, compiler)
-        facts = "\n".join((source, compiler.identity))
-        try:
-            kernel = Kernel(library(facts, lambda path: compiler.build(source, path)), program.dtype)
-        except OSError:
-            # Another process has cleared the cache between building and loading.
-            kernel = Kernel(library(facts, lambda path: compiler.build(source, path)), program.dtype)
+        kernel = Kernel(loaded(source, compiler), program.dtype)
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()
         _loaded[key] = kernel
@@ -98,6 +92,20 @@ def is_loaded(program: Program) -> bool:
     return bool(_loaded) and (program.key, find_compiler().identity) in _loaded
 
 
+def loaded(source: str, compiler: Compiler) -> ctypes.CDLL:
+    """The library of a translation unit, built if it is not on disk.
+
+    It stays loaded for as long as the process lives: an unloaded one could be running in another thread. Raises
+    CompilerError where the compiler fails, and CacheError where the directory for compiled code cannot be used.
+    """
+    facts = "\n".join((source, compiler.identity))
+    try:
+        return ctypes.CDLL(library(facts, lambda path: compiler.build(source, path)))
+    except OSError:
+        # Another process has cleared the cache between building and loading.
+        return ctypes.CDLL(library(facts, lambda path: compiler.build(source, path)))
+
+
 def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extremes | None:
     """The indices in a row, whose tiles the kernel has named."""
     if odd:
@@ -107,5 +115,6 @@ def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extr
     return least_in + least, largest_in + largest
 
 
-def _address(array: np.ndarray) -> int:
+def address(array: np.ndarray) -> int:
+    """Where an array's memory begins."""
     return array.__array_interface__["data"][0]

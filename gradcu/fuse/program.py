@@ -38,14 +38,15 @@ class Program:
     """Lines that compute outputs from inputs.
 
     ``inputs`` maps names to dtypes. Two programs with one ``key`` compute the same: it names ops, so it holds within
-    one version of gradcu. ``dtype`` is the dtype of the first input.
+    one version of gradcu. ``dtype`` is the dtype of the first input that is no condition, of bool.
     """
 
     __slots__ = ("dtype", "inputs", "key", "lines", "outputs")
 
     def __init__(self, inputs: dict[str, np.dtype[Any]], lines: Sequence[Line], outputs: Sequence[Reference]) -> None:
         self.inputs, self.lines, self.outputs = inputs, tuple(lines), tuple(outputs)
-        self.dtype = next(iter(inputs.values()))
+        dtypes = list(inputs.values())
+        self.dtype = next((dtype for dtype in dtypes if dtype.kind != "b"), dtypes[0])
         self.key = "\n".join(
             [
                 *(f"{name}:{dtype}" for name, dtype in inputs.items()),
@@ -95,7 +96,7 @@ class NotInCError(Exception):
 def c_body(program: Program) -> list[str]:
     """The statements that compute ``out0``, ``out1``, ... from the inputs' names, which they read as variables.
 
-    ``T`` is the type of the program's dtype, as in kernels/gradcu.cuh; the dtype is the outputs' too. Raises
+    ``T`` is the type of the program's dtype, as in kernels/gradcu.cuh; inputs and outputs are of it, or of bool. Raises
     NotInCError for a program that has no C.
 
     >>> from gradcu.fuse import trace
@@ -104,6 +105,9 @@ def c_body(program: Program) -> list[str]:
     ['const T t0 = exp(x);', 'const T t1 = t0 * x;', 'const T t2 = t0 + t1;', 'out0 = t1;', 'out1 = t2;']
     """
     body = []
+    for name, dtype in program.inputs.items():
+        if dtype != program.dtype and dtype.kind != "b":
+            raise NotInCError(f"input {name} is of {dtype}, not of {program.dtype}")
     for line in program.lines:
         if line.dtype != program.dtype and line.dtype.kind != "b":
             raise NotInCError(f"{line!r} is neither of {program.dtype} nor of bool")
@@ -114,8 +118,9 @@ def c_body(program: Program) -> list[str]:
         else:
             body.append(f"const T t{line.index} = {expression};")
     for number, output in enumerate(program.outputs):
-        if program.dtype_of(output) != program.dtype:
-            raise NotInCError(f"output {number} is of {program.dtype_of(output)}, not of {program.dtype}")
+        dtype = program.dtype_of(output)
+        if dtype != program.dtype and dtype.kind != "b":
+            raise NotInCError(f"output {number} is of {dtype}, not of {program.dtype}")
         body.append(f"out{number} = {_c_operand(output)};")
     return body
 

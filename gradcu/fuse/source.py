@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -33,20 +33,23 @@ VECTOR_FUNCTIONS = {
     2: ("atan2", "hypot", "pow"),
 }  # fmt: skip
 
-_LOOP = """
+_TILE_FUNCTION = """
 typedef GRADCU_T T;
-typedef @INDEX@ gradcu_index;
 enum { TILE = @TILE@ };
 
 /* A tile of points, all of it. */
-static GRADCU_ALONE void gradcu_tile(const T *restrict points@PARAMETERS@) {
+static GRADCU_ALONE void gradcu_tile(@PARAMETERS@) {
     for (int i = 0; i < TILE; i++) {
-        const T x = points[i];
+@LOADS@
         T @OUTPUTS@;
 @BODY@
 @STORES@
     }
 }
+"""
+
+_LOOP = """
+typedef @INDEX@ gradcu_index;
 
 /* The least and the largest number of a tile, and whether it has a NaN or an infinity, without which they are right. */
 static GRADCU_ALONE int gradcu_extremes(const T *restrict row, T *least, T *largest) {
@@ -138,25 +141,60 @@ def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: 
     ``body`` are the statements that `gradcu.fuse.program.c_body` gives: they read ``x`` and assign ``out0``, ``out1``,
     ... Raises `NotInCError` for a dtype that C does not have.
     """
-    if dtype.name not in _C_TYPES:
-        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
-    real, index = _C_TYPES[dtype.name]
-    names = [f"out{k}" for k in range(outputs)]
+    tile = tile_source(body, {"x": dtype}, [dtype] * outputs, dtype, compiler)
     fillings = {
-        "INDEX": index,
-        "TILE": str(TILE),
+        "INDEX": _C_TYPES[dtype.name][1],
         "SEGMENT": str(SEGMENT),
         "ROWS": str(outputs),
-        "PARAMETERS": "".join(f", T *restrict row{k}" for k in range(outputs)),
         "ARGUMENTS": "".join(f", out[{k}]" for k in range(outputs)),
-        "OUTPUTS": ", ".join(names),
-        "BODY": "\n".join(f"        {statement}" for statement in body),
-        "STORES": "\n".join(f"        row{k}[i] = {name};" for k, name in enumerate(names)),
     }
-    loop = _LOOP
+    return tile + filled(_LOOP, fillings)
+
+
+def tile_source(
+    body: Sequence[str],
+    inputs: Mapping[str, np.dtype],
+    outputs: Sequence[np.dtype],
+    dtype: np.dtype,
+    compiler: Compiler,
+) -> str:
+    """What a kernel's translation unit begins with: the preamble, and ``gradcu_tile(inputs, ..., outputs, ...)``.
+
+    That is the loop over one tile, of pointers to the inputs' elements and to where the outputs go, which are of
+    ``dtype`` or of bool. Raises `NotInCError` for a dtype that C does not have.
+    """
+    if dtype.name not in _C_TYPES:
+        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
+    parameters = [f"const {_element(own)} *restrict in{k}" for k, own in enumerate(inputs.values())]
+    parameters += [f"{_element(own)} *restrict row{k}" for k, own in enumerate(outputs)]
+    loads = [
+        f"const {'int' if own.kind == 'b' else 'T'} {name} = in{k}[i];" for k, (name, own) in enumerate(inputs.items())
+    ]
+    fillings = {
+        "TILE": str(TILE),
+        "PARAMETERS": ", ".join(parameters),
+        "LOADS": _indented(loads),
+        "OUTPUTS": ", ".join(f"out{k}" for k in range(len(outputs))),
+        "BODY": _indented(body),
+        "STORES": _indented(f"row{k}[i] = out{k};" for k in range(len(outputs))),
+    }
+    return "\n".join((*_preamble(_C_TYPES[dtype.name][0], compiler), _helpers(), filled(_TILE_FUNCTION, fillings)))
+
+
+def filled(template: str, fillings: Mapping[str, str]) -> str:
+    """A template with each ``@NAME@`` replaced."""
     for name, text in fillings.items():
-        loop = loop.replace(f"@{name}@", text)
-    return "\n".join((*_preamble(real, compiler), _helpers(), loop))
+        template = template.replace(f"@{name}@", text)
+    return template
+
+
+def _element(dtype: np.dtype) -> str:
+    """The C type of an element in memory."""
+    return "unsigned char" if dtype.kind == "b" else "T"
+
+
+def _indented(statements: Iterable[str]) -> str:
+    return "\n".join(f"        {statement}" for statement in statements)
 
 
 def _preamble(real: str, compiler: Compiler) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..fuse.blocks import Blocks
 from .domain import Domain
 from .engine import thread_count
+from .inputs import Inputs
 from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
@@ -22,16 +23,15 @@ class BlocksEngine:
     name = "numpy"
 
     def __init__(self, program: Program, domain: Domain, reason: str = "asked for") -> None:
-        self._blocks, self._domain, self.reason = Blocks(program), domain, reason
+        self._blocks, self._inputs, self.reason = Blocks(program), Inputs(domain), reason
+        self._sorted = domain.sorted
         self.threads = thread_count()
         self.chunk = self._blocks.length
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
-        """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
+        """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given."""
         for start in range(0, rows[0].size, self.chunk):
             part = slice(start, start + self.chunk)
-            points = self._domain.block(first + start, rows[0][part].size)[0]
-            if x is not None:
-                x[part] = points
-            self._blocks.evaluate(points, [row[part] for row in rows])
-        return BlockStatistics(rows, first, sign_changes=self._domain.sorted)
+            points = None if x is None else x[part]
+            self._inputs.evaluate(self._blocks, first + start, points, [row[part] for row in rows])
+        return BlockStatistics(rows, first, sign_changes=self._sorted)
