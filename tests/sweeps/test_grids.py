@@ -191,7 +191,8 @@ def test_params_are_rows_of_one_sweep(engine: str):
         return a * gradcu.sin(b * x)
 
     a, b = [1.0, 2.0, -0.5], [3.0, 1.0, 2.0]
-    for points in ({"start": -2, "stop": 3, "num": 101}, {"points": [3.0, 1.0, 2.0]}):
+    either: list[dict[str, Any]] = [{"start": -2, "stop": 3, "num": 101}, {"points": [3.0, 1.0, 2.0]}]
+    for points in either:
         result = gradcu.sweep(f, **points, params={"a": a, "b": b}, order=3, dtype="float64", engine=engine)
         assert result.y.shape == (3, *result.x.shape)
         assert result.axis("b").tolist() == b
