@@ -10,6 +10,7 @@ import numpy as np
 from ..fuse.blocks import Blocks
 from .engine import thread_count
 from .grid import Grid
+from .identity import digest, numpy_build
 from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class BlocksEngine:
 
     def __init__(self, program: Program, grid: Grid, reason: str = "asked for") -> None:
         self._blocks, self._grid, self.reason = Blocks(program), grid, reason
+        self._program = program
         self.threads = thread_count()
         self.chunk = self._blocks.length
 
@@ -35,3 +37,11 @@ class BlocksEngine:
                 x[part] = points
             self._blocks.evaluate(points, [row[part] for row in rows])
         return BlockStatistics(rows, first)
+
+    def program(self) -> str:
+        """A digest of the program's lines."""
+        return digest(self._program.key)
+
+    def foundation(self) -> str:
+        """The build of NumPy."""
+        return numpy_build()

@@ -12,6 +12,7 @@ from ..fuse.compiler import find_compiler
 from ..fuse.kernel import kernel_of
 from .engine import BUDGET, thread_count
 from .grid import Grid
+from .identity import c_library, digest
 from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class CompiledEngine:
     def __init__(self, program: Program, grid: Grid) -> None:
         compiler = find_compiler()
         self._kernel, self._grid = kernel_of(program, compiler), grid
+        self._program, self._compiler = program, compiler
         self.reason = compiler.name
         self.threads = thread_count()
         self.chunk = self._fitting_chunk(len(program.outputs))
@@ -44,6 +46,14 @@ class CompiledEngine:
         grid = self._grid
         extremes = self._kernel.sweep(grid.start, grid.stop, grid.num, first, x, rows)
         return BlockStatistics(rows, first, extremes)
+
+    def program(self) -> str:
+        """A digest of the program's lines."""
+        return digest(self._program.key)
+
+    def foundation(self) -> str:
+        """The compiler with what it knows of the processor, and the C library."""
+        return f"{self._compiler.name}, {c_library()}, {digest(self._compiler.identity)}"
 
     def _fitting_chunk(self, rows: int) -> int:
         """Whole segments, since what is left of one takes a tile of its own; files need buffers of that many points."""

@@ -16,6 +16,7 @@ from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
 from .grid import Grid
+from .identity import code_of, numpy_build
 from .probe import as_numpy, checked_value, leaf
 from .statistics import BlockStatistics
 
@@ -36,6 +37,14 @@ class Engine(Protocol):
 
         Gives the figures of the rows.
         """
+        ...
+
+    def program(self) -> str:
+        """What tells the function and its derivatives from others: a digest of what is computed."""
+        ...
+
+    def foundation(self) -> str:
+        """What the results depend on beside that, down to the last bit: compiler, processor, libraries."""
         ...
 
 
@@ -74,6 +83,14 @@ class EagerEngine:
                 with np.errstate(all="ignore"):
                     row[...] = as_numpy(value)
         return BlockStatistics(rows, first)
+
+    def program(self) -> str:
+        """A digest of the function's code."""
+        return code_of(self._f)
+
+    def foundation(self) -> str:
+        """The build of NumPy."""
+        return numpy_build()
 
     def _values(self, points: np.ndarray) -> Iterator[Tensor | None]:
         """f, f', ... at the points; None for a derivative that is zero because nothing depends on x any more."""

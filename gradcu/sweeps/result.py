@@ -24,16 +24,18 @@ class Run:
     """How a sweep was done."""
 
     __slots__ = (
-        "chunk", "device", "engine", "engine_reason", "function", "grid", "order", "reason", "seconds", "threads",
+        "chunk", "computed", "device", "engine", "engine_reason", "function", "grid", "order", "reason", "seconds",
+        "threads",
     )  # fmt: skip
 
     def __init__(
         self, *, function: str, grid: Grid, order: int, device: str, reason: str, engine: str,
-        engine_reason: str, threads: int, chunk: int, seconds: float,
+        engine_reason: str, threads: int, chunk: int, seconds: float, computed: int,
     ) -> None:  # fmt: skip
         self.function, self.grid, self.order = function, grid, order
         self.device, self.reason, self.engine, self.engine_reason = device, reason, engine, engine_reason
         self.threads, self.chunk, self.seconds = threads, chunk, seconds
+        self.computed = computed
 
 
 class SweepResult:
@@ -49,7 +51,7 @@ class SweepResult:
         self, run: Run, statistics: BlockStatistics, rows: Sequence[np.ndarray], x: np.ndarray | None = None
     ) -> None:
         self._run, self._statistics = run, statistics
-        self._rows = [Tensor._wrap(row) for row in rows]
+        self._rows = _Tensors(rows)
         self._x = None if x is None else Tensor._wrap(x)
 
     @property
@@ -125,9 +127,9 @@ class SweepResult:
                 for target, row in zip(rows[1:], self._rows, strict=True):
                     target[...] = row._memory()[first : first + count]
                 store.write(first, rows)
-            store.close()
-        except BaseException:
-            store.abandon()
+            store.close(self._statistics)
+        except BaseException as error:
+            store.abandon(error)
             raise
 
     def __repr__(self) -> str:
@@ -137,3 +139,19 @@ class SweepResult:
             f"<sweep of {run.function}: {counted(grid.num, 'point')} from {grid.start:g} to {grid.stop:g}, "
             f"order {run.order}, {grid.dtype}>"
         )
+
+
+class _Tensors(Sequence[Tensor]):
+    """Rows as Tensors, each made at its first use: a row on the disk may be more than memory holds."""
+
+    def __init__(self, rows: Sequence[np.ndarray]) -> None:
+        self._rows = rows
+        self._made: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, k: Any) -> Any:
+        if k not in self._made:
+            self._made[k] = Tensor._wrap(self._rows[k])
+        return self._made[k]

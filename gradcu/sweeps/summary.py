@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .grid import Grid, counted
@@ -63,7 +64,7 @@ class Summary:
         self.device, self.device_reason = run.device, run.reason
         self.engine, self.engine_reason = run.engine, run.engine_reason
         self.threads, self.chunk, self.seconds = run.threads, run.chunk, run.seconds
-        self.points_per_second = grid.num / run.seconds
+        self.points_per_second = run.computed / run.seconds
         names = row_names(run.order)[1:]
         self.rows = [Row(name, found, grid) for name, found in zip(names, statistics.rows, strict=True)]
         changes = statistics.changes
@@ -84,7 +85,7 @@ class Summary:
         rows = {}
         for row in self.rows:
             figures = {name: getattr(row, name) for name in Row.__slots__ if name != "name"}
-            rows[row.name] = {name: _json(value) for name, value in figures.items()}
+            rows[row.name] = {name: as_json(value) for name, value in figures.items()}
         return {
             "function": self.function,
             "start": self.start,
@@ -105,8 +106,8 @@ class Summary:
             "sign_changes": changes,
         }
 
-    def __str__(self) -> str:
-        digits = 8 if self.dtype.itemsize <= 4 else 15
+    def heading(self) -> list[str]:
+        """The lines that say what was computed, and how."""
         facts = [
             ("function", self.function),
             ("points", f"{self.num:,} from {self.start:g} to {self.stop:g}, step {self.step:g}, {self.dtype}"),
@@ -118,20 +119,24 @@ class Summary:
                 f"blocks of {counted(self.chunk, 'point')}",
             ),
             ("time", f"{self.seconds:.3g} s"),
-            ("rate", f"{_thousands(self.points_per_second)} points/s"),
+            ("rate", f"{thousands(self.points_per_second)} points/s" if self.points_per_second else "all was there"),
         ]
-        lines = [f"{name:<10}{value}" for name, value in facts]
+        return [f"{name:<10}{value}" for name, value in facts]
+
+    @property
+    def digits(self) -> int:
+        """How many digits of a result are worth printing."""
+        return 8 if self.dtype.itemsize <= 4 else 15
+
+    def __str__(self) -> str:
+        digits = self.digits
+        lines = self.heading()
         table = [["", "minimum", "at x", "maximum", "at x", "NaN", "inf"]]
         for k, row in enumerate(self.rows):
             places = [row.minimum, row.minimum_at, row.maximum, row.maximum_at]
             shown = ["-" if value is None else f"{value:.{digits}g}" for value in places]
             table.append([mark(k), *shown, f"{row.nan:,}", f"{row.infinite:,}"])
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines.append("")
-        for cells in table:
-            name, *figures = cells
-            right = (f"{cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True))
-            lines.append("  ".join((f"{name:<{max(widths[0], 8)}}", *right)))
+        lines += ["", *aligned(table)]
         if self.sign_change_count is not None:
             lines += ["", *self._sign_change_lines(digits)]
         return "\n".join(lines)
@@ -148,16 +153,28 @@ class Summary:
         return [head, *(f"  x = {c.x:<{digits + 6}.{digits}g} {'- to +' if c.rising else '+ to -'}" for c in changes)]
 
 
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table: names to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for name, *figures in table:
+        right = (f"{cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True))
+        lines.append("  ".join((f"{name:<{max(widths[0], 8)}}", *right)))
+    return lines
+
+
 def mark(k: int) -> str:
     """``f``, ``f'``, ``f''``, ``f'''``, ``f(4)``, ..."""
     return "f" + "'" * k if k < 4 else f"f({k})"
 
 
-def _json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """A value as JSON has it: NaN and infinities, which it lacks, are strings."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _thousands(rate: float) -> str:
+def thousands(rate: float) -> str:
+    """``123456789`` -> ``"123 million"``."""
     for unit, size in (("billion", 1e9), ("million", 1e6), ("thousand", 1e3)):
         if rate >= size:
             return f"{rate / size:.3g} {unit}"

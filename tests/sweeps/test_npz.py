@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcu.sweeps import npz
-from gradcu.sweeps.store import npy_header
+from gradcu.sweeps.files import npy_header
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from gradcu.sweeps import capacity
-from gradcu.sweeps.store import MemoryStore, NpyStore, NpzStore, ReplacedFile, Store, open_store, row_names
+from gradcu.sweeps.statistics import BlockStatistics
+from gradcu.sweeps.store import MemoryStore, ReplacedFile, Store, open_store, row_names
 
 FLOAT64 = np.dtype("float64")
+NO_FIGURES = BlockStatistics([np.zeros(1)], 0)
 
 
 def fill(store: Store, num: int, chunk: int) -> None:
@@ -32,19 +34,19 @@ def test_a_file_holds_named_rows(tmp_path: Path, suffix: str, chunk: int):
     store = open_store(path, 10, 2, FLOAT64)
     fill(store, 10, chunk)
     assert not path.exists()
-    rows = store.close()
+    x, rows = store.close(NO_FIGURES)
     saved = np.load(path)
-    for name, row in zip(("x", "f", "d1", "d2"), rows, strict=True):
+    for name, row in zip(("x", "f", "d1", "d2"), (x, *rows), strict=True):
         assert (saved[name] == row).all()
-    assert (rows[0] == -np.arange(10)).all()
-    assert (rows[2] == np.arange(10) + 1000).all()
+    assert (x == -np.arange(10)).all()
+    assert (rows[1] == np.arange(10) + 1000).all()
     assert os.listdir(tmp_path) == [path.name]
 
 
 def test_npy_is_one_record_a_point(tmp_path: Path):
     store = open_store(tmp_path / "rows.npy", 5, 1, np.dtype("float32"))
     fill(store, 5, 2)
-    store.close()
+    store.close(NO_FIGURES)
     records = np.load(tmp_path / "rows.npy")
     assert records.dtype.names == ("x", "f", "d1")
     assert records[3].tolist() == (-3.0, 3.0, 1003.0)
@@ -53,8 +55,8 @@ def test_npy_is_one_record_a_point(tmp_path: Path):
 def test_rows_of_a_file_are_writable_and_leave_it_alone(tmp_path: Path):
     store = open_store(tmp_path / "rows.npz", 5, 0, FLOAT64)
     fill(store, 5, 5)
-    rows = store.close()
-    rows[1][0] = 77
+    _, rows = store.close(NO_FIGURES)
+    rows[0][0] = 77
     assert np.load(tmp_path / "rows.npz")["f"][0] == 0
 
 
@@ -63,18 +65,18 @@ def test_memory_is_filled_in_place():
     view = store.rows(4, 3)
     view[1][...] = 5
     store.write(4, view)
-    rows = store.close()
+    _, rows = store.close(NO_FIGURES)
     assert (rows[1][4:7] == 5).all()
 
 
-@pytest.mark.parametrize("kind", [NpzStore, NpyStore])
-def test_abandoning_leaves_nothing(tmp_path: Path, kind: type):
-    path = tmp_path / f"rows{'.npz' if kind is NpzStore else '.npy'}"
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_abandoning_leaves_nothing(tmp_path: Path, suffix: str):
+    path = tmp_path / f"rows{suffix}"
     path.write_bytes(b"before")
-    store = kind(str(path), 10, 1, FLOAT64)
+    store = open_store(path, 10, 1, FLOAT64)
     store.write(0, store.rows(0, 4))
     assert len(os.listdir(tmp_path)) == 2
-    store.abandon()
+    store.abandon(ValueError())
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == [path.name]
 
@@ -134,7 +136,7 @@ def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, suffix: str):
         rows = store.rows(0, 10)
         with pytest.raises(OSError, match=rf"rows{suffix} cannot be written: No space left on device"):
             store.write(0, rows)
-    store.abandon()
+    store.abandon(ValueError())
     assert os.listdir(tmp_path) == []
 
 
