@@ -423,7 +423,10 @@ def stopped(here: Path, root: Path, out: str, sent: signal.Signals) -> tuple[int
     """Sends a signal to a sweep that is on its way, and gives its exit code and what it says."""
     (here / "slow.py").write_text(SLOW)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gradcu", "sweep", "slow:f", *CUBIC[1:], *"--num 4e4 --chunk 1000 --out".split(), out],
+        [
+            sys.executable, "-m", "gradcu", "sweep", "slow:f", *CUBIC[1:], "--num", "4e4", "--chunk", "1000",
+            "--out", out,
+        ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
     journal = here / f"{out}.part" / "journal"

@@ -19,7 +19,7 @@ REDUCTIONS = ("min", "max", "argmin", "argmax", "mean", "integral", "sign_change
 
 _SUMS = ("mean", "integral")
 _BINS = 10
-_MOST = 1 << 17
+_MOST = 1 << 18
 """Points of a block: enough to hide what Python costs a block, few enough for its rows to stay in the cache."""
 
 
