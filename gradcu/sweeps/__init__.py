@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
+    from .reduction import SweepReduction
     from .result import SweepResult
 
 
+@overload
+def sweep(
+    f: Callable[..., Tensor],
+    start: float | None = ...,
+    stop: float | None = ...,
+    num: float | None = ...,
+    *,
+    grid: Mapping[str, Any] | None = ...,
+    points: Any = ...,
+    params: Mapping[str, Any] | None = ...,
+    order: int = ...,
+    dtype: Any = ...,
+    device: Any = ...,
+    engine: str = ...,
+    out: Any = ...,
+    resume: bool = ...,
+    reduce: None = ...,
+    chunk: int | None = ...,
+    progress: bool | None = ...,
+) -> SweepResult: ...
+@overload
+def sweep(
+    f: Callable[..., Tensor],
+    start: float | None = ...,
+    stop: float | None = ...,
+    num: float | None = ...,
+    *,
+    grid: Mapping[str, Any] | None = ...,
+    points: Any = ...,
+    params: Mapping[str, Any] | None = ...,
+    order: int = ...,
+    dtype: Any = ...,
+    device: Any = ...,
+    engine: str = ...,
+    reduce: str | Iterable[str] | Mapping[str, Any],
+    chunk: int | None = ...,
+    progress: bool | None = ...,
+) -> SweepReduction: ...
 def sweep(
     f: Callable[..., Tensor],
     start: float | None = None,
@@ -24,9 +63,11 @@ def sweep(
     device: Any = "auto",
     engine: str = "auto",
     out: Any = None,
+    resume: bool = False,
+    reduce: str | Iterable[str] | Mapping[str, Any] | None = None,
     chunk: int | None = None,
     progress: bool | None = None,
-) -> SweepResult:
+) -> SweepResult | SweepReduction:
     """Evaluates f and its derivatives up to ``order`` at ``num`` evenly spaced points from start to stop, or at others.
 
     In place of start, stop and num:
@@ -56,20 +97,45 @@ def sweep(
     Every row of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are
     start and stop, and every point is within one unit in the last place of its true value, for any num.
 
-    With ``out``, a path ending in .npz or .npy, the rows go there and not to memory: a .npz has the members x, f, d1,
-    d2, ..., a .npy one record a point with these fields. The file gets its name once it is complete. ``chunk`` is the
-    number of points a block; by default the engine chooses it. ``progress`` shows a bar on standard error; None shows
-    it on a terminal.
+    With ``out``, a path ending in .npz, .npy or .zarr, the rows go there and not to memory: a .npz has the members x,
+    f, d1, d2, ..., a .npy one record a point with these fields, a .zarr (version 3; extra ``zarr``) an array for each,
+    with a chunk a block. It gets its name once it is complete, in place of what had it. What a .npy holds is said by a
+    .json beside it, what a .zarr holds by its attributes. Of several variables the partials are d_u, d_v, d_u_u, d_u_v,
+    ..., in the shape of the results, and the values along an axis have its name; in a .npy every record has them.
+
+    A sweep to a .npy or .zarr may be stopped at any moment, by SIGKILL too: ``out`` with ``.part`` behind it is a
+    directory with what is done. The same call with ``resume=True`` goes on there, computes again only what was in work,
+    and ends with the bytes of a sweep that was not stopped. It starts where nothing is there, and returns at once where
+    all is there. What is of another function (by its program, or where it can't be traced by its name and code), grid,
+    order, dtype, device, engine, compiler, processor or version is refused with what differs. Without ``resume`` an
+    unfinished sweep is not touched, but refused.
+
+    With ``reduce`` no rows are kept, and num is bounded by patience alone: every block is reduced while it is in the
+    cache, and the result is a SweepReduction. It takes names, ``"min"``, ``"max"``, ``"argmin"``, ``"argmax"``,
+    ``"mean"``, ``"integral"``, ``"sign_changes"`` and ``"histogram"``, or a dict from names to options, such as
+    ``{"max": None, "histogram": {"bins": 64, "range": (-1, 1)}}``; a histogram without a range goes from the least to
+    the largest value, for which all points are gone through twice. `SweepReduction` says what each is, and what its
+    error. The integral is of evenly spaced points, those of grids too; sign changes are of one variable; params are
+    refused.
+
+    ``chunk`` is the number of points a block; by default the engine or the file's format chooses it. With ``reduce`` it
+    is rounded up to a power of two, in a .zarr of several axes down to whole rows of the last ones. ``progress`` shows
+    a bar on standard error; None shows it on a terminal.
 
     Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
-    elementwise, and for one that the engine asked for can't do; MemoryError or OSError, before anything is computed,
-    where the results cannot fit; RuntimeError where cc was asked for and does not work. Warns where the points are so
-    close that neighbours are equal in ``dtype``, and where a compiler fails and cc was not asked for.
+    elementwise, for one that the engine asked for can't do, and for a sweep that can't be resumed; MemoryError or
+    OSError, before anything is computed, where the results cannot fit, FileExistsError for an unfinished sweep, and
+    BlockingIOError while another one writes the same; ImportError for a .zarr without zarr; RuntimeError where cc was
+    asked for and does not work. Warns where the points are so close that neighbours are equal in ``dtype``, and where a
+    compiler fails and cc was not asked for.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)
     >>> result.y, result.derivative(1)
     (tensor([-2.,  2.,  0., -2.,  2.]), tensor([ 9.,  0., -3.,  0.,  9.]))
+    >>> found = gradcu.sweep(gradcu.sin, 0, 3, 100_001, dtype="float64", reduce=("max", "integral"))
+    >>> round(found.y.max, 6), round(found.y.integral, 6)
+    (1.0, 1.989992)
     >>> saddle = gradcu.sweep(lambda u, v: u**2 - v**2, grid={"u": (-1, 1, 3), "v": (0, 2, 2)}, order=2)
     >>> saddle.y
     tensor([[ 1., -3.],
@@ -88,5 +154,5 @@ def sweep(
 
     return run(
         f, start, stop, num, grid=grid, points=points, params=params, order=order, dtype=dtype, device=device,
-        engine=engine, out=out, chunk=chunk, progress=progress,
+        engine=engine, out=out, resume=resume, reduce=reduce, chunk=chunk, progress=progress,
     )  # fmt: skip

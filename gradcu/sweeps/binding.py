@@ -22,7 +22,7 @@ class Bound:
     """
 
     def __init__(self, f: Callable[..., Tensor], domain: Domain) -> None:
-        self._f = f
+        self._f = self.__wrapped__ = f
         self.__qualname__ = name_of(f)
         signature = _signature(f)
         named: set[str] = set()

@@ -10,6 +10,7 @@ import numpy as np
 from ..fuse.blocks import Blocks
 from .domain import Domain
 from .engine import thread_count
+from .identity import digest, numpy_build
 from .inputs import Inputs
 from .statistics import BlockStatistics
 
@@ -24,7 +25,7 @@ class BlocksEngine:
 
     def __init__(self, program: Program, domain: Domain, reason: str = "asked for") -> None:
         self._blocks, self._inputs, self.reason = Blocks(program), Inputs(domain), reason
-        self._sorted = domain.sorted
+        self._program, self._sorted = program, domain.sorted
         self.threads = thread_count()
         self.chunk = self._blocks.length
 
@@ -35,3 +36,11 @@ class BlocksEngine:
             points = None if x is None else x[part]
             self._inputs.evaluate(self._blocks, first + start, points, [row[part] for row in rows])
         return BlockStatistics(rows, first, sign_changes=self._sorted)
+
+    def program(self) -> str:
+        """A digest of the program's lines."""
+        return digest(self._program.key)
+
+    def foundation(self) -> str:
+        """The build of NumPy."""
+        return numpy_build()

@@ -14,6 +14,7 @@ from ..fuse.kernel import Kernel, kernel_of
 from .domain import Domain
 from .engine import BUDGET, thread_count
 from .grid import LinspaceAxis
+from .identity import c_library, digest
 from .inputs import Inputs
 from .statistics import BlockStatistics, Extremes
 
@@ -37,7 +38,7 @@ class CompiledEngine:
 
     def __init__(self, program: Program, domain: Domain) -> None:
         compiler = find_compiler()
-        self._domain = domain
+        self._domain, self._program, self._compiler = domain, program, compiler
         line = domain.line
         if line is not None:
             self._compute = _on_line(kernel_of(program, compiler), line)
@@ -50,6 +51,14 @@ class CompiledEngine:
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given."""
         return BlockStatistics(rows, first, self._compute(first, x, rows), self._domain.sorted)
+
+    def program(self) -> str:
+        """A digest of the program's lines."""
+        return digest(self._program.key)
+
+    def foundation(self) -> str:
+        """The compiler with what it knows of the processor, and the C library."""
+        return f"{self._compiler.name}, {c_library()}, {digest(self._compiler.identity)}"
 
     def _fitting_chunk(self, rows: int) -> int:
         """Whole segments, since what is left of one takes a tile of its own; files need buffers of that many points."""

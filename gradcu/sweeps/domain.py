@@ -137,10 +137,15 @@ def row_name(partial: Partial, domain: Domain) -> str:
     return f"d{len(partial)}" if len(domain.variables) == 1 else "_".join(("d", *partial))
 
 
+def row_names(domain: Domain, order: int) -> list[str]:
+    """The names of f and of all its partials."""
+    return [row_name(partial, domain) for partial in partials(domain.variables, order)]
+
+
 def check_names(domain: Domain, order: int) -> None:
     """Raises ValueError where two things that a file of the sweep holds would have one name."""
     taken: dict[str, str] = {}
-    rows = [(row_name(partial, domain), "a row of results") for partial in partials(domain.variables, order)]
+    rows = [(name, "a row of results") for name in row_names(domain, order)]
     for name, what in [*rows, *((name, "a variable") for name in domain.names)]:
         if name in taken:
             both = f"of {taken[name]} and of {what}"

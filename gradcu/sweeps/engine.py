@@ -17,6 +17,7 @@ from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
 from .domain import Domain, partials
+from .identity import code_of, numpy_build
 from .probe import as_numpy, checked_value, leaves
 from .statistics import BlockStatistics
 
@@ -37,6 +38,14 @@ class Engine(Protocol):
 
         Gives the figures of the rows.
         """
+        ...
+
+    def program(self) -> str:
+        """What tells the function and its derivatives from others: a digest of what is computed."""
+        ...
+
+    def foundation(self) -> str:
+        """What the results depend on beside that, down to the last bit: compiler, processor, libraries."""
         ...
 
 
@@ -76,6 +85,14 @@ class EagerEngine:
                 with np.errstate(all="ignore"):
                     row[...] = as_numpy(value)
         return BlockStatistics(rows, first, sign_changes=self._domain.sorted)
+
+    def program(self) -> str:
+        """A digest of the function's code."""
+        return code_of(self._f)
+
+    def foundation(self) -> str:
+        """The build of NumPy."""
+        return numpy_build()
 
     def _values(self, points: Sequence[np.ndarray]) -> Iterator[Tensor | None]:
         """The values of f and its partials; None for one that is zero because nothing depends on the variable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,16 +25,18 @@ class Run:
     """How a sweep was done."""
 
     __slots__ = (
-        "chunk", "device", "domain", "engine", "engine_reason", "function", "order", "reason", "seconds", "threads",
+        "chunk", "computed", "device", "domain", "engine", "engine_reason", "function", "order", "reason", "seconds",
+        "threads",
     )  # fmt: skip
 
     def __init__(
         self, *, function: str, domain: Domain, order: int, device: str, reason: str, engine: str,
-        engine_reason: str, threads: int, chunk: int, seconds: float,
+        engine_reason: str, threads: int, chunk: int, seconds: float, computed: int,
     ) -> None:  # fmt: skip
         self.function, self.domain, self.order = function, domain, order
         self.device, self.reason, self.engine, self.engine_reason = device, reason, engine, engine_reason
         self.threads, self.chunk, self.seconds = threads, chunk, seconds
+        self.computed = computed
 
 
 class SweepResult:
@@ -57,14 +59,13 @@ class SweepResult:
     ) -> None:
         self._run, self._statistics = run, statistics
         domain = run.domain
-        found = (Tensor._wrap(row.reshape(domain.shape)) for row in rows)
-        self._rows = dict(zip(partials(domain.variables, run.order), found, strict=True))
+        self._rows = _Tensors(partials(domain.variables, run.order), rows, domain.shape)
         self._axes = {} if x is None else {domain.variables[0]: Tensor._wrap(x)}
 
     @property
     def x(self) -> Tensor:
         """The points of a sweep of one variable, shape (num,). Raises ValueError where there are several."""
-        return self.axis(self._only_variable("x", "axis"))
+        return self.axis(_only_variable(self._run.domain, "x", "axis"))
 
     def axis(self, name: str) -> Tensor:
         """The values of a variable or of a param along its axis: one-dimensional, in the sweep's dtype.
@@ -91,32 +92,14 @@ class SweepResult:
 
         Raises ValueError for a name that is none of the sweep's variables, and for more of them than its order.
         """
-        known = self._run.domain.variables
-        for name in variables:
-            if name not in known:
-                params = self._run.domain.params
-                hint = f"; {name!r} is a param, by which f is not differentiated" if name in params else ""
-                raise ValueError(f"there is no variable {name!r}; this sweep has {listed(known)}{hint}")
-        if len(variables) > self._run.order:
-            raise ValueError(f"partial{variables!r} is beyond the order of this sweep, {self._run.order}")
-        return self._rows[tuple(sorted(variables, key=known.index))]
+        return self._rows[partial_of(self._run, variables)]
 
     def derivative(self, k: int) -> Tensor:
         """The k-th derivative at the points of a sweep of one variable; the 0-th is f.
 
         Raises ValueError for a k beyond the order of the sweep, and where there are several variables.
         """
-        k = whole_number("k", k, least=0)
-        if k > self._run.order:
-            raise ValueError(f"k = {k} is beyond the order of this sweep, {self._run.order}")
-        return self.partial(*[self._only_variable("derivative", "partial")] * k)
-
-    def _only_variable(self, asked: str, instead: str) -> str:
-        first, *others = self._run.domain.variables
-        if others:
-            several = listed([first, *others])
-            raise ValueError(f"{asked} is for sweeps of one variable, and this has {several}; use {instead}({first!r})")
-        return first
+        return self._rows[derivative_of(self._run, k)]
 
     def summary(self) -> Summary:
         """What was computed, how, how fast, and the extremes of every row: a table when printed.
@@ -149,7 +132,9 @@ class SweepResult:
     def save(self, path: Any) -> None:
         """Writes x, f, d1, d2, ... to a .npz, or to a .npy of records with these fields.
 
-        The file appears once it is complete. Raises ValueError for another suffix, OSError where it cannot be written.
+        A sweep of several variables, or with params, has their names in place of x, and d_u, d_v, d_u_u, d_u_v, ...
+        for the partials. In a .npz the former are the values along the axes, in a .npy every record has them. The file
+        appears once it is complete. Raises ValueError for another suffix, OSError where it cannot be written.
 
         >>> import gradcu, numpy, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -161,23 +146,52 @@ class SweepResult:
         if path is None:
             raise TypeError("path must be a path, not None")
         domain = self._run.domain
-        store = open_store(path, domain.num, self._run.order, domain.dtype, argument="path")
+        store = open_store(path, domain, self._run.order, argument="path")
         try:
             for first in range(0, domain.num, _BLOCK):
                 count = min(_BLOCK, domain.num - first)
                 rows = store.rows(first, count)
-                rows[0][...] = domain.block(first, count)[0]
-                for target, row in zip(rows[1:], self._rows.values(), strict=True):
-                    target[...] = row._memory()[first : first + count]
+                if store.keeps_x:
+                    rows[0][...] = domain.block(first, count)[0]
+                for target, row in zip(rows[store.keeps_x :], self._rows.values(), strict=True):
+                    target[...] = row._memory().reshape(-1)[first : first + count]
                 store.write(first, rows)
-            store.close()
-        except BaseException:
-            store.abandon()
+            store.close(self._statistics)
+        except BaseException as error:
+            store.abandon(error)
             raise
 
     def __repr__(self) -> str:
         run = self._run
         return f"<sweep of {run.function}: {described(run.domain)}, order {run.order}, {run.domain.dtype}>"
+
+
+def partial_of(run: Run, variables: Sequence[str]) -> Partial:
+    """The partial derivative by these variables, as the run calls it. Raises ValueError where there is none."""
+    known = run.domain.variables
+    for name in variables:
+        if name not in known:
+            hint = f"; {name!r} is a param, by which f is not differentiated" if name in run.domain.params else ""
+            raise ValueError(f"there is no variable {name!r}; this sweep has {listed(known)}{hint}")
+    if len(variables) > run.order:
+        raise ValueError(f"partial{tuple(variables)!r} is beyond the order of this sweep, {run.order}")
+    return tuple(sorted(variables, key=known.index))
+
+
+def derivative_of(run: Run, k: int) -> Partial:
+    """The k-th derivative. Raises ValueError for a k beyond the order, and where there are several variables."""
+    k = whole_number("k", k, least=0)
+    if k > run.order:
+        raise ValueError(f"k = {k} is beyond the order of this sweep, {run.order}")
+    return (_only_variable(run.domain, "derivative", "partial"),) * k
+
+
+def _only_variable(domain: Domain, asked: str, instead: str) -> str:
+    first, *others = domain.variables
+    if others:
+        several = listed([first, *others])
+        raise ValueError(f"{asked} is for sweeps of one variable, and this has {several}; use {instead}({first!r})")
+    return first
 
 
 def described(domain: Domain) -> str:
@@ -193,3 +207,23 @@ def _axis_described(axis: Axis) -> str:
     if isinstance(axis, LinspaceAxis):
         return f"{axis.names[0]} from {axis.start:g} to {axis.stop:g}"
     return f"{listed(axis.names)} given"
+
+
+class _Tensors(Mapping[Partial, Tensor]):
+    """Rows as Tensors, each made at its first use: a row on the disk may be more than memory holds."""
+
+    def __init__(self, names: Sequence[Partial], rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> None:
+        self._numbers = {name: number for number, name in enumerate(names)}
+        self._rows, self._shape = rows, shape
+        self._made: dict[Partial, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Partial]:
+        return iter(self._numbers)
+
+    def __getitem__(self, name: Partial) -> Tensor:
+        if name not in self._made:
+            self._made[name] = Tensor._wrap(self._rows[self._numbers[name]].reshape(self._shape))
+        return self._made[name]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .domain import Domain, Place, partials, row_name
+from .domain import Domain, Place, row_names
 from .grid import LinspaceAxis, counted
 from .statistics import CHANGES_LISTED, BlockStatistics, Entry
 
@@ -74,8 +75,8 @@ class Summary:
         self.device, self.device_reason = run.device, run.reason
         self.engine, self.engine_reason = run.engine, run.engine_reason
         self.threads, self.chunk, self.seconds = run.threads, run.chunk, run.seconds
-        self.points_per_second = domain.num / run.seconds
-        names = [row_name(partial, domain) for partial in partials(domain.variables, run.order)]
+        self.points_per_second = run.computed / run.seconds
+        names = row_names(domain, run.order)
         self.rows = [Row(name, found, domain) for name, found in zip(names, statistics.rows, strict=True)]
         changes = statistics.changes
         self.sign_change_count = None if changes is None else changes.count
@@ -95,9 +96,9 @@ class Summary:
         rows = {}
         for row in self.rows:
             figures = {name: getattr(row, name) for name in Row.__slots__ if name != "name"}
-            rows[row.name] = {name: _json(value) for name, value in figures.items()}
+            rows[row.name] = {name: as_json(value) for name, value in figures.items()}
         if self.step is None:
-            points = {"num": self.num, "shape": list(self.shape), "axes": _json(self.axes)}
+            points = {"num": self.num, "shape": list(self.shape), "axes": as_json(self.axes)}
         else:
             points = {"start": self.start, "stop": self.stop, "num": self.num, "step": self.step}
         return {
@@ -117,8 +118,8 @@ class Summary:
             "sign_changes": changes,
         }
 
-    def __str__(self) -> str:
-        digits = 8 if self.dtype.itemsize <= 4 else 15
+    def heading(self) -> list[str]:
+        """The lines that say what was computed, and how."""
         facts = [
             ("function", self.function),
             *self._points_described(),
@@ -130,13 +131,20 @@ class Summary:
                 f"blocks of {counted(self.chunk, 'point')}",
             ),
             ("time", f"{self.seconds:.3g} s"),
-            ("rate", f"{_thousands(self.points_per_second)} points/s"),
+            ("rate", f"{thousands(self.points_per_second)} points/s" if self.points_per_second else "all was there"),
         ]
         width = max(10, *(len(name) + 2 for name, _ in facts))
-        lines = [f"{name:<{width}}{value}" for name, value in facts]
-        lines += ["", *_aligned(self._table(digits))]
+        return [f"{name:<{width}}{value}" for name, value in facts]
+
+    @property
+    def digits(self) -> int:
+        """How many digits of a result are worth printing."""
+        return 8 if self.dtype.itemsize <= 4 else 15
+
+    def __str__(self) -> str:
+        lines = [*self.heading(), "", *aligned(self._extremes())]
         if self.sign_change_count is not None:
-            lines += ["", *self._sign_change_lines(digits)]
+            lines += ["", *self._sign_change_lines()]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -155,21 +163,29 @@ class Summary:
             described.append((name, f"{axis['num']:,} {values}"))
         return [("points", f"{sizes}, {self.dtype}"), *described]
 
-    def _table(self, digits: int) -> list[list[str]]:
-        """The cells, with a column for each coordinate of a place."""
-        names = [f"at {name}" for name in self.axes]
-        table = [["", "minimum", *names, "maximum", *names, "NaN", "inf"]]
+    def titles(self) -> list[str]:
+        """The titles of a place's columns, one a coordinate."""
+        return [f"at {name}" for name in self.axes]
+
+    def coordinates(self, place: Place | None) -> list[float | None]:
+        """What goes under `titles`."""
+        return list(place.values()) if isinstance(place, dict) else [place] * len(self.axes)
+
+    def cells(self, figures: Iterable[float | None]) -> list[str]:
+        """The figures of a table."""
+        return ["-" if value is None else f"{value:.{self.digits}g}" for value in figures]
+
+    def _extremes(self) -> list[list[str]]:
+        table = [["", "minimum", *self.titles(), "maximum", *self.titles(), "NaN", "inf"]]
         for k, row in enumerate(self.rows):
-            figures: list[float | None] = []
-            for value, place in ((row.minimum, row.minimum_at), (row.maximum, row.maximum_at)):
-                places = list(place.values()) if isinstance(place, dict) else [place] * len(names)
-                figures += [value, *places]
-            shown = ["-" if value is None else f"{value:.{digits}g}" for value in figures]
-            name = mark(k) if row.name in ("f", f"d{k}") else row.name
-            table.append([name, *shown, f"{row.nan:,}", f"{row.infinite:,}"])
+            least = [row.minimum, *self.coordinates(row.minimum_at)]
+            greatest = [row.maximum, *self.coordinates(row.maximum_at)]
+            cells = self.cells([*least, *greatest])
+            table.append([shown_name(row.name, k), *cells, f"{row.nan:,}", f"{row.infinite:,}"])
         return table
 
-    def _sign_change_lines(self, digits: int) -> list[str]:
+    def _sign_change_lines(self) -> list[str]:
+        digits = self.digits
         count, shown = self.sign_change_count, len(self.sign_changes)
         if not count:
             return ["f' does not change its sign"]
@@ -179,7 +195,8 @@ class Summary:
         return [head, *(f"  x = {c.x:<{digits + 6}.{digits}g} {'- to +' if c.rising else '+ to -'}" for c in changes)]
 
 
-def _aligned(table: list[list[str]]) -> list[str]:
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table: names to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for name, *figures in table:
@@ -198,18 +215,25 @@ def _axis_figures(domain: Domain, name: str) -> dict[str, float]:
     return {"num": axis.num, "minimum": least, "maximum": greatest}
 
 
+def shown_name(name: str, k: int) -> str:
+    """The name of the k-th row for readers: f'' for d2; the names of partials are what they are in files."""
+    return mark(k) if name in ("f", f"d{k}") else name
+
+
 def mark(k: int) -> str:
     """``f``, ``f'``, ``f''``, ``f'''``, ``f(4)``, ..."""
     return "f" + "'" * k if k < 4 else f"f({k})"
 
 
-def _json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """A value as JSON has it: NaN and infinities, which it lacks, are strings."""
     if isinstance(value, dict):
-        return {name: _json(part) for name, part in value.items()}
+        return {name: as_json(part) for name, part in value.items()}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _thousands(rate: float) -> str:
+def thousands(rate: float) -> str:
+    """``123456789`` -> ``"123 million"``."""
     for unit, size in (("billion", 1e9), ("million", 1e6), ("thousand", 1e3)):
         if rate >= size:
             return f"{rate / size:.3g} {unit}"
