@@ -385,6 +385,61 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]):
     assert max(map(len, text.split("\n"))) <= 120
 
 
+def test_a_grid_with_params_and_files(here: Path, capsys: pytest.CaptureFixture[str]):
+    table = succeed(
+        capsys, "sin(u) * v**2", "--grid", "u=0:pi:101", "--grid", "v=-2:2:51", "--order", "2", "--dtype", "float64",
+        "--out", "maps.npz", "--plot", "maps.png",
+    )  # fmt: skip
+    for part in ("points    101 x 51, float64", "u         101 from 0 to 3.14159", "d_u_v", "at v"):
+        assert part in table
+    assert "wrote maps.npz (" in table
+    with np.load("maps.npz") as saved:
+        assert set(saved) == {"u", "v", "f", "d_u", "d_v", "d_u_u", "d_u_v", "d_v_v"}
+        np.testing.assert_allclose(saved["d_u_v"], np.outer(np.cos(saved["u"]), 2 * saved["v"]), atol=1e-12)
+    found = figures(capsys, "x * a + b", "--start", "0", "--stop", "1", "--num", "5", "--param", "a=1,-2*pi",
+                    "--param", "b=0,1")  # fmt: skip
+    assert found["shape"] == [2, 5]
+    assert found["rows"]["f"]["minimum_at"] == {"x": 1, "a": pytest.approx(-2 * np.pi), "b": 1}
+
+
+def test_a_grid_is_reduced_and_explained(here: Path, capsys: pytest.CaptureFixture[str]):
+    found = figures(capsys, "u * v", "--grid", "u=0:2:101", "--grid", "v=0:1:11", "--reduce", "integral,argmax",
+                    "--dtype", "float64")  # fmt: skip
+    assert found["rows"]["f"]["integral"] == pytest.approx(1, rel=1e-12)
+    assert found["rows"]["f"]["argmax_x"] == {"u": 2, "v": 1}
+    text = succeed(capsys, "u * v", "--grid", "u=0:2:1000", "--grid", "v=0:1:1000", "--explain", "--engine", "numpy")
+    assert "rows      f and 2 derivatives, float32" in text
+    assert "return t0, x1, x0" in text
+
+
+def test_a_python_function_of_a_grid_by_the_names_of_its_parameters(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "planes.py").write_text("def tilted(v, u, a):\n    return u + 10 * v + 100 * a\n")
+    found = figures(capsys, "planes:tilted", "--grid", "u=0:1:2", "--grid", "v=0:2:2", "--param", "a=5")
+    assert found["rows"]["f"]["maximum"] == 521
+    (line,) = fail(capsys, "sweep", "planes:tilted", "--grid", "u=0:1:2", "--grid", "v=0:2:2")
+    assert "planes:tilted(v, u, a) does not take the variables u and v: missing a required argument: 'a'" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["u", "--grid", "u=0:1"], "--grid u must be u=START:STOP:NUM, not u=0:1"),
+        (["u", "--grid", "0:1:5"], "--grid must be such as u=0:1:1000, not '0:1:5'"),
+        (["u", "--grid", "u=0:1:5", "--grid", "u=0:1:5"], "--grid u is given twice"),
+        (["u", "--grid", "u=0:1:0"], "--grid u must be a whole number, at least 1, not 0"),
+        (["u", "--grid", "u=0:v:5"], "--grid u: unknown name 'v'"),
+        (["u", "--grid", "u=0:1:5", "--num", "5"], "--grid stands in place of --num; use one of them"),
+        (["u * w", "--grid", "u=0:1:5", "--grid", "v=0:1:5"], "unknown name 'w'; the variables are u, v"),
+        (["e * u", "--grid", "e=0:1:5"], "a variable can't be called 'e', which is a constant"),
+        (["x", "--start", "0", "--stop", "1", "--num", "5", "--param", "a="], "--param a: the expression is empty"),
+        (["f", "--grid", "f=0:1:5"], "'f' would be the name of a row of results and of a variable"),
+    ],
+)
+def test_wrong_grids_are_named(here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):
+    assert message in "\n".join(fail(capsys, "sweep", *arguments))
+    assert os.listdir(here) == []
+
+
 def test_examples_in_the_help_work(here: Path, capsys: pytest.CaptureFixture[str]):
     import shlex
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fuse.partials import multi_indices
 from .grid import Axis, GivenAxis, LinspaceAxis
 
 Partial = tuple[str, ...]
@@ -126,8 +127,10 @@ def partials(variables: Sequence[str], order: int) -> list[Partial]:
     >>> partials(["u", "v"], 2)
     [(), ('u',), ('v',), ('u', 'u'), ('u', 'v'), ('v', 'v')]
     """
-    combinations = itertools.combinations_with_replacement
-    return [partial for total in range(order + 1) for partial in combinations(variables, total)]
+    return [
+        tuple(name for name, count in zip(variables, counts, strict=True) for _ in range(count))
+        for counts in multi_indices(len(variables), order)
+    ]
 
 
 def row_name(partial: Partial, domain: Domain) -> str:

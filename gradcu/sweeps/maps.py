@@ -46,14 +46,13 @@ def draw_maps(figure: Figure, domain: Domain, rows: Mapping[Partial, np.ndarray]
         values = colours.farthest(cells.least, cells.greatest)
         edges = [axis.edges(firsts) for axis, firsts in zip(axes, cells.firsts, strict=True)]
         image = panel.pcolorfast(
-            *(edges if turned else edges[::-1]), colours.shown(values.T if turned else values),
+            *(edges if turned else edges[::-1]), np.ma.masked_invalid(colours.shown(values.T if turned else values)),
             norm=colours.norm, cmap=colours.map,
         )  # fmt: skip
         _add_bar(figure, panel, image, colours)
         if cells.points > 1:
-            notes[
-                f"each pixel shows, of about {cells.points:,} points, the value farthest from the middle of the scale"
-            ] = None
+            of_many = f"of about {cells.points:,} points"
+            notes[f"each pixel shows, {of_many}, the value farthest from the middle of the scale"] = None
         notes |= dict.fromkeys(colours.notes(values))
     _write(figure, notes)
 
@@ -73,7 +72,7 @@ def draw_scattered(
         kept = np.arange(values.size)
         if values.size > _DOTS:
             kept = _one_a_pixel(u, v, np.abs(values - colours.middle), pixels)
-            notes["of the points in a pixel it shows the one whose value is farthest from the scale's middle"] = None
+            notes["of the points in a pixel, the one farthest from the middle of the scale is shown"] = None
         # White dots are to be seen.
         panel.set_facecolor("0.9")
         size = float(np.clip(4e4 / max(kept.size, 1), 2, 30))
@@ -149,10 +148,10 @@ class _Colours:
         with np.errstate(invalid="ignore"):
             return np.where(greatest - self.middle >= self.middle - least, greatest, least)
 
-    def shown(self, values: np.ndarray) -> np.ma.MaskedArray:
-        """The values as matplotlib takes them: infinities beyond the scale, and nothing for NaN."""
+    def shown(self, values: np.ndarray) -> np.ndarray:
+        """The values as matplotlib takes them: infinities are numbers beyond the scale."""
         beyond = 2 * max(abs(self.low), abs(self.high))
-        return np.ma.masked_invalid(np.clip(values, -beyond, beyond))
+        return np.clip(values, -beyond, beyond)
 
     def notes(self, values: np.ndarray) -> list[str]:
         """What is to be said of the colours."""
