@@ -215,7 +215,7 @@ def test_a_module_that_cannot_be_imported_is_one_line(here: Path, capsys: pytest
 BAD = {
     "no command": ([], None),
     "unknown command": (["swoop"], "unknown command 'swoop'; there are: sweep, cache"),
-    "no arguments": (["sweep"], "the following arguments are required: EXPRESSION, --start, --stop, --num"),
+    "no arguments": (["sweep"], "the following arguments are required: EXPRESSION"),
     "no start": (["sweep", "x", "--stop", "1", "--num", "3"], "the following arguments are required: --start"),
     "unknown option": (["sweep", *CUBIC, "--num", "3", "--shrink"], "unknown option --shrink"),
     "misspelt option": (["sweep", *CUBIC, "--nmu", "3"], "unknown option --nmu; did you mean --num?"),
@@ -247,8 +247,32 @@ BAD = {
     "order fraction": (["sweep", *CUBIC, "--num", "3", "--order", "1.5"], "--order must be a whole number, at least 0"),
     "dtype": (["sweep", *CUBIC, "--num", "3", "--dtype", "int8"], "invalid choice: 'int8'"),
     "device": (["sweep", *CUBIC, "--num", "3", "--device", "tpu"], "Expected one of cpu, cuda, auto"),
-    "out suffix": (["sweep", *CUBIC, "--num", "3", "--out", "a.txt"], "'.txt' is not a known suffix; use .npz or .npy"),
+    "out suffix": (
+        ["sweep", *CUBIC, "--num", "3", "--out", "a.txt"],
+        "'.txt' is not a known suffix; use .npz, .npy or .zarr",
+    ),
     "out folder": (["sweep", *CUBIC, "--num", "3", "--out", "no/a.npz"], "no/a.npz cannot be written: No such file"),
+    "resume nothing": (["sweep", *CUBIC, "--num", "3", "--resume"], "resume needs out to end in .npy or .zarr"),
+    "resume npz": (["sweep", *CUBIC, "--num", "3", "--resume", "--out", "a.npz"], "a.npz appears once it is complete"),
+    "reduce name": (
+        ["sweep", *CUBIC, "--num", "3", "--reduce", "min,median"],
+        "reduce: there is no 'median'; there are",
+    ),
+    "reduce empty": (["sweep", *CUBIC, "--num", "3", "--reduce", ""], "reduce: there is no ''"),
+    "reduce options": (["sweep", *CUBIC, "--num", "3", "--reduce", "min=3"], "--reduce: 'min=3' is none of min, max"),
+    "reduce bins": (["sweep", *CUBIC, "--num", "3", "--reduce", "histogram=0"], "--reduce: histogram must be a whole"),
+    "reduce range": (
+        ["sweep", *CUBIC, "--num", "3", "--reduce", "histogram=8:1:1"],
+        "range of the histogram must be finite and go up",
+    ),
+    "reduce and out": (["sweep", *CUBIC, "--num", "3", "--reduce", "min", "--out", "a.npy"], "reduce keeps no rows"),
+    "reduce and plot": (["sweep", *CUBIC, "--num", "3", "--reduce", "min", "--plot", "a.png"], "--plot needs the rows"),
+    "engine": (["sweep", *CUBIC, "--num", "3", "--engine", "fortran"], "invalid choice: 'fortran'"),
+    "chunk": (["sweep", *CUBIC, "--num", "3", "--chunk", "0"], "--chunk must be a whole number, at least 1, not 0"),
+    "out a folder": (
+        ["sweep", *CUBIC, "--num", "3", "--out", "no/a.zarr"],
+        "no/a.zarr cannot be written: No such file",
+    ),
     "plot suffix": (["sweep", *CUBIC, "--num", "3", "--plot", "a.gif"], "'.gif' is not a known suffix"),
     "plot folder": (["sweep", *CUBIC, "--num", "3", "--plot", "no/a.png"], "no/a.png cannot be written: No such file"),
     "empty": (["sweep", "", *CUBIC[1:], "--num", "3"], "the expression is empty"),
@@ -302,6 +326,50 @@ def test_a_warning_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]):
     assert error.count("\n") == 1
 
 
+def test_reductions(here: Path, capsys: pytest.CaptureFixture[str]):
+    names = "min,argmax,mean,integral,sign_changes,histogram=4:-20:60"
+    table = succeed(capsys, *CUBIC, "--num", "1e5", "--reduce", names)
+    for part in ("minimum", "integral", "sign changes", "f changes its sign at:", "histogram of f':", "####"):
+        assert part in table
+    found = figures(capsys, *CUBIC, "--num", "100001", "--dtype", "float64", "--reduce", names)
+    row = found["rows"]["f"]
+    # The integral of x**3 - 3*x**2 + 4 from -5 to 5 is -210.
+    assert row["integral"] == pytest.approx(-210, rel=1e-8)
+    assert row["mean"] == pytest.approx(-21, rel=1e-4)
+    assert (row["argmax"], row["argmax_x"]) == (100000, 5)
+    assert "max" not in row
+    assert row["histogram"]["edges"] == [-20, 0, 20, 40, 60]
+    assert sum(row["histogram"]["counts"]) + row["histogram"]["below"] == 100001
+    assert os.listdir(here) == []
+
+
+def test_an_engine_can_be_asked_for(here: Path, capsys: pytest.CaptureFixture[str]):
+    for engine in ("numpy", "eager"):
+        assert figures(capsys, *CUBIC, "--num", "100", "--engine", engine)["engine"] == engine
+
+
+def test_explanations_compute_nothing(here: Path, capsys: pytest.CaptureFixture[str], compiled_code: Path):
+    before = sorted(os.listdir(compiled_code))
+    text = succeed(capsys, "exp(x) * 2", "--order", "2", "--explain")
+    for part in (
+        "function  exp(x) * 2",
+        "f and 2 derivatives, float32",
+        "= exp(x)",
+        "return t",
+        "gradcu_sweep(",
+        "out2 =",
+    ):
+        assert part in text
+    few = succeed(capsys, "exp(x)", "--num", "100", "--explain")
+    assert "numpy (too few points to compile for)" in few
+    assert "gradcu_sweep" not in few
+    (here / "branches.py").write_text("def f(x):\n    return x if x.detach().numpy()[0] > 0 else -x\n")
+    assert "eager (it needs" in succeed(capsys, "branches:f", "--explain")
+    (line,) = fail(capsys, "sweep", "branches:f", "--explain", "--engine", "cc")
+    assert "engine 'cc' can't do this sweep" in line
+    assert sorted(os.listdir(compiled_code)) == before
+
+
 def test_help_and_version(capsys: pytest.CaptureFixture[str]):
     for arguments in (["--version"], ["sweep", "--version"]):
         assert main(arguments) == 0
@@ -311,10 +379,65 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]):
         assert "gradcu sweep EXPRESSION --start A" in capsys.readouterr().out
     assert main(["sweep", "--help"]) == 0
     text = capsys.readouterr().out
-    options = "--start --stop --num --order --dtype --device --out --plot --json"
+    options = "--start --stop --num --order --dtype --device --engine --out --resume --reduce --chunk --plot --explain"
     for part in (*options.split(), "examples", "exit codes", "softplus", "MODULE:FUNCTION", "-2*pi"):
         assert part in text
     assert max(map(len, text.split("\n"))) <= 120
+
+
+def test_a_grid_with_params_and_files(here: Path, capsys: pytest.CaptureFixture[str]):
+    table = succeed(
+        capsys, "sin(u) * v**2", "--grid", "u=0:pi:101", "--grid", "v=-2:2:51", "--order", "2", "--dtype", "float64",
+        "--out", "maps.npz", "--plot", "maps.png",
+    )  # fmt: skip
+    for part in ("points    101 x 51, float64", "u         101 from 0 to 3.14159", "d_u_v", "at v"):
+        assert part in table
+    assert "wrote maps.npz (" in table
+    with np.load("maps.npz") as saved:
+        assert set(saved) == {"u", "v", "f", "d_u", "d_v", "d_u_u", "d_u_v", "d_v_v"}
+        np.testing.assert_allclose(saved["d_u_v"], np.outer(np.cos(saved["u"]), 2 * saved["v"]), atol=1e-12)
+    found = figures(capsys, "x * a + b", "--start", "0", "--stop", "1", "--num", "5", "--param", "a=1,-2*pi",
+                    "--param", "b=0,1")  # fmt: skip
+    assert found["shape"] == [2, 5]
+    assert found["rows"]["f"]["minimum_at"] == {"x": 1, "a": pytest.approx(-2 * np.pi), "b": 1}
+
+
+def test_a_grid_is_reduced_and_explained(here: Path, capsys: pytest.CaptureFixture[str]):
+    found = figures(capsys, "u * v", "--grid", "u=0:2:101", "--grid", "v=0:1:11", "--reduce", "integral,argmax",
+                    "--dtype", "float64")  # fmt: skip
+    assert found["rows"]["f"]["integral"] == pytest.approx(1, rel=1e-12)
+    assert found["rows"]["f"]["argmax_x"] == {"u": 2, "v": 1}
+    text = succeed(capsys, "u * v", "--grid", "u=0:2:1000", "--grid", "v=0:1:1000", "--explain", "--engine", "numpy")
+    assert "rows      f and 2 derivatives, float32" in text
+    assert "return t0, x1, x0" in text
+
+
+def test_a_python_function_of_a_grid_by_the_names_of_its_parameters(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "planes.py").write_text("def tilted(v, u, a):\n    return u + 10 * v + 100 * a\n")
+    found = figures(capsys, "planes:tilted", "--grid", "u=0:1:2", "--grid", "v=0:2:2", "--param", "a=5")
+    assert found["rows"]["f"]["maximum"] == 521
+    (line,) = fail(capsys, "sweep", "planes:tilted", "--grid", "u=0:1:2", "--grid", "v=0:2:2")
+    assert "planes:tilted(v, u, a) does not take the variables u and v: missing a required argument: 'a'" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["u", "--grid", "u=0:1"], "--grid u must be u=START:STOP:NUM, not u=0:1"),
+        (["u", "--grid", "0:1:5"], "--grid must be such as u=0:1:1000, not '0:1:5'"),
+        (["u", "--grid", "u=0:1:5", "--grid", "u=0:1:5"], "--grid u is given twice"),
+        (["u", "--grid", "u=0:1:0"], "--grid u must be a whole number, at least 1, not 0"),
+        (["u", "--grid", "u=0:v:5"], "--grid u: unknown name 'v'"),
+        (["u", "--grid", "u=0:1:5", "--num", "5"], "--grid stands in place of --num; use one of them"),
+        (["u * w", "--grid", "u=0:1:5", "--grid", "v=0:1:5"], "unknown name 'w'; the variables are u, v"),
+        (["e * u", "--grid", "e=0:1:5"], "a variable can't be called 'e', which is a constant"),
+        (["x", "--start", "0", "--stop", "1", "--num", "5", "--param", "a="], "--param a: the expression is empty"),
+        (["f", "--grid", "f=0:1:5"], "'f' would be the name of a row of results and of a variable"),
+    ],
+)
+def test_wrong_grids_are_named(here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):
+    assert message in "\n".join(fail(capsys, "sweep", *arguments))
+    assert os.listdir(here) == []
 
 
 def test_examples_in_the_help_work(here: Path, capsys: pytest.CaptureFixture[str]):
@@ -326,7 +449,8 @@ def test_examples_in_the_help_work(here: Path, capsys: pytest.CaptureFixture[str
     assert len(examples) >= 4
     for example in examples:
         words = shlex.split(example)[1:]
-        words[words.index("--num") + 1] = "1001"
+        if "--num" in words:
+            words[words.index("--num") + 1] = "1001"
         assert main(words) == 0
         capsys.readouterr()
 
@@ -341,24 +465,73 @@ def test_without_matplotlib_nothing_is_computed(
     assert os.listdir(here) == []
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a Unix shell's signals")
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_nothing_behind(here: Path, root: Path, sent: signal.Signals, code: int):
-    (here / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.5)\n    return x * 1\n")
+SLOW = """
+import time
+
+def f(x):
+    if x.shape[0] == 1000:
+        time.sleep(0.05)
+    return x * 1 if x.detach().numpy().size else x
+"""
+
+
+def stopped(here: Path, root: Path, out: str, sent: signal.Signals) -> tuple[int, str]:
+    """Sends a signal to a sweep that is on its way, and gives its exit code and what it says."""
+    (here / "slow.py").write_text(SLOW)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gradcu", "sweep", "slow:f", *CUBIC[1:], "--num", "1e7", "--out", "a.npy"],
+        [
+            sys.executable, "-m", "gradcu", "sweep", "slow:f", *CUBIC[1:], "--num", "4e4", "--chunk", "1000",
+            "--out", out,
+        ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
+    journal = here / f"{out}.part" / "journal"
     deadline = time.monotonic() + 60
-    while not any(name.endswith(".tmp") for name in os.listdir(here)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.3)
+    while time.monotonic() < deadline:
+        if journal.exists() and journal.read_text().count("\n") > 2:
+            break
+        if any(name.endswith(".tmp") for name in os.listdir(here)):
+            break
+        time.sleep(0.02)
     process.send_signal(sent)
-    out, error = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert out == ""
+    words, error = process.communicate(timeout=60)
+    assert words == ""
     assert error.count("\n") == 1
-    assert [name for name in os.listdir(here) if "a.npy" in name] == []
+    return process.returncode, error
+
+
+signals = pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+unix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a Unix shell's signals")
+
+
+@unix
+@signals
+def test_a_signal_leaves_nothing_behind(here: Path, root: Path, sent: signal.Signals, code: int):
+    found, error = stopped(here, root, "a.npz", sent)
+    assert found == code
+    assert "no unfinished file is left behind" in error
+    assert [name for name in os.listdir(here) if "a.npz" in name] == []
+
+
+@unix
+@signals
+@pytest.mark.parametrize("out", ["a.npy", "a.zarr"])
+def test_a_signal_leaves_what_can_be_gone_on_with(
+    here: Path, root: Path, capsys: pytest.CaptureFixture[str], out: str, sent: signal.Signals, code: int
+):
+    found, error = stopped(here, root, out, sent)
+    assert found == code
+    assert f"what is done is in {out}.part; the same sweep with resume=True (--resume) goes on there" in error
+    arguments = ["slow:f", *CUBIC[1:], "--num", "4e4", "--out", out]
+    (line,) = fail(capsys, "sweep", *arguments)
+    assert f"{out}.part is an unfinished sweep; go on with it (resume=True, --resume), or remove it" in line
+    assert f"wrote {out}" in succeed(capsys, *arguments, "--resume")
+    assert not (here / f"{out}.part").exists()
+    # What is there as a whole is not computed again.
+    assert "all was there" in succeed(capsys, *arguments, "--resume")
+    arguments[arguments.index("4e4")] = "5e4"
+    (line,) = fail(capsys, "sweep", *arguments, "--resume")
+    assert "is of another sweep, which can't be gone on with: num is 50000 and was 40000" in line
 
 
 def test_a_reader_that_leaves_early_is_no_disaster(here: Path, root: Path):

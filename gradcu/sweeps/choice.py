@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .domain import Domain, listed
 from .engine import EagerEngine, Engine
-from .grid import Grid
 from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _WORTH_COMPILING = 1 << 16
 """Fewer points are done sooner than compiled for, unless that was done before."""
 
 
-def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any) -> Engine:
+def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any) -> Engine:
     """The engine of that name; "auto" is the first of the others that can do the job.
 
     Raises ValueError for an unknown name and for a function that the engine asked for can't do, what
@@ -30,7 +30,7 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
     if name == "eager":
-        return _eager(f, grid, order, device, "asked for")
+        return _eager(f, domain, order, device, "asked for")
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
@@ -39,44 +39,45 @@ def make_engine(name: str, f: Callable[[Tensor], Tensor], grid: Grid, order: int
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
         # What can be traced is elementwise.
-        made = program(f, grid.dtype, order)
+        made = program(f, domain.dtype, order, len(domain.variables), len(domain.params))
         if order and made.graph_lost:
-            _warn_of_lost_graph(f)
-        return _fused(name, made, grid)
+            _warn_of_lost_graph(f, domain)
+        return _fused(name, made, domain)
     except (UntraceableError, NotInCError) as error:
         problem = error
     if name != "auto":
-        check_elementwise(f, grid, device)
+        check_elementwise(f, domain, device)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return _eager(f, grid, order, device, str(problem))
+    return _eager(f, domain, order, device, str(problem))
 
 
-def _eager(f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, reason: str) -> Engine:
-    check_elementwise(f, grid, device)
-    if order and graph_is_lost(f, grid, device):
-        _warn_of_lost_graph(f, depth=1)
-    return EagerEngine(f, grid, order, device, reason)
+def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str) -> Engine:
+    check_elementwise(f, domain, device)
+    if order and graph_is_lost(f, domain, device):
+        _warn_of_lost_graph(f, domain, depth=1)
+    return EagerEngine(f, domain, order, device, reason)
 
 
-def _warn_of_lost_graph(f: Callable[[Tensor], Tensor], depth: int = 0) -> None:
+def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int = 0) -> None:
     """Warns whoever called gradcu.sweep, which is ``depth`` calls further up than for make_engine."""
     warnings.warn(
-        f"{name_of(f)} cuts its result off from x (by detach, no_grad, item or numpy), so its derivatives are 0",
+        f"{name_of(f)} cuts its result off from {listed(domain.variables)} (by detach, no_grad, item or numpy), so its "
+        "derivatives are 0",
         UserWarning,
         stacklevel=5 + depth,
     )
 
 
-def _fused(name: str, program: Program, grid: Grid) -> Engine:
+def _fused(name: str, program: Program, domain: Domain) -> Engine:
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
     if name == "cc":
-        return CompiledEngine(program, grid)
-    return BlocksEngine(program, grid) if name == "numpy" else _best(program, grid)
+        return CompiledEngine(program, domain)
+    return BlocksEngine(program, domain) if name == "numpy" else _best(program, domain)
 
 
-def _best(program: Program, grid: Grid) -> Engine:
+def _best(program: Program, domain: Domain) -> Engine:
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError, NoCompilerError
     from ..fuse.kernel import is_loaded
@@ -85,9 +86,9 @@ def _best(program: Program, grid: Grid) -> Engine:
     from .compiled import CompiledEngine
 
     try:
-        if grid.num < _WORTH_COMPILING and not is_loaded(program):
-            return BlocksEngine(program, grid, "too few points to compile for")
-        return CompiledEngine(program, grid)
+        if domain.num < _WORTH_COMPILING and not is_loaded(program):
+            return BlocksEngine(program, domain, "too few points to compile for")
+        return CompiledEngine(program, domain)
     except NotInCError as error:
         reason = str(error)
     except (CompilerError, CacheError) as error:
@@ -95,4 +96,4 @@ def _best(program: Program, grid: Grid) -> Engine:
         if not isinstance(error, NoCompilerError):
             # Of make_engine's caller's caller's caller: whoever called gradcu.sweep.
             warnings.warn(f"the sweep runs on NumPy, since it can't be compiled: {error}", UserWarning, stacklevel=6)
-    return BlocksEngine(program, grid, reason)
+    return BlocksEngine(program, domain, reason)

@@ -17,7 +17,8 @@ from gradcu._op import OPS
 from gradcu.fuse.blocks import Blocks, _planned
 from gradcu.fuse.trace import program
 from gradcu.sweeps.blockwise import BlocksEngine
-from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.domain import Domain
+from gradcu.sweeps.grid import LinspaceAxis
 from tests.cases import Case
 from tests.fuse.sampled import ELEMENTWISE, eagerly, fused, of_one_variable, points
 
@@ -126,12 +127,12 @@ def test_evaluating_neither_warns_nor_touches_the_error_state():
 
 @pytest.mark.parametrize("dtype", ["float16", *FLOATS])
 def test_the_engine_computes_the_blocks_of_a_grid(dtype: str):
-    grid = Grid(-2, 2, 1001, np.dtype(dtype))
-    engine = BlocksEngine(program(FUNCTIONS["polynomial"], grid.dtype, 2), grid)
+    domain = Domain([LinspaceAxis(-2, 2, 1001, np.dtype(dtype))])
+    engine = BlocksEngine(program(FUNCTIONS["polynomial"], domain.dtype, 2), domain)
     rows = np.empty((3, 500), dtype)
     x = np.empty(500, dtype)
     statistics = engine.evaluate(400, x, list(rows))
-    np.testing.assert_array_equal(x, grid.block(400, 500))
+    np.testing.assert_array_equal(x, domain.block(400, 500)[0])
     assert_same_bits(list(rows), eagerly(FUNCTIONS["polynomial"], x, 2), x)
     assert statistics.rows[0].minimum == rows[0].min()
 

@@ -9,10 +9,12 @@ import gradcu
 from gradcu import Tensor
 from gradcu._device import CPU
 from gradcu.autograd import Function
-from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.domain import Domain
+from gradcu.sweeps.grid import LinspaceAxis
 from gradcu.sweeps.probe import check_elementwise
 
-GRIDS = [Grid(-5, 5, 10**7, "float32"), Grid(0, 1, 1, "float64"), Grid(2, 1, 7, "float32")]
+LINES = [(-5, 5, 10**7, "float32"), (0, 1, 1, "float64"), (2, 1, 7, "float32")]
+DOMAINS = [Domain([LinspaceAxis(*line)]) for line in LINES]
 
 state = {"calls": 0}
 
@@ -112,24 +114,24 @@ RESHAPING = {
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
-@pytest.mark.parametrize("grid", GRIDS, ids=["wide", "single", "descending"])
-def test_elementwise_functions_pass(name: str, grid: Grid):
-    check_elementwise(ELEMENTWISE[name], grid, CPU)
+@pytest.mark.parametrize("domain", DOMAINS, ids=["wide", "single", "descending"])
+def test_elementwise_functions_pass(name: str, domain: Domain):
+    check_elementwise(ELEMENTWISE[name], domain, CPU)
 
 
 @pytest.mark.parametrize("name", MIXING)
-@pytest.mark.parametrize("grid", GRIDS, ids=["wide", "single", "descending"])
-def test_mixing_the_points_is_found_out(name: str, grid: Grid):
+@pytest.mark.parametrize("domain", DOMAINS, ids=["wide", "single", "descending"])
+def test_mixing_the_points_is_found_out(name: str, domain: Domain):
     function, used = MIXING[name]
     with pytest.raises(ValueError, match=rf"<lambda> is not elementwise: its value at a point depends on.*{used}"):
-        check_elementwise(function, grid, CPU)
+        check_elementwise(function, domain, CPU)
 
 
 @pytest.mark.parametrize("name", RESHAPING)
 def test_another_shape_is_found_out(name: str):
     function, message = RESHAPING[name]
     with pytest.raises(ValueError, match=message):
-        check_elementwise(function, GRIDS[0], CPU)
+        check_elementwise(function, DOMAINS[0], CPU)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_another_shape_is_found_out(name: str):
 )
 def test_what_is_no_tensor_is_named(function, message: str):
     with pytest.raises(TypeError, match=message):
-        check_elementwise(function, GRIDS[0], CPU)
+        check_elementwise(function, DOMAINS[0], CPU)
 
 
 def test_errors_of_the_function_come_through_with_a_note():
@@ -151,7 +153,7 @@ def test_errors_of_the_function_come_through_with_a_note():
         raise KeyError("inside")
 
     with pytest.raises(KeyError, match="inside") as caught:
-        check_elementwise(broken, GRIDS[0], CPU)
+        check_elementwise(broken, DOMAINS[0], CPU)
     assert "broken on 61 points" in caught.value.__notes__[0]
 
 
@@ -160,12 +162,12 @@ def test_the_message_names_the_function():
         return x.sum()
 
     with pytest.raises(ValueError, match=r"reduces_everything is not elementwise"):
-        check_elementwise(reduces_everything, GRIDS[0], CPU)
+        check_elementwise(reduces_everything, DOMAINS[0], CPU)
 
 
 def test_a_custom_function_is_named_by_its_class():
     with pytest.raises(ValueError, match=r"^Totalled\.apply is not elementwise: its value at a point depends on other"):
-        check_elementwise(Totalled.apply, GRIDS[0], CPU)
+        check_elementwise(Totalled.apply, DOMAINS[0], CPU)
 
 
 def without_grad(x: Tensor) -> Tensor:
