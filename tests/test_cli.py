@@ -17,6 +17,7 @@ import pytest
 
 import gradcu
 from gradcu.cli import main
+from gradcu.fuse.compiler import Compiler
 
 CUBIC = ["x**3 - 3*x**2 + 4", "--start", "-5", "--stop", "5"]
 
@@ -348,7 +349,9 @@ def test_an_engine_can_be_asked_for(here: Path, capsys: pytest.CaptureFixture[st
         assert figures(capsys, *CUBIC, "--num", "100", "--engine", engine)["engine"] == engine
 
 
-def test_explanations_compute_nothing(here: Path, capsys: pytest.CaptureFixture[str], compiled_code: Path):
+def test_explanations_compute_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], compiled_code: Path, compiler: Compiler
+):
     before = sorted(os.listdir(compiled_code))
     text = succeed(capsys, "exp(x) * 2", "--order", "2", "--explain")
     for part in (

@@ -1,5 +1,6 @@
 """Sweeps that are stopped, killed, and gone on with: their bytes are those of a sweep that was not."""
 
+import contextlib
 import errno
 import functools
 import itertools
@@ -21,6 +22,7 @@ import pytest
 
 import gradcu
 from gradcu import Tensor
+from gradcu.fuse.compiler import Compiler
 from gradcu.sweeps.identity import code_of
 from gradcu.sweeps.unfinished import Unfinished
 
@@ -166,13 +168,7 @@ def test_another_version_is_refused(
     assert message in str(refusal.value)
 
 
-def test_another_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from gradcu.fuse.compiler import Compiler, CompilerError, find_compiler
-
-    try:
-        find_compiler()
-    except CompilerError as error:
-        pytest.skip(str(error))
+def test_another_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: Compiler):
     path = tmp_path / "a.npy"
     sweep(wave, path, engine="cc")
     assert sweep(wave, path, engine="cc", resume=True).summary().points_per_second == 0
@@ -413,12 +409,27 @@ def test_two_processes_do_not_write_one_sweep(tmp_path: Path, suffix: str):
     assert path.exists()
 
 
-def killed_sweep(path: Path, engine: str, num: int, chunk: int, after: float | None) -> bool:
-    """Runs a sweep in a process of its own. Whether it was killed, after so many seconds, before it was through."""
+def journal_size(path: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.getsize(f"{path}.part/journal")
+    return 0
+
+
+LINE = 200
+"""About how many bytes a block has in the journal."""
+
+
+def killed_sweep(path: Path, engine: str, num: int, chunk: int, share: float = 2.0) -> bool:
+    """Runs a sweep in a process of its own, until about a share of its blocks is done, and then kills it.
+
+    Whether it was killed before it was through.
+    """
+    wanted = journal_size(path) + share * LINE * num / chunk
     process = processes().Process(target=sweep_in_a_process, args=(str(path), engine, num, chunk))
     process.start()
-    process.join(after)
-    if process.is_alive():
+    while process.is_alive() and (share > 1 or journal_size(path) < wanted):
+        process.join(0.0005)
+    if share < 1:
         process.kill()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL)
@@ -426,39 +437,43 @@ def killed_sweep(path: Path, engine: str, num: int, chunk: int, after: float | N
 
 
 def kill_often(tmp_path: Path, suffix: str, engine: str, kills: int, num: int, chunk: int) -> None:
-    """Kills a sweep at random moments of its life, and goes on with it, until it was killed so many times."""
-    seconds = 0.0
-    # The second one finds the kernel compiled.
-    for name in ("first", "whole"):
-        (tmp_path / name).mkdir()
-        begun = time.perf_counter()
-        assert not killed_sweep(tmp_path / name / f"a{suffix}", engine, num, chunk, None)
-        seconds = time.perf_counter() - begun
+    """Kills a sweep at random moments, and goes on with it, until it was killed so many times on its way."""
+    (tmp_path / "whole").mkdir()
+    assert not killed_sweep(tmp_path / "whole" / f"a{suffix}", engine, num, chunk)
     whole = contents(tmp_path / "whole")
-    moments = random.Random(f"{suffix}{engine}")
-    killed = rounds = 0
-    while killed < kills:
+    shares = random.Random(f"{suffix}{engine}")
+    on_the_way = rounds = 0
+    while on_the_way < kills:
         rounds += 1
         folder = tmp_path / f"killed{rounds}"
         folder.mkdir()
         path = folder / f"a{suffix}"
-        while killed_sweep(path, engine, num, chunk, None if killed == kills else moments.uniform(0, seconds)):
-            killed += 1
+        while killed_sweep(path, engine, num, chunk, shares.uniform(0, 2 / kills) if on_the_way < kills else 2.0):
+            on_the_way += Path(f"{path}.part", "data").exists() and journal_size(path) > 0
             # Half a sweep never has the name of a whole one.
             assert not (path.exists() and Path(f"{path}.part", "data").exists())
-        assert contents(folder) == whole, f"after {killed} kills"
+        assert contents(folder) == whole, f"after {on_the_way} kills"
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system that kills processes")
-@pytest.mark.parametrize("suffix", SUFFIXES)
+killing = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system that kills processes")
+
+
+@killing
+@pytest.mark.parametrize(("suffix", "chunk"), [(".npy", 128), (".zarr", 1000)])
 @pytest.mark.parametrize("engine", ["cc", "numpy"])
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path, suffix: str, engine: str):
-    kill_often(tmp_path, suffix, engine, kills=6, num=60_001, chunk=512)
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(
+    request: pytest.FixtureRequest, tmp_path: Path, suffix: str, chunk: int, engine: str
+):
+    if engine == "cc":
+        request.getfixturevalue("compiler")
+    kill_often(tmp_path, suffix, engine, kills=7, num=150_001, chunk=chunk)
 
 
+@killing
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system that kills processes")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("engine", ["cc", "numpy", "eager"])
-def test_killed_very_often(tmp_path: Path, suffix: str, engine: str):
+def test_killed_very_often(request: pytest.FixtureRequest, tmp_path: Path, suffix: str, engine: str):
+    if engine == "cc":
+        request.getfixturevalue("compiler")
     kill_often(tmp_path, suffix, engine, kills=60, num=400_001, chunk=1024)
