@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from .statistics import BlockStatistics, Collector, SignChanges
 
 REDUCTIONS = ("min", "max", "argmin", "argmax", "mean", "integral", "sign_changes", "histogram")
 
-_SUMS = ("mean", "integral")
 _BINS = 10
 _MOST = 1 << 18
 """Points of a block: enough to hide what Python costs a block, few enough for its rows to stay in the cache."""
@@ -33,22 +32,21 @@ class Reductions:
     """
 
     def __init__(self, reduce: Any) -> None:
-        if isinstance(reduce, str):
-            reduce = (reduce,)
-        options: Mapping[Any, Any] = reduce if isinstance(reduce, Mapping) else {}
-        if not isinstance(reduce, Mapping | Sequence | frozenset | set):
+        options = reduce if isinstance(reduce, Mapping) else {}
+        names = (reduce,) if isinstance(reduce, str) else tuple(reduce) if isinstance(reduce, Iterable) else None
+        if names is None:
             raise TypeError(
                 f"reduce must be names of reductions ({', '.join(REDUCTIONS)}), or a dict of their options, "
                 f"not {reduce!r} ({type(reduce).__name__})"
             )
-        for name in reduce:
+        if not names:
+            raise ValueError(f"reduce is empty; name one or more of {', '.join(REDUCTIONS)}")
+        for name in names:
             if name not in REDUCTIONS:
                 raise ValueError(f"reduce: there is no {name!r}; there are {', '.join(REDUCTIONS)}")
             if options.get(name) and name != "histogram":
                 raise ValueError(f"reduce: {name} has no options, but {options[name]!r} is given")
-        if not reduce:
-            raise ValueError(f"reduce is empty; name one or more of {', '.join(REDUCTIONS)}")
-        self.names = tuple(name for name in REDUCTIONS if name in reduce)
+        self.names = tuple(name for name in REDUCTIONS if name in names)
         self.bins, self.range = _histogram_options(options.get("histogram") or {})
 
     @property
