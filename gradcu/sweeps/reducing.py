@@ -66,9 +66,14 @@ def _histogram_options(options: Any) -> tuple[int, tuple[float, float] | None]:
         low, high = map(float, limits)
     except (TypeError, ValueError) as error:
         raise ValueError(f"reduce: range of the histogram must be two numbers, not {limits!r}") from error
-    if not (low < high and math.isfinite(high - low)):
+    if not _can_be_divided(low, high, bins):
         raise ValueError(f"reduce: range of the histogram must be finite and go upwards, not {limits!r}")
     return bins, (low, high)
+
+
+def _can_be_divided(low: float, high: float, bins: int) -> bool:
+    """Whether bins between two numbers have a width that floating-point numbers can tell."""
+    return low < high and math.isfinite(high - low) and math.isfinite(bins / (high - low))
 
 
 class Histogram:
@@ -116,7 +121,8 @@ class PairwiseSum:
         """Takes the sum of a part; an array is several sums."""
         level = 0
         while (neighbour := self._waiting.pop((level, part ^ 1), None)) is not None:
-            value = value + neighbour
+            with np.errstate(all="ignore"):
+                value = value + neighbour
             level, part = level + 1, part >> 1
         self._waiting[level, part] = value
 
@@ -126,8 +132,9 @@ class PairwiseSum:
         # From the end, where the smallest are, as if zeros followed them.
         ordered = sorted(self._waiting.items(), key=lambda item: item[0][1] << item[0][0])
         total = ordered[-1][1]
-        for _, value in reversed(ordered[:-1]):
-            total = value + total
+        with np.errstate(all="ignore"):
+            for _, value in reversed(ordered[:-1]):
+                total = value + total
         return total
 
 
@@ -193,7 +200,7 @@ class ReducingStore:
                 low, high = 0.0, 1.0
             elif low == high:
                 low, high = low - 0.5, high + 0.5
-            if not (low < high and math.isfinite(high - low)):
+            if not _can_be_divided(low, high, self.reductions.bins):
                 raise ValueError(
                     f"reduce: a histogram of {name} can't go from {row.minimum:g} to {row.maximum:g}; give its range"
                 )

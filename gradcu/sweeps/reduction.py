@@ -94,7 +94,7 @@ def _row(grid: Grid, statistics: BlockStatistics, store: ReducingStore, k: int) 
             row.mean_error = _bound(additions + 1) * size / grid.num
         if "integral" in names:
             h = 0.0 if grid.num == 1 else float((Fraction(grid.stop) - Fraction(grid.start)) / (grid.num - 1))
-            row.integral = h * (total - float(store.ends[:, k].sum()) / 2)
+            row.integral = h * (total - sum(store.ends[:, k].tolist()) / 2)
             # Four roundings more, each of what is no larger than twice the sum of sizes.
             row.integral_error = _bound(additions + 8) * size * abs(h)
     if "sign_changes" in names:

@@ -25,7 +25,7 @@ from .reduction import SweepReduction
 from .result import Run, SweepResult
 from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
-from .store import RESUMABLE, SUFFIXES, Store, checked_path, open_store, row_names
+from .store import RESUMABLE, SWEPT, Store, checked_path, open_store, row_names
 from .workers import for_each
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _store(out: Any, resume: Any, reductions: Reductions | None, grid: Grid, ord
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r} ({type(resume).__name__})")
     if out is not None:
-        path = checked_path("out", out, (*SUFFIXES, *RESUMABLE[1:]))
+        path = checked_path("out", out, SWEPT)
         if path.lower().endswith(RESUMABLE):
             return Resumable(path, names, grid.num, grid.dtype, resume)
     if resume:

@@ -122,6 +122,11 @@ def test_nan_and_infinity(engine: str):
     assert ranged.counts.sum() + ranged.below + ranged.nan == 2001
     with pytest.raises(ValueError, match=r"a histogram of f can't go from -inf to 0; give its range"):
         gradcu.sweep(gradcu.log, -1, 1, 2001, engine=engine, reduce="histogram")
+    # Infinities of both signs have no sum, and no warning.
+    poles = gradcu.sweep(lambda x: 1 / x, -1, 1, 20_001, engine=engine, chunk=512, reduce=("mean", "integral"))
+    assert math.isinf(poles.y.mean)
+    odd = gradcu.sweep(lambda x: gradcu.tan(x) * 1e38 * 1e38, -1, 1, 2000, engine=engine, chunk=512, reduce="mean")
+    assert math.isnan(odd.y.mean)
     nothing = gradcu.sweep(gradcu.log, -2, -1, 100, engine=engine, reduce=REDUCTIONS).y
     assert math.isnan(nothing.min)
     assert (nothing.argmin, nothing.argmax_x, nothing.sign_changes) == (None, None, 0)
@@ -244,6 +249,7 @@ def test_rows_are_not_kept(monkeypatch: pytest.MonkeyPatch):
             r"must be finite and go upwards, not \(1, 1\)",
         ),
         ({"histogram": {"range": (0, math.inf)}}, ValueError, r"range of the histogram must be finite"),
+        ({"histogram": {"range": (0, 5e-324)}}, ValueError, r"range of the histogram must be finite"),
         ({"histogram": {"range": 3}}, ValueError, r"range of the histogram must be two numbers, not 3"),
     ],
 )
