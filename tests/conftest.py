@@ -1,6 +1,7 @@
 """Fixtures that every test can ask for."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def compiler() -> Compiler:
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A generator seeded by the test's own name, so that its numbers do not depend on which tests run before it."""
     return np.random.default_rng(list(request.node.nodeid.encode()))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory, for the command line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADCU_DEVICE", "")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
