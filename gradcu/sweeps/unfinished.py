@@ -136,18 +136,25 @@ class Unfinished:
             return None
 
 
+def is_unfinished(path: str) -> bool:
+    """Whether there is an unfinished sweep to ``path``."""
+    return all(os.path.exists(os.path.join(path + SUFFIX, name)) for name in ("journal", "data"))
+
+
 def _locked(path: str, folder: str) -> int:
     """The handle of the directory's lock, which the system takes back when this process ends, however it ends."""
     lock = os.path.join(folder, "lock")
     while True:
         try:
-            os.makedirs(folder, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        try:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
-            if os.path.isdir(os.path.dirname(folder)):
-                # Its last owner has just removed it.
-                continue
-            raise
+            # Its last owner has just removed the directory.
+            continue
         except OSError as error:
             raise unwritable(path, error) from error
         try:

@@ -199,6 +199,23 @@ def test_resuming_nothing_starts_and_resuming_a_whole_sweep_computes_nothing(tmp
     assert "all was there" in str(found.summary())
 
 
+def test_a_block_longer_than_the_sweep_is_the_sweep(tmp_path: Path):
+    for _ in range(2):
+        found = sweep(wave, tmp_path / "a.npy", engine="numpy", chunk=NUM * 3, resume=True)
+        assert found.summary().chunk == NUM
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_has_room_for_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str):
+    path = tmp_path / f"a{suffix}"
+    sweep(wave, path, engine="numpy")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    assert sweep(wave, path, engine="numpy", resume=True).summary().points_per_second == 0
+    with pytest.raises(OSError, match="needs 146 kB on disk"):
+        sweep(wave, path, engine="numpy")
+
+
 def test_a_npy_that_nothing_describes_is_not_resumed(tmp_path: Path):
     path = tmp_path / "a.npy"
     sweep(wave, path, engine="numpy")
