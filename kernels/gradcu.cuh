@@ -28,9 +28,12 @@
 #define T(value) ((GRADCU_T)(value))
 #define GRADCU_PI T(3.14159265358979323846)
 
+/* Compilers make vector code of a choice between values that are there, and not of one that decides what is called. So
+   both sides are computed first, where neither takes long; the one not taken may be nan or infinite. */
+
 /* The larger or smaller operand, nan where either is. */
-GRADCU_FUNCTION GRADCU_T gradcu_maximum(GRADCU_T a, GRADCU_T b) { return a != a || a > b ? a : b; }
-GRADCU_FUNCTION GRADCU_T gradcu_minimum(GRADCU_T a, GRADCU_T b) { return a != a || a < b ? a : b; }
+GRADCU_FUNCTION GRADCU_T gradcu_maximum(GRADCU_T a, GRADCU_T b) { return (a != a) | (a > b) ? a : b; }
+GRADCU_FUNCTION GRADCU_T gradcu_minimum(GRADCU_T a, GRADCU_T b) { return (a != a) | (a < b) ? a : b; }
 
 /* What floor division leaves: exact, of the divisor's sign. */
 GRADCU_FUNCTION GRADCU_T gradcu_remainder(GRADCU_T a, GRADCU_T b) {
@@ -51,8 +54,14 @@ GRADCU_FUNCTION GRADCU_T gradcu_floor_divide(GRADCU_T a, GRADCU_T b) {
 
 /* log(exp(a) + exp(b)). Equal infinities have no difference. */
 GRADCU_FUNCTION GRADCU_T gradcu_logaddexp(GRADCU_T a, GRADCU_T b) {
-    if (a == b) return a + T(0.69314718055994530942);
-    return gradcu_maximum(a, b) + log1p(exp(-fabs(a - b)));
+    const GRADCU_T sum = gradcu_maximum(a, b) + log1p(exp(-fabs(a - b)));
+    return a == b ? a + T(0.69314718055994530942) : sum;
+}
+
+/* log(1 + exp(beta x)) / beta, or x where beta x is so large that it makes no difference. */
+GRADCU_FUNCTION GRADCU_T gradcu_softplus(GRADCU_T x, GRADCU_T beta, GRADCU_T threshold) {
+    const GRADCU_T soft = log1p(exp(x * beta)) / beta;
+    return x * beta > threshold ? x : soft;
 }
 
 /* x less the nearest even number, exactly: an angle in half turns. */
@@ -65,7 +74,8 @@ GRADCU_FUNCTION GRADCU_T gradcu_sin_of_turn(GRADCU_T turn) {
 }
 
 GRADCU_FUNCTION GRADCU_T gradcu_sinc(GRADCU_T x) {
-    return x == T(0) ? T(1) : gradcu_sin_of_turn(gradcu_turned(x)) / (x * GRADCU_PI);
+    const GRADCU_T quotient = gradcu_sin_of_turn(gradcu_turned(x)) / (x * GRADCU_PI);
+    return x == T(0) ? T(1) : quotient;
 }
 
 /* The derivative of sinc of this order, 1 or more: see sinc_derivative in ops/special.py. */

@@ -31,6 +31,10 @@ _FLAGS = (
     "-shared",
 )
 
+# gcc would move a call behind the condition under which its value is used, join branches that have the same condition,
+# and compute part of a choice in each branch before it: three ways to a loop that goes point by point.
+_LEFT_ALONE = ("-fno-tree-sink", "-fno-thread-jumps", "-fno-tree-pre")
+
 # The vector functions of glibc, for which compilers have names on this platform.
 _VECTOR_LIBRARY = "libmvec.so.1"
 
@@ -63,8 +67,7 @@ class Compiler:
         self.libraries: tuple[str, ...] = ("-lm",)
         if self.vector_math:
             self.libraries = ("-lmvec", "-lm")
-            # gcc would move a call behind the condition under which its value is used, and then call it point by point.
-            self.flags += ("-fveclib=libmvec",) if self.is_clang else ("-fno-tree-sink",)
+            self.flags += ("-fveclib=libmvec",) if self.is_clang else _LEFT_ALONE
         self.identity = "\n".join((" ".join((*self.flags, *self.libraries)), self.macros))
 
     @property

@@ -5,8 +5,7 @@ A `Table` makes them, and what it folds away on the way gives the bits that the 
 - an op of constants alone is computed, by the op's own forward, in the operands' dtype;
 - ``x * 1``, ``x / 1``, ``x - 0``, ``x + -0.0``, ``x ** 1``, ``-(-x)``, a copy and a conversion to the dtype of x are x;
   ``x * -1`` is ``-x``; ``x ** 0`` is 1;
-- ``x ** 2`` is ``x * x``, ``x ** 4`` its square, ``x ** -1`` is ``1 / x``, ``x ** 0.5`` the square root and
-  ``x ** -0.5`` 1 by that, as the op itself computes them;
+- ``x ** 2`` is ``x * x``, ``x ** 4`` its square, and ``x ** -1`` is ``1 / x``, as the op itself computes them;
 - ``a - (-b)`` is ``a + b``, and ``a + (-b)`` is ``a - b``;
 - ``x / c`` is ``x * (1 / c)`` where c is a power of two, so that its reciprocal is exact; the reciprocal of x is
   ``1 / x``;
@@ -228,11 +227,7 @@ def _fold_power(table: Table, x: Expr, exponent: Any) -> Expr | None:
     if exponent in (2, 4):
         square = table.call("mul", x, x)
         return square if exponent == 2 else table.call("mul", square, square)
-    if exponent == 0.5:
-        return table.call("sqrt", x)
-    if exponent in (-1, -0.5):
-        return table.call("div", table.number(1, x.dtype), x if exponent == -1 else table.call("sqrt", x))
-    return None
+    return table.call("div", table.number(1, x.dtype), x) if exponent == -1 else None
 
 
 def _fold_conversion(table: Table, x: Expr, dtype: np.dtype[Any]) -> Expr | None:

@@ -17,6 +17,9 @@ from .source import TILE, kernel_source
 Extremes = tuple[int, int]
 """The indices of the first of the least and the first of the largest numbers of a row."""
 
+_CACHED = 1 << 24
+"""The bytes from which on results are not found in a cache: half of a third-level cache of the usual size."""
+
 _MOST_LOADED = 256
 _loaded: dict[tuple[str, str], Kernel] = {}
 
@@ -32,7 +35,8 @@ class Kernel:
         self._function = library.gradcu_sweep
         pointer, integer = ctypes.c_void_p, ctypes.c_longlong
         self._function.argtypes = [
-            pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer
+            pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer,
+            integer,
         ]  # fmt: skip
         self._function.restype = None
 
@@ -64,7 +68,8 @@ class Kernel:
     ) -> list[Extremes | None]:  # fmt: skip
         addresses = np.array([address(row) for row in rows], np.uintp)
         figures = np.empty((len(rows), 3), np.int64)
-        self._function(given, *offsets, rows[0].size, *exact, x, address(addresses), address(figures))
+        stream = _outgrow_caches(rows)
+        self._function(given, *offsets, rows[0].size, *exact, x, address(addresses), address(figures), stream)
         return [_extremes(row, *found) for row, found in zip(rows, figures.tolist(), strict=True)]
 
 
@@ -113,6 +118,11 @@ def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extr
     least = int(row[least_in : least_in + TILE].argmin())
     largest = int(row[largest_in : largest_in + TILE].argmax())
     return least_in + least, largest_in + largest
+
+
+def _outgrow_caches(rows: Sequence[np.ndarray]) -> bool:
+    """Whether the arrays that the rows are parts of are larger than what caches hold."""
+    return sum(getattr(row.base, "nbytes", row.nbytes) for row in rows) > _CACHED
 
 
 def address(array: np.ndarray) -> int:

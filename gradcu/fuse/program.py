@@ -38,15 +38,18 @@ class Program:
     """Lines that compute outputs from inputs.
 
     ``inputs`` maps names to dtypes. Two programs with one ``key`` compute the same: it names ops, so it holds within
-    one version of gradcu. ``dtype`` is the dtype of the first input that is no condition, of bool.
+    one version of gradcu. ``dtype`` is the dtype of the first input that is no condition, of bool. ``graph_lost`` says
+    that the derivatives among the outputs are zero only because the function that was traced cut all its values off
+    from its arguments.
     """
 
-    __slots__ = ("dtype", "inputs", "key", "lines", "outputs")
+    __slots__ = ("dtype", "graph_lost", "inputs", "key", "lines", "outputs")
 
     def __init__(self, inputs: dict[str, np.dtype[Any]], lines: Sequence[Line], outputs: Sequence[Reference]) -> None:
         self.inputs, self.lines, self.outputs = inputs, tuple(lines), tuple(outputs)
         dtypes = list(inputs.values())
         self.dtype = next((dtype for dtype in dtypes if dtype.kind != "b"), dtypes[0])
+        self.graph_lost = False
         self.key = "\n".join(
             [
                 *(f"{name}:{dtype}" for name, dtype in inputs.items()),

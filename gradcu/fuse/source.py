@@ -93,12 +93,27 @@ static GRADCU_ALONE void gradcu_points(
     }
 }
 
+#ifdef __SSE2__
+enum { CAN_STREAM = 1 };
+/* Writes a tile to memory past the caches. */
+static GRADCU_ALONE void gradcu_stream(T *to, const T *from) {
+    for (size_t i = 0; i < TILE * sizeof(T); i += sizeof(__m128i))
+        _mm_stream_si128((__m128i *)((char *)to + i), _mm_load_si128((const __m128i *)((const char *)from + i)));
+}
+#define GRADCU_STREAMED() _mm_sfence()
+#else
+enum { CAN_STREAM = 0 };
+static void gradcu_stream(T *to, const T *from) { memcpy(to, from, TILE * sizeof(T)); }
+#define GRADCU_STREAMED()
+#endif
+
 /* Points first, ..., first + count - 1, counted from the beginning of a segment. Those that are no sums stand in
-   `exact`, by their number in this call. Where `given` is not null, it has the points. */
+   `exact`, by their number in this call. Where `given` is not null, it has the points. `stream` is whether the rows
+   are too large to be found in a cache: a processor reads what it writes to into one, unless told otherwise. */
 GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
     const T *given, const double *bases, const double *high, const double *low, long long first, long long count,
     const long long *exact_at, const double *exact, long long exact_count, T *x, T *const *rows,
-    struct figures *figures
+    struct figures *figures, long long stream
 ) {
     _Alignas(64) T points[TILE], buffers[@ROWS@][TILE];
     T least[@ROWS@], largest[@ROWS@];
@@ -120,17 +135,24 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
         const int whole = size == TILE;
         for (long long i = size; i < TILE; i++) points[i] = points[size - 1];
         T *out[@ROWS@];
-        for (int r = 0; r < @ROWS@; r++) out[r] = whole ? rows[r] + done : buffers[r];
+        int streamed[@ROWS@];
+        for (int r = 0; r < @ROWS@; r++) {
+            /* In whole lines of the cache. */
+            streamed[r] = CAN_STREAM && stream && whole && (size_t)(rows[r] + done) % 64 == 0;
+            out[r] = whole && !streamed[r] ? rows[r] + done : buffers[r];
+        }
         gradcu_tile(points@ARGUMENTS@);
         for (int r = 0; r < @ROWS@; r++) {
             T low_here, high_here;
-            if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
+            if (streamed[r]) gradcu_stream(rows[r] + done, buffers[r]);
+            else if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
             if (figures[r].odd) continue;
             figures[r].odd = gradcu_extremes(out[r], &low_here, &high_here);
             if (done == 0 || low_here < least[r]) least[r] = low_here, figures[r].least_in = done;
             if (done == 0 || high_here > largest[r]) largest[r] = high_here, figures[r].largest_in = done;
         }
     }
+    GRADCU_STREAMED();
 }
 """
 
@@ -202,6 +224,9 @@ def _preamble(real: str, compiler: Compiler) -> list[str]:
         f"#define GRADCU_T {real}",
         "#include <string.h>",
         "#include <tgmath.h>",
+        "#ifdef __SSE2__",
+        "#include <emmintrin.h>",
+        "#endif",
         "#ifdef _WIN32",
         "#define GRADCU_EXPORT __declspec(dllexport)",
         "#else",

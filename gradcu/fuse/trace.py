@@ -24,6 +24,7 @@ from .expr import Expr, Table, result_dtype
 from .lower import lowered
 from .partials import partials
 from .program import Program, program_of
+from .taylor import in_order
 
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
@@ -39,81 +40,24 @@ class UntraceableError(Exception):
     """The function can't be traced, for the reason that the message gives."""
 
 
-class _Shape(tuple[int, ...]):
-    """The shape of the points, which remembers whether somebody has read how many they are."""
-
-    was_read = False
-
-    def __iter__(self) -> Iterator[int]:
-        self.was_read = True
-        return super().__iter__()
-
-    def __getitem__(self, index: Any) -> Any:
-        self.was_read = True
-        return super().__getitem__(index)
-
-
-class _Step(NamedTuple):
-    """An op on what earlier steps made (their numbers) and on Python numbers (their text), which get a dtype."""
-
-    op: Op
-    read: list[int | str]
-    numbers: list[Any]
-    dtype: np.dtype[Any]
-    statics: tuple[Any, ...]
-
-
 class Trace:
-    """One call of a function: what it does, step by step, and why it is untraceable, if it is.
+    """One call of a function: its expressions, and why it is untraceable, if it is.
 
     The reason stays even if the function catches the exception, since what it then does need not be what it does with
-    an array. Calls that take the same ``steps`` make the same expressions and the same graph, so expressions are made
-    of the steps only when somebody asks for them.
+    an array.
     """
 
-    __slots__ = ("_exprs", "_makers", "reason", "shape", "steps", "table")
+    __slots__ = ("reason", "shape", "table")
 
-    def __init__(self, length: int) -> None:
-        self.table, self.shape = Table(), _Shape((length,))
-        self.steps: list[Any] = []
-        self._makers: list[Expr | int | _Step] = []
-        self._exprs: list[Expr] = []
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.table, self.shape = Table(), shape
         self.reason: str | None = None
-
-    def step(self, key: Any, maker: Expr | int | _Step) -> int:
-        """Notes a step, which makes an expression, holds what an earlier one made, or computes; gives its number."""
-        self.steps.append(key)
-        self._makers.append(maker)
-        return len(self.steps) - 1
-
-    def made_by(self, number: int) -> Expr:
-        """The expression that a step makes."""
-        while len(self._exprs) <= number:
-            maker = self._makers[len(self._exprs)]
-            if isinstance(maker, int):
-                maker = self.table.held(self._exprs[maker])
-            elif isinstance(maker, _Step):
-                maker = self._computed(maker)
-            self._exprs.append(maker)
-        return self._exprs[number]
-
-    def _computed(self, step: _Step) -> Expr:
-        numbers = iter(step.numbers)
-        operands = [
-            self._exprs[read] if isinstance(read, int) else self.table.number(next(numbers), step.dtype)
-            for read in step.read
-        ]
-        return self.table.apply(step.op, operands, step.statics)
 
     def refuse(self, reason: str) -> NoReturn:
         """Gives up."""
         if self.reason is None:
             self.reason = reason
         raise UntraceableError(reason)
-
-    def pending(self, expr: Expr) -> PendingArray:
-        """The expression as an array with an element a point."""
-        return PendingArray(self, self.step(None, expr), expr.dtype, self.shape)
 
     def expr(self, value: Any) -> Expr:
         """The expression of a payload. An array must be the same number everywhere."""
@@ -127,26 +71,18 @@ class Trace:
             self.refuse(f"it uses an array of shape {array.shape}")
         return self.table.constant(elements[0])
 
-    def lifted(self, value: Any) -> PendingArray:
-        """An array as a pending constant: it must be the same number everywhere."""
-        if isinstance(value, PendingArray):
-            if value.trace is self:
-                return value
-            self.refuse("it uses a Tensor of another trace")
-        constant = self.expr(value)
-        # It fits this number of points; whether it fits any other is to be seen.
-        self.shape.was_read |= bool(value.shape)
-        key = ("constant", constant.dtype, repr(constant.value), value.shape == self.shape or value.shape)
-        return PendingArray(self, self.step(key, constant), constant.dtype, value.shape)
+    def pending(self, expr: Expr) -> PendingArray:
+        """The expression as an array of the trace's shape."""
+        return PendingArray(self, expr, self.shape)
 
 
 class PendingArray(Pending):
-    """The payload of a Tensor under a trace: the number of the step that made it, and what is known without elements.
+    """The payload of a Tensor under a trace: an expression of one element, and the shape of all.
 
     Operators are ops. Whatever else an array could be asked refuses the trace.
     """
 
-    __slots__ = ("dtype", "ndim", "number", "shape", "trace")
+    __slots__ = ("dtype", "expr", "ndim", "shape", "trace")
 
     # NumPy's arrays and scalars leave operators to this class.
     __array_ufunc__ = None
@@ -154,13 +90,8 @@ class PendingArray(Pending):
     # It shares its elements with nobody, and can't be changed.
     base = None
 
-    def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        self.trace, self.number, self.dtype, self.shape, self.ndim = trace, number, dtype, shape, len(shape)
-
-    @property
-    def expr(self) -> Expr:
-        """The expression of one element."""
-        return self.trace.made_by(self.number)
+    def __init__(self, trace: Trace, expr: Expr, shape: tuple[int, ...]) -> None:
+        self.trace, self.expr, self.shape, self.dtype, self.ndim = trace, expr, shape, expr.dtype, len(shape)
 
     @property
     def device(self) -> device:
@@ -172,39 +103,36 @@ class PendingArray(Pending):
         trace = self.trace
         if not op.elementwise and op.name not in _COPIES:
             trace.refuse(f"{op.name} is not elementwise")
-        read: list[int | str] = []
-        arrays: list[PendingArray] = []
-        numbers: list[Any] = []
-        for operand in operands:
-            if hasattr(operand, "dtype"):
-                array = trace.lifted(operand)
-                read.append(array.number)
-                arrays.append(array)
-            else:
-                # A rule may compute with a number before it is rounded to a dtype, and tell an int from a float.
-                read.append(repr(operand))
-                numbers.append(operand)
+        arrays = [self.lifted(operand) for operand in operands if hasattr(operand, "dtype")]
+        shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        if shape not in ((), trace.shape):
+            trace.refuse(f"{op.name} makes an array of another shape")
+        numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
         # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
-        dtype = arrays[0].dtype
-        if dtype.kind == "b" and len(read) > 1:
-            others = [array.dtype for array in arrays if array.dtype.kind != "b"]
-            dtype = others[0] if others else result_type(*numbers) if numbers else dtype
-        dtypes = [array.dtype for array in arrays] if not numbers else _beside(read, arrays, dtype)
-        result = result_dtype(op, dtypes, statics)
-        if result.kind == "c":
+        dtypes = [array.dtype for array in arrays if array.dtype.kind != "b"]
+        dtype = dtypes[0] if dtypes else result_type(*numbers) if numbers else self.dtype
+        exprs = [
+            trace.expr(operand) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
+            for operand in operands
+        ]
+        result = trace.table.apply(op, exprs, statics)
+        if result.dtype.kind == "c":
             trace.refuse("it computes with complex numbers")
-        number = trace.step((op.name, *read, repr(statics)), _Step(op, read, numbers, dtype, statics))
-        shape = arrays[0].shape if len(arrays) == 1 else _shape_of(op, trace, arrays)
-        return PendingArray(trace, number, result, shape)
+        return PendingArray(trace, result, shape)
 
     def lifted(self, value: Any) -> Any:
-        """An array as a pending constant; a Python number stays what it is."""
-        return self.trace.lifted(value) if hasattr(value, "dtype") else value
+        """An array as a pending constant: it must be the same number everywhere."""
+        if not hasattr(value, "dtype"):
+            return value
+        if not isinstance(value, PendingArray):
+            return PendingArray(self.trace, self.trace.expr(value), value.shape)
+        if value.trace is not self.trace:
+            self.trace.refuse("it uses a Tensor of another trace")
+        return value
 
     def held(self) -> PendingArray:
         """The same value, through which no derivative passes."""
-        trace = self.trace
-        return PendingArray(trace, trace.step(("held", self.number), self.number), self.dtype, self.shape)
+        return PendingArray(self.trace, self.trace.table.held(self.expr), self.shape)
 
     def materialised(self) -> NoReturn:
         """Refuses the trace."""
@@ -258,13 +186,150 @@ class PendingArray(Pending):
         return self.computed(OPS["div"], (other, self), ())
 
 
-def _beside(read: Sequence[int | str], arrays: Sequence[PendingArray], dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
+class _Shape(tuple[int, ...]):
+    """The shape of the points, which remembers whether somebody has read how many they are."""
+
+    was_read = False
+
+    def __iter__(self) -> Iterator[int]:
+        self.was_read = True
+        return super().__iter__()
+
+    def __getitem__(self, index: Any) -> Any:
+        self.was_read = True
+        return super().__getitem__(index)
+
+
+class _Step(NamedTuple):
+    """An op on what earlier steps made (their numbers) and on Python numbers (their text), which get a dtype."""
+
+    op: Op
+    read: list[int | str]
+    numbers: list[Any]
+    dtype: np.dtype[Any]
+    statics: tuple[Any, ...]
+
+
+class _Steps(Trace):
+    """A trace that notes what the function does, step by step.
+
+    Calls that take the same ``steps`` make the same expressions and the same graph, so expressions are made of the
+    steps only when somebody asks for them.
+    """
+
+    __slots__ = ("_exprs", "_makers", "points", "steps")
+
+    def __init__(self, length: int) -> None:
+        self.points = _Shape((length,))
+        super().__init__(self.points)
+        self.steps: list[Any] = []
+        self._makers: list[Expr | int | _Step] = []
+        self._exprs: list[Expr] = []
+
+    def step(self, key: Any, maker: Expr | int | _Step) -> int:
+        """Notes a step, which makes an expression, holds what an earlier one made, or computes; gives its number."""
+        self.steps.append(key)
+        self._makers.append(maker)
+        return len(self.steps) - 1
+
+    def made_by(self, number: int) -> Expr:
+        """The expression that a step makes."""
+        while len(self._exprs) <= number:
+            maker = self._makers[len(self._exprs)]
+            if isinstance(maker, int):
+                maker = self.table.held(self._exprs[maker])
+            elif isinstance(maker, _Step):
+                maker = self._computed(maker)
+            self._exprs.append(maker)
+        return self._exprs[number]
+
+    def _computed(self, step: _Step) -> Expr:
+        numbers = iter(step.numbers)
+        operands = [
+            self._exprs[read] if isinstance(read, int) else self.table.number(next(numbers), step.dtype)
+            for read in step.read
+        ]
+        return self.table.apply(step.op, operands, step.statics)
+
+    def pending(self, expr: Expr) -> _Noted:
+        """The expression as an array with an element a point."""
+        return _Noted(self, self.step(None, expr), expr.dtype, self.shape)
+
+    def lifted(self, value: Any) -> _Noted:
+        """An array as a pending constant: it must be the same number everywhere."""
+        if isinstance(value, _Noted):
+            if value.trace is self:
+                return value
+            self.refuse("it uses a Tensor of another trace")
+        constant = self.expr(value)
+        # It fits this number of points; whether it fits any other is to be seen.
+        self.points.was_read |= bool(value.shape)
+        key = ("constant", constant.dtype, repr(constant.value), value.shape == self.shape or value.shape)
+        return _Noted(self, self.step(key, constant), constant.dtype, value.shape)
+
+
+class _Noted(PendingArray):
+    """The payload of a Tensor whose steps are noted: the number of the one that made it."""
+
+    __slots__ = ("number",)
+
+    trace: _Steps
+
+    def __init__(self, trace: _Steps, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.trace, self.number, self.dtype, self.shape, self.ndim = trace, number, dtype, shape, len(shape)
+
+    @property
+    def expr(self) -> Expr:
+        """The expression of one element."""
+        return self.trace.made_by(self.number)
+
+    def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> _Noted:
+        """The expression of an elementwise op; any other op refuses the trace."""
+        trace = self.trace
+        if not op.elementwise and op.name not in _COPIES:
+            trace.refuse(f"{op.name} is not elementwise")
+        read: list[int | str] = []
+        arrays: list[_Noted] = []
+        numbers: list[Any] = []
+        for operand in operands:
+            if hasattr(operand, "dtype"):
+                array = trace.lifted(operand)
+                read.append(array.number)
+                arrays.append(array)
+            else:
+                # A rule may compute with a number before it is rounded to a dtype, and tell an int from a float.
+                read.append(repr(operand))
+                numbers.append(operand)
+        # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
+        dtype = arrays[0].dtype
+        if dtype.kind == "b" and len(read) > 1:
+            others = [array.dtype for array in arrays if array.dtype.kind != "b"]
+            dtype = others[0] if others else result_type(*numbers) if numbers else dtype
+        dtypes = [array.dtype for array in arrays] if not numbers else _beside(read, arrays, dtype)
+        result = result_dtype(op, dtypes, statics)
+        if result.kind == "c":
+            trace.refuse("it computes with complex numbers")
+        number = trace.step((op.name, *read, repr(statics)), _Step(op, read, numbers, dtype, statics))
+        shape = arrays[0].shape if len(arrays) == 1 else _shape_of(op, trace, arrays)
+        return _Noted(trace, number, result, shape)
+
+    def lifted(self, value: Any) -> Any:
+        """An array as a pending constant; a Python number stays what it is."""
+        return self.trace.lifted(value) if hasattr(value, "dtype") else value
+
+    def held(self) -> _Noted:
+        """The same value, through which no derivative passes."""
+        trace = self.trace
+        return _Noted(trace, trace.step(("held", self.number), self.number), self.dtype, self.shape)
+
+
+def _beside(read: Sequence[int | str], arrays: Sequence[_Noted], dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
     """The dtypes of operands of which some are numbers, which have this one."""
     found = iter(arrays)
     return [next(found).dtype if isinstance(number, int) else dtype for number in read]
 
 
-def _shape_of(op: Op, trace: Trace, arrays: Sequence[PendingArray]) -> tuple[int, ...]:
+def _shape_of(op: Op, trace: Trace, arrays: Sequence[_Noted]) -> tuple[int, ...]:
     """The shape of what an elementwise op makes of arrays: that of the points, or of a number."""
     shapes = {array.shape for array in arrays if array.shape}
     if not shapes:
@@ -294,7 +359,7 @@ def program(
     key = (*first.key, order)
     known = _known.get(key)
     # Steps that are known were found to be the same for any number of points, unless this function made them of it.
-    if known is None or first.trace.shape.was_read:
+    if known is None or first.trace.points.was_read:
         second = _Call(f, dtype, variables, parameters, _LENGTHS[1])
         if first.key != second.key:
             raise UntraceableError("it computes something else at every call, or for another number of points")
@@ -312,12 +377,12 @@ class _Call:
     def __init__(
         self, f: Callable[..., Tensor], dtype: np.dtype[Any], variables: int, parameters: int, length: int
     ) -> None:
-        self.trace = trace = Trace(length)
+        self.trace = trace = _Steps(length)
         names = ["x"] if variables == 1 else [f"x{number}" for number in range(variables)]
         names += [f"p{number}" for number in range(parameters)]
         self.arguments = [trace.table.argument(name, dtype) for name in names]
         tensors = [
-            Tensor._wrap(PendingArray(trace, trace.step(name, argument), dtype, trace.shape if k < variables else ()))
+            Tensor._wrap(_Noted(trace, trace.step(name, argument), dtype, trace.shape if k < variables else ()))
             for k, (name, argument) in enumerate(zip(names, self.arguments, strict=True))
         ]
         self.variables, self.dtype = tensors[:variables], dtype
@@ -336,7 +401,18 @@ class _Call:
             outputs = partials(self.trace, self.variables, self.y, order)
         zero = table.number(0, self.dtype)
         final = [zero if output is None else table.convert(output, self.dtype) for output in outputs]
-        return program_of(lowered(table, final), self.arguments)
+        made = program_of(lowered(table, final), self.arguments)
+        made.graph_lost = not self.y.requires_grad and self._would_vary()
+        return made
+
+    def _would_vary(self) -> bool:
+        """Whether the result would have a derivative if nothing had been held."""
+        varying = set(self.arguments[: len(self.variables)])
+        result = self.trace.expr(self.y._array)
+        for expr in in_order(result):
+            if expr.dtype.kind == "f" and not varying.isdisjoint(expr.operands):
+                varying.add(expr)
+        return result in varying
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -126,8 +126,8 @@ def sweep(
     elementwise, for one that the engine asked for can't do, and for a sweep that can't be resumed; MemoryError or
     OSError, before anything is computed, where the results cannot fit, FileExistsError for an unfinished sweep, and
     BlockingIOError while another one writes the same; ImportError for a .zarr without zarr; RuntimeError where cc was
-    asked for and does not work. Warns where the points are so close that neighbours are equal in ``dtype``, and where a
-    compiler fails and cc was not asked for.
+    asked for and does not work. Warns where the points are so close that neighbours are equal in ``dtype``, where a
+    compiler fails and cc was not asked for, and where all derivatives are 0 because f cuts its result off from x.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

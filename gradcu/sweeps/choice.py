@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .domain import Domain
+from .domain import Domain, listed
 from .engine import EagerEngine, Engine
-from .probe import check_elementwise
+from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -30,8 +30,7 @@ def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int,
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
     if name == "eager":
-        check_elementwise(f, domain, device)
-        return EagerEngine(f, domain, order, device)
+        return _eager(f, domain, order, device, "asked for")
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
@@ -40,13 +39,29 @@ def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int,
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
         # What can be traced is elementwise.
-        return _fused(name, program(f, domain.dtype, order, len(domain.variables), len(domain.params)), domain)
+        made = program(f, domain.dtype, order, len(domain.variables), len(domain.params))
+        if order and made.graph_lost:
+            _warn_of_lost_graph(f, domain)
+        return _fused(name, made, domain)
     except (UntraceableError, NotInCError) as error:
         problem = error
-    check_elementwise(f, domain, device)
     if name != "auto":
+        check_elementwise(f, domain, device)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return EagerEngine(f, domain, order, device, str(problem))
+    return _eager(f, domain, order, device, str(problem))
+
+
+def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str) -> Engine:
+    check_elementwise(f, domain, device)
+    if order and graph_is_lost(f, domain, device):
+        _warn_of_lost_graph(f, domain, depth=1)
+    return EagerEngine(f, domain, order, device, reason)
+
+
+def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int = 0) -> None:
+    """Warns whoever called gradcu.sweep, which is ``depth`` calls further up than for make_engine."""
+    problem = f"cuts its result off from {listed(domain.variables)} (by detach, no_grad, item or numpy)"
+    warnings.warn(f"{name_of(f)} {problem}, so its derivatives are 0", UserWarning, stacklevel=5 + depth)
 
 
 def _fused(name: str, program: Program, domain: Domain) -> Engine:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..fuse.program import Program
 
 # What is not worth starting a thread for, and what is a small part of a second for the slowest of functions.
-_LEAST, _MOST = 1 << 17, 1 << 18
-# Enough for threads that began late, or have a slower core, to be waited for shortly.
-_BLOCKS_PER_THREAD = 16
+_LEAST, _MOST = 1 << 17, 1 << 19
+# Enough for threads that began late, or have a slower core, to be waited for shortly; each costs what 1e5 points do.
+_BLOCKS_PER_THREAD = 8
 
 
 class CompiledEngine:
@@ -61,9 +61,9 @@ class CompiledEngine:
         return f"{self._compiler.name}, {c_library()}, {digest(self._compiler.identity)}"
 
     def _fitting_chunk(self, rows: int) -> int:
-        """Whole segments, since what is left of one takes a tile of its own; files need buffers of that many points."""
+        """Whole segments, since what is left of one takes a tile of its own; a file's block may be in memory twice."""
         share = self._domain.num // (self.threads * _BLOCKS_PER_THREAD)
-        fitting = BUDGET // (self.threads * (rows + 1) * self._domain.dtype.itemsize)
+        fitting = BUDGET // (self.threads * 2 * (rows + 1) * self._domain.dtype.itemsize)
         points = min(max(share, _LEAST), _MOST, max(fitting, SEGMENT))
         return -(-points // SEGMENT) * SEGMENT
 

@@ -86,8 +86,10 @@ class SignChanges:
         self.count = 0
         self.places: list[tuple[Entry, Entry]] = []
         low, high = bounds or (-math.inf, math.inf)
-        if low > 0 or high < 0:
-            where: Sequence[int] | np.ndarray = range(row.size)
+        if low == high == 0:
+            where: Sequence[int] | np.ndarray = range(0)
+        elif low > 0 or high < 0:
+            where = range(row.size)
         else:
             zero = row == 0
             # Few rows have zeros, and to list the other places takes longer than all else.

@@ -13,6 +13,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu._linspace import linspace_block
+from gradcu.fuse import kernel as kernels_module
 from gradcu.fuse.compiler import Compiler
 from gradcu.fuse.kernel import Kernel, kernel_of
 from gradcu.fuse.program import NotInCError, Program
@@ -170,6 +171,23 @@ def test_bits_depend_on_the_point_alone(compiler: Compiler, rng: np.random.Gener
     kept = np.arange(num) % 7 != 0
     for found, expected in zip(bits(rows), bits(whole), strict=False):
         np.testing.assert_array_equal(found[kept], expected[order][kept])
+
+
+@pytest.mark.parametrize("offset", [0, 16, 5])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_beyond_the_caches_have_the_same_bits(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, dtype: str, offset: int
+):
+    kernel = kernel_of(program(FUNCTIONS["waves"], np.dtype(dtype), 1), compiler)
+    written = []
+    for most in (0, 1 << 60):
+        monkeypatch.setattr(kernels_module, "_CACHED", most)
+        memory = np.zeros((2, 30_080), dtype)
+        rows = [row[offset : offset + 30_011] for row in memory]
+        written.append((memory, kernel.sweep(-3.0, 4.0, 40_000, 700, None, rows)))
+    (streamed, extremes), (plain, expected) = written
+    np.testing.assert_array_equal(streamed, plain)
+    assert extremes == expected
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -1,5 +1,7 @@
 """Functions that are not elementwise are found out and named; those that are pass, however odd."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -166,3 +168,43 @@ def test_the_message_names_the_function():
 def test_a_custom_function_is_named_by_its_class():
     with pytest.raises(ValueError, match=r"^Totalled\.apply is not elementwise: its value at a point depends on other"):
         check_elementwise(Totalled.apply, DOMAINS[0], CPU)
+
+
+def without_grad(x: Tensor) -> Tensor:
+    with gradcu.no_grad():
+        return gradcu.sin(x)
+
+
+CUT: dict[str, Callable[[Tensor], Tensor]] = {
+    "detach": lambda x: gradcu.sin(x.detach()),
+    "detached result": lambda x: gradcu.sin(x).detach(),
+    "no_grad": without_grad,
+    "numpy": lambda x: gradcu.from_numpy(np.sin(x.detach().numpy())),
+    "item": lambda x: gradcu.tensor([gradcu.sin(v).item() for v in x]),
+}
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("name", CUT)
+def test_a_lost_graph_gives_a_warning_at_the_callers_line(name: str, engine: str):
+    with pytest.warns(UserWarning, match="cuts its result off from x") as caught:
+        result = gradcu.sweep(CUT[name], 0, 3, 11, engine=engine)
+    assert caught[0].filename == __file__
+    assert not result.derivative(1).numpy().any()
+    # Without derivatives nothing is lost.
+    gradcu.sweep(CUT[name], 0, 3, 11, order=0, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: gradcu.full_like(x, 3),
+        lambda x: x.detach() * x,
+        lambda x: (x > 1).to(x.dtype),
+        lambda x: gradcu.floor(x),
+        lambda x: x > 1,
+    ],
+)
+def test_what_has_no_slope_loses_none(f: Callable[[Tensor], Tensor], engine: str):
+    gradcu.sweep(f, 0, 3, 11, engine=engine)

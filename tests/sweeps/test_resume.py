@@ -122,7 +122,7 @@ def test_another_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "a.npy"
     sweep(wave, path, engine="cc")
     assert sweep(wave, path, engine="cc", resume=True).summary().points_per_second == 0
-    monkeypatch.setattr(find_compiler(), "identity", find_compiler().identity + " of tomorrow")
+    monkeypatch.setattr(compiler, "identity", compiler.identity + " of tomorrow")
     with pytest.raises(ValueError, match=r"built with is 'gcc .* and was 'gcc|built with is '.*clang"):
         sweep(wave, path, engine="cc", resume=True)
 

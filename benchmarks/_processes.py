@@ -1,0 +1,119 @@
+"""Measured processes side by side: one library on one function each, in turn, with the same points."""
+
+import importlib.metadata
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from typing import IO, Any, NamedTuple
+
+from ._common import rotated, usable_cores
+from ._sweepers import FILLS, PEERS, Job
+
+# Threads of a library that has just finished may spin for a while; they must not take the next one's cores.
+PAUSE = 0.3
+
+
+class Figures(NamedTuple):
+    """Seconds of the best and of the median sweep; MiB that a sweep added to the process, and that it had in all."""
+
+    best: float
+    median: float
+    added: float
+    total: float
+
+
+class Process:
+    """One library on one function, in its own process, which runs a module of this package with these arguments."""
+
+    def __init__(self, module: str, *arguments: object) -> None:
+        self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by stop
+        command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
+
+    def ask(self, request: Any) -> dict[str, Any]:
+        """The answer to a request. Raises RuntimeError, with the process's last words, where there is none."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        answer = ""
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            pass
+        if not answer:
+            self.process.wait()
+            self.errors.seek(0)
+            words = self.errors.read().strip().splitlines() or [f"exit code {self.process.returncode}"]
+            raise RuntimeError(words[-1])
+        return json.loads(answer)
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.communicate()
+        self.errors.close()
+
+
+def installed(distribution: str) -> bool:
+    """Whether that distribution is installed; importing it would cost this process its memory."""
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def measure(
+    job: Job, peers: Iterable[str], rounds: int, *, repeats: int = 1, cores: int | None = None
+) -> dict[str, Figures | str]:
+    """The figures of each peer, or why it has none. Raises ValueError where peers disagree on a value.
+
+    A round gives every peer ``repeats`` sweeps, no two with the same points.
+    """
+    cores = cores or usable_cores()
+    processes = {peer: Process("_sweepers", peer, *job, cores) for peer in peers if installed(PEERS[peer][0])}
+    answers: dict[str, list[dict[str, Any]]] = {peer: [] for peer in processes}
+    failures: dict[str, str] = {}
+    try:
+        # Round 0 compiles and touches the memory for the first time.
+        for number in range(rounds + 1):
+            start, stop = -5 - number / 64, 5 + number / 32
+            values: dict[str, list[list[float]]] = {}
+            for peer in rotated([peer for peer in processes if peer not in failures], number):
+                try:
+                    answer = processes[peer].ask([start, stop, repeats if number else 1])
+                except RuntimeError as error:
+                    failures[peer] = str(error)
+                    continue
+                if peer not in FILLS:
+                    values[peer] = answer["values"]
+                if number:
+                    answers[peer].append(answer)
+                time.sleep(PAUSE)
+            compare(values, job)
+    finally:
+        for process in processes.values():
+            process.stop()
+    return {peer: failures[peer] if peer in failures else figures(found) for peer, found in answers.items()}
+
+
+def figures(answers: list[dict[str, Any]]) -> Figures:
+    """What a process's answers come to."""
+    seconds = [taken for answer in answers for taken in answer["seconds"]]
+    highest = max(answers, key=lambda answer: answer["memory"])
+    return Figures(min(seconds), statistics.median(seconds), highest["memory"], highest["total"])
+
+
+def compare(values: dict[str, list[list[float]]], job: Job) -> None:
+    """Raises ValueError unless all peers found the same values, up to the rounding of x and of the terms."""
+    tolerance = 1e-3 if job.dtype == "float32" else 1e-6
+    for peer, rows in values.items():
+        for k, row in enumerate(rows):
+            expected = next(iter(values.values()))[k]
+            scale = max(1.0, *map(abs, expected))
+            if any(abs(a - b) > tolerance * scale * 4**k for a, b in zip(row, expected, strict=True)):
+                raise ValueError(f"{job}: {peer} found {row} for derivative {k}, {next(iter(values))} {expected}")
