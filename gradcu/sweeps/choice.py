@@ -60,12 +60,8 @@ def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, re
 
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int = 0) -> None:
     """Warns whoever called gradcu.sweep, which is ``depth`` calls further up than for make_engine."""
-    warnings.warn(
-        f"{name_of(f)} cuts its result off from {listed(domain.variables)} (by detach, no_grad, item or numpy), so its "
-        "derivatives are 0",
-        UserWarning,
-        stacklevel=5 + depth,
-    )
+    problem = f"cuts its result off from {listed(domain.variables)} (by detach, no_grad, item or numpy)"
+    warnings.warn(f"{name_of(f)} {problem}, so its derivatives are 0", UserWarning, stacklevel=5 + depth)
 
 
 def _fused(name: str, program: Program, domain: Domain) -> Engine:

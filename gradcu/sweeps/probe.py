@@ -53,8 +53,12 @@ def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> 
 
 def graph_is_lost(f: Callable[..., Tensor], domain: Domain, device: Any) -> bool:
     """Whether f's values vary from point to point, not only in steps, and no gradient flows back to the points."""
+    count = len(domain.variables)
+    points = [
+        column if k < count else np.full_like(column, column[0]) for k, column in enumerate(domain.sample(_POINTS))
+    ]
     with enable_grad():
-        y = checked_value(f, leaves(domain.sample(_POINTS), domain, device), domain)
+        y = checked_value(f, leaves(points, domain, device), domain)
     return y.dtype.kind == "f" and not y.requires_grad and np.unique(as_numpy(y)).size > _POINTS // 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from .statistics import BlockStatistics, Collector, SignChanges
 
 REDUCTIONS = ("min", "max", "argmin", "argmax", "mean", "integral", "sign_changes", "histogram")
 
-_SUMS = ("mean", "integral")
 _BINS = 10
 _MOST = 1 << 18
 """Points of a block: enough to hide what Python costs a block, few enough for its rows to stay in the cache."""
@@ -34,22 +33,21 @@ class Reductions:
     """
 
     def __init__(self, reduce: Any) -> None:
-        if isinstance(reduce, str):
-            reduce = (reduce,)
-        options: Mapping[Any, Any] = reduce if isinstance(reduce, Mapping) else {}
-        if not isinstance(reduce, Mapping | Sequence | frozenset | set):
+        options = reduce if isinstance(reduce, Mapping) else {}
+        names = (reduce,) if isinstance(reduce, str) else tuple(reduce) if isinstance(reduce, Iterable) else None
+        if names is None:
             raise TypeError(
                 f"reduce must be names of reductions ({', '.join(REDUCTIONS)}), or a dict of their options, "
                 f"not {reduce!r} ({type(reduce).__name__})"
             )
-        for name in reduce:
+        if not names:
+            raise ValueError(f"reduce is empty; name one or more of {', '.join(REDUCTIONS)}")
+        for name in names:
             if name not in REDUCTIONS:
                 raise ValueError(f"reduce: there is no {name!r}; there are {', '.join(REDUCTIONS)}")
             if options.get(name) and name != "histogram":
                 raise ValueError(f"reduce: {name} has no options, but {options[name]!r} is given")
-        if not reduce:
-            raise ValueError(f"reduce is empty; name one or more of {', '.join(REDUCTIONS)}")
-        self.names = tuple(name for name in REDUCTIONS if name in reduce)
+        self.names = tuple(name for name in REDUCTIONS if name in names)
         self.bins, self.range = _histogram_options(options.get("histogram") or {})
 
     def check(self, domain: Domain) -> None:
@@ -79,9 +77,14 @@ def _histogram_options(options: Any) -> tuple[int, tuple[float, float] | None]:
         low, high = map(float, limits)
     except (TypeError, ValueError) as error:
         raise ValueError(f"reduce: range of the histogram must be two numbers, not {limits!r}") from error
-    if not (low < high and math.isfinite(high - low)):
+    if not _can_be_divided(low, high, bins):
         raise ValueError(f"reduce: range of the histogram must be finite and go upwards, not {limits!r}")
     return bins, (low, high)
+
+
+def _can_be_divided(low: float, high: float, bins: int) -> bool:
+    """Whether bins between two numbers have a width that floating-point numbers can tell."""
+    return low < high and math.isfinite(high - low) and math.isfinite(bins / (high - low))
 
 
 class Histogram:
@@ -129,7 +132,8 @@ class PairwiseSum:
         """Takes the sum of a part; an array is several sums."""
         level = 0
         while (neighbour := self._waiting.pop((level, part ^ 1), None)) is not None:
-            value = value + neighbour
+            with np.errstate(all="ignore"):
+                value = value + neighbour
             level, part = level + 1, part >> 1
         self._waiting[level, part] = value
 
@@ -139,8 +143,9 @@ class PairwiseSum:
         # From the end, where the smallest are, as if zeros followed them.
         ordered = sorted(self._waiting.items(), key=lambda item: item[0][1] << item[0][0])
         total = ordered[-1][1]
-        for _, value in reversed(ordered[:-1]):
-            total = value + total
+        with np.errstate(all="ignore"):
+            for _, value in reversed(ordered[:-1]):
+                total = value + total
         return total
 
 
@@ -210,7 +215,7 @@ class ReducingStore:
                 low, high = 0.0, 1.0
             elif low == high:
                 low, high = low - 0.5, high + 0.5
-            if not (low < high and math.isfinite(high - low)):
+            if not _can_be_divided(low, high, self.reductions.bins):
                 raise ValueError(
                     f"reduce: a histogram of {name} can't go from {row.minimum:g} to {row.maximum:g}; give its range"
                 )

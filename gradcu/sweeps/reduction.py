@@ -114,7 +114,7 @@ def _weighted(store: ReducingStore, domain: Domain, k: int) -> tuple[float, floa
         total, size = store.weighted.total[k].tolist()
         return total, size
     total, size = store.sums.total[k].tolist()
-    return total - float(store.ends[:, k].sum()) / 2, size
+    return total - sum(store.ends[:, k].tolist()) / 2, size
 
 
 def _spacing(axis: Axis) -> float:

@@ -12,7 +12,7 @@ from .capacity import bytes_on_disk, check_disk
 from .domain import Domain
 from .files import UnfinishedNpy
 from .statistics import BlockStatistics, Collector
-from .unfinished import SUFFIX, Unfinished
+from .unfinished import SUFFIX, Unfinished, is_unfinished
 from .zarrs import ZarrStore
 
 _STATISTICS = "statistics"
@@ -36,8 +36,10 @@ class Resumable:
         # A link stays a link: what it points to is replaced.
         self.path = os.path.realpath(path)
         self._domain, self._names, self._resume = domain, names, resume
-        count = len(names) + self._kind.coordinate_rows(domain)
-        check_disk(path, domain.num, count, domain.dtype, bytes_on_disk(self.path + SUFFIX) if resume else 0)
+        # What is complete needs no more.
+        if not (resume and os.path.exists(self.path) and not is_unfinished(self.path)):
+            count = len(names) + self._kind.coordinate_rows(domain)
+            check_disk(path, domain.num, count, domain.dtype, bytes_on_disk(self.path + SUFFIX) if resume else 0)
         self._unfinished = Unfinished(self.path)
         self._description: dict[str, Any] = {}
         self._store: UnfinishedNpy | ZarrStore | None = None
@@ -64,7 +66,7 @@ class Resumable:
         """
         unfinished = self._unfinished
         if unfinished.begun is not None:
-            _check(unfinished.begun, description, chunk, self._called + SUFFIX)
+            _check(unfinished.begun, description, chunk is not None, self._called + SUFFIX)
             self._description = unfinished.begun
         elif self._resume and os.path.exists(self.path):
             return self._found(description, chunk, collector)
@@ -92,7 +94,7 @@ class Resumable:
                 f"{self._called} is there, but not {self._called}.json, which says what it holds; without resume it is "
                 "replaced"
             )
-        _check(found, description, chunk, self._called)
+        _check(found, description, chunk is not None, self._called)
         collector.add(0, BlockStatistics.from_json(found[_STATISTICS]))
         return found["chunk"], range(-(-self._domain.num // found["chunk"]))
 
@@ -139,19 +141,18 @@ class Resumable:
         return self._store
 
 
-def _check(begun: dict[str, Any], description: dict[str, Any], chunk: int | None, path: str) -> None:
+def _check(begun: dict[str, Any], description: dict[str, Any], with_chunk: bool, path: str) -> None:
     """Raises ValueError where two descriptions are not of one sweep."""
     differences = []
     if description["program"] != begun.get("program"):
         now, then = description["function"], begun.get("function")
         differences.append(f"the function is {now} and was {then if now != then else 'another of that name'}")
     # A program says all there is to a function, and the length of a block is free where nobody asks for one.
+    free = {"function", "program"} if with_chunk else {"function", "program", "chunk"}
     differences += [
         f"{name} is {value!r} and was {begun.get(name)!r}"
         for name, value in description.items()
-        if name not in ("function", "program", "chunk") and value != begun.get(name)
+        if name not in free and value != begun.get(name)
     ]
-    if chunk is not None and chunk != begun["chunk"]:
-        differences.append(f"chunk is {chunk} and was {begun['chunk']}")
     if differences:
         raise ValueError(f"{path} is of another sweep, which can't be gone on with: {'; '.join(differences)}")

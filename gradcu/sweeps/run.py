@@ -27,7 +27,7 @@ from .reduction import SweepReduction
 from .result import Run, SweepResult
 from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
-from .store import RESUMABLE, SUFFIXES, Store, checked_path, open_store
+from .store import RESUMABLE, SWEPT, Store, checked_path, open_store
 from .workers import for_each
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def run(
             collector: Collector[BlockStatistics] = Collector()
             if isinstance(store, Resumable):
                 description = described(f, domain, order, chosen, str(place), length)
-                length, done = store.begin(description, None if chunk is None else length, collector)
+                length, done = store.begin(description, chunk, collector)
             elif isinstance(store, ReducingStore):
                 store.reducer = reducer_for(chosen, domain.dtype)
             course = _Course(chosen, domain.num, length, min(chunk or chosen.chunk, length), store, shown)
@@ -120,7 +120,7 @@ def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain,
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r} ({type(resume).__name__})")
     if out is not None:
-        path = checked_path("out", out, (*SUFFIXES, *RESUMABLE[1:]))
+        path = checked_path("out", out, SWEPT)
         if path.lower().endswith(RESUMABLE):
             return Resumable(path, domain, names, resume)
     if resume:

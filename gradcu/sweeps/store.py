@@ -23,6 +23,9 @@ from .statistics import BlockStatistics
 SUFFIXES = (".npz", ".npy")
 """The files that a result can be written to once it is there."""
 
+SWEPT = (".npz", ".npy", ".zarr")
+"""What a sweep can be written to block by block."""
+
 RESUMABLE = (".npy", ".zarr")
 """What a sweep can be written to in several goes."""
 

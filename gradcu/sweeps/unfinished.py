@@ -90,13 +90,14 @@ class Unfinished:
 
     def release(self) -> None:
         """Leaves everything as it is, to be gone on with."""
-        for handle in (self._journal, self._lock):
-            if handle >= 0:
-                os.close(handle)
-        self._journal = self._lock = -1
+        self._close_journal()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
     def clear(self) -> None:
         """Removes everything but the lock; the journal first, without which the data is nothing."""
+        self._close_journal()
         for path in (self._journal_path, *(entry.path for entry in os.scandir(self.folder) if entry.name != "lock")):
             if os.path.isdir(path):
                 shutil.rmtree(path)
@@ -119,6 +120,11 @@ class Unfinished:
             os.rmdir(self.folder)
         self.release()
 
+    def _close_journal(self) -> None:
+        if self._journal >= 0:
+            os.close(self._journal)
+        self._journal = -1
+
     def _header(self) -> dict[str, Any] | None:
         """The description. A journal without data is left of a sweep whose data has its name already."""
         if not os.path.exists(self.data):
@@ -131,9 +137,8 @@ class Unfinished:
 
 
 def is_unfinished(path: str) -> bool:
-    """Whether there is an unfinished sweep to ``path`` to go on with."""
-    folder = os.path.realpath(path) + SUFFIX
-    return all(os.path.exists(os.path.join(folder, name)) for name in ("journal", "data"))
+    """Whether there is an unfinished sweep to ``path``."""
+    return all(os.path.exists(os.path.join(path + SUFFIX, name)) for name in ("journal", "data"))
 
 
 def _locked(path: str, folder: str) -> int:
@@ -141,13 +146,15 @@ def _locked(path: str, folder: str) -> int:
     lock = os.path.join(folder, "lock")
     while True:
         try:
-            os.makedirs(folder, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        try:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
-            if os.path.isdir(os.path.dirname(folder)):
-                # Its last owner has just removed it.
-                continue
-            raise
+            # Its last owner has just removed the directory.
+            continue
         except OSError as error:
             raise unwritable(path, error) from error
         try:

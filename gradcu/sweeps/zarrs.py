@@ -62,13 +62,10 @@ class ZarrStore(BufferedStore):
                 _write_axes(group, domain)
         else:
             _remove_strays(unfinished.data)
-        self._group = zarr.open_group(unfinished.data, mode="r+", zarr_format=3)
         # Zeros get their file too, so that a chunk without one is known to be missing.
-        config = {"write_empty_chunks": True}
-        self._arrays = [
-            zarr.open_array(os.path.join(unfinished.data, name), mode="r+", zarr_format=3, config=config)
-            for name in self.names
-        ]
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            self._group = zarr.open_group(unfinished.data, mode="r+", zarr_format=3)
+            self._arrays = [self._group[name] for name in self.names]
 
     def write(self, first: int, rows: Sequence[np.ndarray]) -> None:
         """Writes the rows as chunks; they have to be whole ones."""

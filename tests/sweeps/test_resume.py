@@ -1,17 +1,10 @@
-"""Sweeps that are stopped, killed, and gone on with: their bytes are those of a sweep that was not."""
+"""Sweeps that are stopped and gone on with: their bytes are those of a sweep that was not; what is refused."""
 
 import errno
 import functools
 import itertools
-import json
-import multiprocessing
 import os
-import random
 import shutil
-import signal
-import threading
-import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,51 +14,10 @@ import pytest
 
 import gradcu
 from gradcu import Tensor
+from gradcu.fuse.compiler import Compiler
 from gradcu.sweeps.identity import code_of
 from gradcu.sweeps.unfinished import Unfinished
-
-SUFFIXES = (".npy", ".zarr")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def journal(path: Path) -> list[Any]:
-    """The lines of an unfinished sweep's journal, the description first."""
-    text = Path(f"{path}.part", "journal").read_text()
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def wave(x: Tensor) -> Tensor:
-    return gradcu.sin(x * 3) * gradcu.exp(-x * x / 8)
-
-
-NUM, CHUNK = 5000, 200
-
-
-class Stops:
-    """wave, until it has seen so many blocks."""
-
-    def __init__(self, blocks: int, error: type[BaseException] = KeyboardInterrupt) -> None:
-        self.rest, self.error, self.points = blocks, error, 0
-        self.lock = threading.Lock()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        # Not what the engine and others try it on.
-        if x.shape[0] == CHUNK:
-            with self.lock:
-                self.rest -= 1
-                if self.rest < 0:
-                    raise self.error("enough")
-                self.points += x.shape[0]
-        return wave(x)
-
-
-def sweep(f: Callable[[Tensor], Tensor], path: Path, **changes: Any) -> Any:
-    arguments = {"start": -3, "stop": 3, "num": NUM, "order": 2, "chunk": CHUNK, "engine": "eager"} | changes
-    return gradcu.sweep(f, out=path, **arguments)
+from tests.sweeps.stopping import CHUNK, NUM, SUFFIXES, Stops, contents, journal, sweep, wave
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -166,17 +118,11 @@ def test_another_version_is_refused(
     assert message in str(refusal.value)
 
 
-def test_another_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from gradcu.fuse.compiler import CompilerError, find_compiler
-
-    try:
-        find_compiler()
-    except CompilerError as error:
-        pytest.skip(str(error))
+def test_another_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: Compiler):
     path = tmp_path / "a.npy"
     sweep(wave, path, engine="cc")
     assert sweep(wave, path, engine="cc", resume=True).summary().points_per_second == 0
-    monkeypatch.setattr(find_compiler(), "identity", find_compiler().identity + " of tomorrow")
+    monkeypatch.setattr(compiler, "identity", compiler.identity + " of tomorrow")
     with pytest.raises(ValueError, match=r"built with is 'gcc .* and was 'gcc|built with is '.*clang"):
         sweep(wave, path, engine="cc", resume=True)
 
@@ -249,6 +195,23 @@ def test_resuming_nothing_starts_and_resuming_a_whole_sweep_computes_nothing(tmp
     np.testing.assert_array_equal(found.x.numpy(), made.x.numpy())
     assert found.summary().as_dict()["rows"] == made.summary().as_dict()["rows"]
     assert "all was there" in str(found.summary())
+
+
+def test_a_block_longer_than_the_sweep_is_the_sweep(tmp_path: Path):
+    for _ in range(2):
+        found = sweep(wave, tmp_path / "a.npy", engine="numpy", chunk=NUM * 3, resume=True)
+        assert found.summary().chunk == NUM
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_has_room_for_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str):
+    path = tmp_path / f"a{suffix}"
+    sweep(wave, path, engine="numpy")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    assert sweep(wave, path, engine="numpy", resume=True).summary().points_per_second == 0
+    with pytest.raises(OSError, match="needs 146 kB on disk"):
+        sweep(wave, path, engine="numpy")
 
 
 def test_a_npy_that_nothing_describes_is_not_resumed(tmp_path: Path):
@@ -363,100 +326,3 @@ def test_what_is_on_the_disk_already_is_not_asked_of_it_again(
         sweep(wave, tmp_path / f"other{suffix}", engine="numpy")
     sweep(wave, path, engine="numpy", resume=True)
     assert path.exists()
-
-
-def sweep_in_a_process(path: str, engine: str, num: int, chunk: int) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gradcu.sweep(wave, -3, 3, num, order=2, out=path, engine=engine, chunk=chunk, resume=True)
-
-
-def wait_in_a_sweep(path: str, ready: Any) -> None:
-    def f(x: Tensor) -> Tensor:
-        if x.shape[0] == CHUNK:
-            ready.set()
-            time.sleep(600)
-        return wave(x)
-
-    sweep(f, Path(path))
-
-
-@functools.cache
-def processes() -> Any:
-    """Starts processes that have imported everything, where the system can."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gradcu.sweeps.run", "zarr", __name__])
-    return context
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_two_processes_do_not_write_one_sweep(tmp_path: Path, suffix: str):
-    path = tmp_path / f"a{suffix}"
-    ready = processes().Event()
-    process = processes().Process(target=wait_in_a_sweep, args=(str(path), ready))
-    process.start()
-    assert ready.wait(60)
-    for resume in (False, True):
-        with pytest.raises(BlockingIOError, match=rf"another sweep is writing .*a{suffix}"):
-            sweep(wave, path, engine="numpy", resume=resume)
-    process.kill()
-    process.join()
-    # A dead process holds no lock.
-    with pytest.raises(FileExistsError, match="is an unfinished sweep"):
-        sweep(wave, path, engine="numpy")
-    shutil.rmtree(f"{path}.part")
-    sweep(wave, path, engine="numpy")
-    assert path.exists()
-
-
-def killed_sweep(path: Path, engine: str, num: int, chunk: int, after: float | None) -> bool:
-    """Runs a sweep in a process of its own. Whether it was killed, after so many seconds, before it was through."""
-    process = processes().Process(target=sweep_in_a_process, args=(str(path), engine, num, chunk))
-    process.start()
-    process.join(after)
-    if process.is_alive():
-        process.kill()
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode != 0
-
-
-def kill_often(tmp_path: Path, suffix: str, engine: str, kills: int, num: int, chunk: int) -> None:
-    """Kills a sweep at random moments of its life, and goes on with it, until it was killed so many times."""
-    seconds = 0.0
-    # The second one finds the kernel compiled.
-    for name in ("first", "whole"):
-        (tmp_path / name).mkdir()
-        begun = time.perf_counter()
-        assert not killed_sweep(tmp_path / name / f"a{suffix}", engine, num, chunk, None)
-        seconds = time.perf_counter() - begun
-    whole = contents(tmp_path / "whole")
-    moments = random.Random(f"{suffix}{engine}")
-    killed = rounds = 0
-    while killed < kills:
-        rounds += 1
-        folder = tmp_path / f"killed{rounds}"
-        folder.mkdir()
-        path = folder / f"a{suffix}"
-        while killed_sweep(path, engine, num, chunk, None if killed == kills else moments.uniform(0, seconds)):
-            killed += 1
-            # Half a sweep never has the name of a whole one.
-            assert not (path.exists() and Path(f"{path}.part", "data").exists())
-        assert contents(folder) == whole, f"after {killed} kills"
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system that kills processes")
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("engine", ["cc", "numpy"])
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path, suffix: str, engine: str):
-    kill_often(tmp_path, suffix, engine, kills=6, num=60_001, chunk=512)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system that kills processes")
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("engine", ["cc", "numpy", "eager"])
-def test_killed_very_often(tmp_path: Path, suffix: str, engine: str):
-    kill_often(tmp_path, suffix, engine, kills=60, num=400_001, chunk=1024)
