@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
 import inspect
 import json
 import platform
-import sys
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,11 @@ def code_of(f: Any) -> str:
 def numpy_build() -> str:
     """What NumPy's results depend on beside its version: libraries, and the instructions it takes on this processor."""
     chosen = json.dumps(np.lib.introspect.opt_func_info(), sort_keys=True)
-    scipy = getattr(sys.modules.get("scipy"), "__version__", "none")
+    try:
+        # It has some of the functions where it is installed, imported at their first use.
+        scipy = importlib.metadata.version("scipy")
+    except importlib.metadata.PackageNotFoundError:
+        scipy = "none"
     return f"NumPy for {platform.machine()}, {c_library()}, SciPy {scipy}, {digest(chosen)}"
 
 
