@@ -53,7 +53,8 @@ def digest(text: str) -> str:
 def code_of(f: Any) -> str:
     """What there is to tell a function that can't be traced from others: its name, code, defaults, closed-over values.
 
-    What it calls is not looked into, and data other than numbers, strings and tuples of them counts by its type.
+    Values are numbers, strings, functions, and tuples, lists and sets of them; of others only the type counts. What is
+    reached by a global name counts by that name.
     """
     found = inspect.unwrap(f)
     parts = [_name(f), type(found).__qualname__]
@@ -64,6 +65,7 @@ def code_of(f: Any) -> str:
         function = inspect.getattr_static(found, "__call__", None)
     if isinstance(function, types.FunctionType):
         parts += [_text(function.__code__), _text(function.__defaults__ or ())]
+        parts.append(_text(tuple((function.__kwdefaults__ or {}).items())))
         parts.append(_text(tuple(inspect.getclosurevars(function).nonlocals.items())))
     return digest("\n".join(parts))
 
@@ -96,4 +98,6 @@ def _text(value: Any) -> str:
         return _text(value.__code__)
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_text, value))})"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(_text, value)))}}}"
     return repr(value) if isinstance(value, int | float | complex | str | bytes | None) else type(value).__qualname__

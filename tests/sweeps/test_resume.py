@@ -160,6 +160,9 @@ def test_functions_that_cannot_be_traced_are_told_apart_by_their_code():
     assert code_of(Stops(1)) == code_of(Stops(2))
     assert code_of(lambda x: x + 1) != code_of(lambda x: x + 2)
     assert code_of(lambda x: x.sin()) != code_of(lambda x: x.cos())
+    assert code_of(lambda x, a=1: x * a) != code_of(lambda x, a=2: x * a)
+    assert code_of(lambda x, *, a=1: x * a) != code_of(lambda x, *, a=2: x * a)
+    assert code_of(lambda x: x.item() in {1, 2}) != code_of(lambda x: x.item() in {1, 3})
     assert code_of(gradcu.sin) != code_of(gradcu.cos)
 
 
