@@ -9,8 +9,6 @@ is flushed to zero.
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +16,7 @@ import numpy as np
 from .._linspace import BEYOND, SEGMENT
 from .compiler import Compiler
 from .program import NotInCError
+from .template import filled, kernel_file
 
 TILE = BEYOND
 """How many points go through the loop at a time: all rows of a tile stay in the first-level cache."""
@@ -153,10 +152,7 @@ def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: 
         "BODY": "\n".join(f"        {statement}" for statement in body),
         "STORES": "\n".join(f"        row{k}[i] = {name};" for k, name in enumerate(names)),
     }
-    loop = _LOOP
-    for name, text in fillings.items():
-        loop = loop.replace(f"@{name}@", text)
-    return "\n".join((*_preamble(real, compiler), _helpers(), loop))
+    return "\n".join((*_preamble(real, compiler), kernel_file("gradcu.cuh"), filled(_LOOP, fillings)))
 
 
 def _preamble(real: str, compiler: Compiler) -> list[str]:
@@ -201,13 +197,3 @@ def _vector_declarations(real: str) -> list[str]:
                 f"#define {function} gradcu_{function}_of_lanes",
             ]
     return lines
-
-
-@functools.cache
-def _helpers() -> str:
-    """kernels/gradcu.cuh, from the installed package, or from the checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    installed = os.path.join(package, "_kernels")
-    folder = installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "kernels")
-    with open(os.path.join(folder, "gradcu.cuh"), encoding="utf-8") as file:
-        return file.read()
