@@ -3,11 +3,11 @@
 Point i of num is the rational number start + i*(stop - start)/(num - 1). Adding a step again and again, or multiplying
 a rounded one, loses it: a float32 counter repeats itself from 2**24 on, and near a zero crossing even float64 keeps few
 digits. Here the points stand in segments of fixed length, and as many segments in a span. The first point of a span is
-computed in integers; the offsets of segments in a span, and of points in a segment, come from one table. All are sums of
-two float64 (double-double), added with Knuth's exact TwoSum (The Art of Computer Programming, volume 2, 4.2.2, theorem
-B). That leaves a relative error below 2**-80 everywhere but at the points next to a zero crossing, which are computed in
-integers too. Spans begin at multiples of their length, so a point depends on start, stop, num and its index, never on
-the block in which it was asked for; and kernels/sweep.cu does the same additions on a GPU.
+computed in integers; the offsets of segments in a span, and of points in a segment, come from one table. All are sums
+of two float64 (double-double), added with Knuth's exact TwoSum (The Art of Computer Programming, volume 2, 4.2.2,
+theorem B). That leaves a relative error below 2**-80 everywhere but at the points next to a zero crossing, which are
+computed in integers too. Spans begin at multiples of their length, so a point depends on start, stop, num and its
+index, never on the block in which it was asked for; and kernels/sweep.cu does the same additions on a GPU.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class _Line:
             piece_top, piece_bottom = piece.as_integer_ratio()
             top, bottom = top * piece_bottom - piece_top * bottom, bottom * piece_bottom
             pieces.append(piece)
-        self.step = (*pieces, top / bottom)
+        self.step = pieces[0], pieces[1], top / bottom
         j = np.arange(length, dtype=np.float64)
         large, small = j * pieces[0], j * pieces[1]
         self.high = large + small

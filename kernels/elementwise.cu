@@ -41,7 +41,7 @@ GRADCU_FUNCTION void offsets_of(Index element, const Layout &layout, Index (&off
     }
 }
 
-extern "C" __global__ void __launch_bounds__(@THREADS@) gradcu_elementwise(
+extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_elementwise(
     const __grid_constant__ Layout layout, const Index count@INPUT_PARAMETERS@@OUTPUT_PARAMETERS@
 ) {
     for (Index i = (Index)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (Index)gridDim.x * blockDim.x) {
@@ -62,7 +62,7 @@ template <typename V> struct alignas(sizeof(V) * WIDTH) Pack {
 
 template <typename V> GRADCU_FUNCTION bool is_aligned(const V *array) { return (size_t)array % sizeof(Pack<V>) == 0; }
 
-extern "C" __global__ void __launch_bounds__(@THREADS@) gradcu_elementwise(
+extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_elementwise(
     const Index count@INPUT_PARAMETERS@@OUTPUT_PARAMETERS@
 ) {
     /* Arrays that begin amid a pack go element by element, and so does what is left behind the last whole pack. */

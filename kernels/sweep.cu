@@ -102,7 +102,7 @@ GRADCU_FUNCTION void store(T *row, long long at, long long begin, long long end,
 
 /* Rows at points first, ..., first + count - 1, and the points themselves where `points` is not null. Where the chunk
    begins amid a segment, threads still store whole packs, aligned to the rows, but for the segment's ends. */
-extern "C" __global__ void __launch_bounds__(@THREADS@) gradcu_sweep(
+extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     const __grid_constant__ Line line, const long long first, const long long count, T *const points@ROW_PARAMETERS@
 ) {
     T *const rows[ROWS] = {@ROW_NAMES@};

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
@@ -15,12 +15,15 @@ from gradcu import Tensor
 from gradcu.fuse.program import Program
 from gradcu.fuse.trace import program
 from tests.cases import function
+from tests.fuse.engines import in_groups
+from tests.fuse.hosted import merged
 from tests.table import TABLE, Row
 
 PRECISION = 160
 """Bits of the exact values, before they are rounded."""
 
-ROWS = [row for row in TABLE.values() if row.domain is not None]
+# A row with a domain is compared with PyTorch at special values too, where PyTorch's polygamma is wrong.
+ROWS = [row for row in TABLE.values() if row.domain is not None] + [replace(TABLE["polygamma"], domain=(0.01, 50.0))]
 
 EXACT: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
@@ -62,6 +65,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "erfc": mpmath.erfc,
     "lgamma": mpmath.loggamma,
     "digamma": mpmath.digamma,
+    "polygamma": lambda x: mpmath.psi(1, x),
     "logaddexp": lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)),
     "sinc": mpmath.sincpi,
     "relu": lambda x: max(x, 0),
@@ -101,17 +105,20 @@ class Subject:
 
     def __call__(self, x: Tensor) -> Tensor:
         """What gradcu computes."""
-        return function(self.row.name)(*self._operands(x, lambda number: Tensor._wrap(np.asarray(number, x.dtype))))
+        operands = self.operands(x, lambda number: Tensor._wrap(np.asarray(number, x.dtype)))
+        args, kwargs = self.row.samples[0].filled(operands)
+        return function(self.row.name)(*args, **kwargs)
 
     def exact(self, x: Any) -> Any:
         """What mpmath computes."""
-        return EXACT[self.row.name](*self._operands(x, mpmath.mpf))
+        return EXACT[self.row.name](*self.operands(x, mpmath.mpf))
 
     def program(self, dtype: str) -> Program:
         """What a fused engine runs."""
         return program(self, np.dtype(dtype), 0)
 
-    def _operands(self, x: Any, constant: Callable[[float], Any]) -> list[Any]:
+    def operands(self, x: Any, constant: Callable[[float], Any]) -> list[Any]:
+        """The variable, with the number beside it as ``constant`` makes it."""
         if self.number is None:
             return [x]
         number = constant(self.number)
@@ -160,3 +167,29 @@ def units_between(value: float, expected: Any, dtype: str) -> float:
         return 0.0 if value == rounded else math.inf
     unit = mpmath.mpf(float(np.spacing(abs(rounded))))
     return float(abs(mpmath.mpf(value) - expected) / unit)
+
+
+def errors(
+    run: Callable[[Program, np.ndarray], list[np.ndarray]], dtype: str, count: int, at_once: int
+) -> dict[str, float]:
+    """The largest error of each subject, by its name, where ``run`` computes the rows of a program."""
+    found = {}
+    programs = [subject.program(dtype) for subject in SUBJECTS]
+    for group in in_groups(programs, at_once):
+        x = [points(SUBJECTS[number], dtype, count) for number in group]
+        rows = run(merged([programs[number] for number in group]), np.concatenate(x))
+        ends = np.cumsum([own.size for own in x])
+        for number, row, own, end in zip(group, rows, x, ends, strict=True):
+            subject = SUBJECTS[number]
+            found[subject.name] = worst_error(row[end - own.size : end], exact_values(subject, dtype, count))[0]
+    return found
+
+
+def eager_errors(dtype: str, count: int) -> dict[str, float]:
+    """The same of the ops as they are called."""
+    return {
+        subject.name: worst_error(
+            subject(Tensor._wrap(points(subject, dtype, count))).numpy(), exact_values(subject, dtype, count)
+        )[0]
+        for subject in SUBJECTS
+    }

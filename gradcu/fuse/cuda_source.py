@@ -21,6 +21,10 @@ OPTIONS = ("-std=c++17", "-fmad=false")
 THREADS = 256
 """The threads of a block."""
 
+_BLOCKS = {"float32": 4, "float64": 3}
+"""So many blocks share the 65536 registers of a multiprocessor. Left to choose, the compiler takes fewer than it needs
+and spills some, to make room for more blocks than a kernel that waits for memory alone has use for."""
+
 _C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 
 _MOST_SPANS, _MOST_EXACT = 17, 4
@@ -69,7 +73,7 @@ def sweep_source(program: Program) -> CudaSource:
             "SEGMENT": str(SEGMENT),
             "MOST_SPANS": str(_MOST_SPANS),
             "MOST_EXACT": str(_MOST_EXACT),
-            "THREADS": str(THREADS),
+            "BOUNDS": _bounds(program),
             "OUTPUTS": _joined("T &{}", _numbered("out", program)),
             "BODY": _body(program),
             "ROW_PARAMETERS": _joined("T *const {}", rows),
@@ -112,13 +116,14 @@ def elementwise_source(
 ) -> CudaSource:
     """The kernel of a program on arrays.
 
-    With ``dimensions=0`` every input lies in memory as the outputs do, but for those named in ``single``, which have one
-    element. Else the operands of an element are found by the strides of ``dimensions`` dimensions, and the outputs lie
-    in C order. ``wide`` takes 64-bit indices, which more than `NARROW` elements or bytes need.
+    With ``dimensions=0`` every input lies in memory as the outputs do, but for those named in ``single``, which have
+    one element. Else the operands of an element are found by the strides of ``dimensions`` dimensions, and the outputs
+    lie in C order. ``wide`` takes 64-bit indices, which `NARROW` elements or bytes and more need.
 
     Its parameters: with dimensions, a `layout_dtype`; the number of elements, int32, or int64 where wide; a pointer for
     each input, of the program's dtype or bool; one for each output. Raises NotInCError for a program that has no C.
     """
+    bounds = _bounds(program)
     names = list(program.inputs)
     types = {name: _c_type(dtype) for name, dtype in program.inputs.items()}
     outputs = _numbered("out", program)
@@ -132,7 +137,7 @@ def elementwise_source(
             "DIMENSIONS": str(dimensions),
             "INPUT_COUNT": str(len(names)),
             "OUTPUT_COUNT": str(len(outputs)),
-            "THREADS": str(THREADS),
+            "BOUNDS": bounds,
             "INPUTS": ", ".join(f"const {types[name]} {name}" for name in names),
             "OUTPUTS": _joined("T &{}", outputs),
             "BODY": _body(program),
@@ -172,8 +177,14 @@ def _with_helpers(text: str, program: Program) -> str:
 
 def _c_type(dtype: np.dtype) -> str:
     if dtype.name not in _C_TYPES:
-        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
+        raise NotInCError(f"kernels read {', '.join(_C_TYPES)}, not {dtype}")
     return _C_TYPES[dtype.name]
+
+
+def _bounds(program: Program) -> str:
+    if program.dtype.name not in _BLOCKS:
+        raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
+    return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
 
 
 def _numbered(stem: str, program: Program) -> list[str]:

@@ -78,7 +78,7 @@ _AROUND_2 = (
 
 def gammaln(x: Any) -> Any:
     """The logarithm of the absolute value of the gamma function."""
-    # SciPy's is -inf at -inf, where C's and PyTorch's are inf, and inf next to 0, where it is -log|x| to the last digit.
+    # SciPy's is -inf at -inf, where C's and PyTorch's are inf; and inf next to 0, where it is -log|x| to the last bit.
     size = np.abs(x)
     next_to_0 = (size < 1e-20) & (size > 0)
     result = np.where(np.isneginf(x), np.inf, _scipy("gammaln", _lgamma)(x))

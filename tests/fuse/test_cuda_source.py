@@ -1,4 +1,4 @@
-"""Generated CUDA kernels, run on the CPU: the same points as everywhere, the same results, nothing written beside them."""
+"""Generated CUDA kernels, run on the CPU: the same points as everywhere, the same results, and nothing beside them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_points_need_not_be_kept():
 
 @functools.cache
 def product_and_gradients(dtype: str) -> Program:
-    """a * sin(b) + c and its gradients, by the rules of the ops on expressions."""
+    """The value of a * sin(b) + c, and its gradients where the cotangent is g."""
     table = Table()
     a, b, c, g = (table.argument(name, np.dtype(dtype)) for name in "abcg")
     sine = table.call("sin", b)
@@ -226,5 +226,5 @@ def test_conditions_are_read_as_bools(rng: np.random.Generator):
 def test_what_has_no_c_is_refused():
     half = program(gradcu.sin, np.dtype("float16"), 0)
     for source in (sweep_source, elementwise_source):
-        with pytest.raises(NotInCError, match="kernels are made of float32 or float64 or bool, not of float16"):
+        with pytest.raises(NotInCError, match="kernels are made of float32 or float64, not of float16"):
             source(half)

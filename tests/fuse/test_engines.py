@@ -1,53 +1,25 @@
 """Every elementwise op of the table, and its derivative, is the same on every engine: eager's.
 
-The programs go through the engine numpy, through the C compiler, and through the CUDA kernels, which the host's compiler
-builds and runs. Where eager gives NaN or infinity, so do they; numbers agree to 4 units in the last place of the largest
-number on the way.
+The programs go through the engine numpy, through the C compiler, and through the CUDA kernels, which the host's
+compiler builds and runs. Where eager gives NaN or infinity, so do they; numbers agree to 4 units in the last place of
+the largest number on the way.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from gradcu.fuse.blocks import Blocks
-from gradcu.fuse.compiler import NoCompilerError, find_compiler
-from gradcu.fuse.kernel import kernel_of
 from gradcu.fuse.program import NotInCError, Program, c_body
 from gradcu.fuse.trace import program
 from tests.cases import Case
 from tests.fuse.agreement import TERMS, disagreement, largest_intermediate
-from tests.fuse.hosted import HostedElementwise, merged
+from tests.fuse.engines import AT_ONCE, COMPILED, Rows, in_groups, run_by_numpy
+from tests.fuse.hosted import merged
 from tests.fuse.sampled import ELEMENTWISE, eagerly, of_one_variable, points
-from tests.needs import missing
-
-Rows = list[np.ndarray]
-
-
-def run_by_numpy(made: Program, x: np.ndarray) -> Rows:
-    rows = [np.empty_like(x) for _ in made.outputs]
-    Blocks(made).evaluate(x, rows)
-    return rows
-
-
-def run_by_cc(made: Program, x: np.ndarray) -> Rows:
-    try:
-        compiler = find_compiler()
-    except NoCompilerError as error:
-        missing("cc", str(error))
-    rows = [np.empty_like(x) for _ in made.outputs]
-    kernel_of(made, compiler).at(x, rows)
-    return rows
-
-
-def run_as_cuda(made: Program, x: np.ndarray) -> Rows:
-    return HostedElementwise(made)(x)
-
-
-COMPILED: dict[str, Callable[[Program, np.ndarray], Rows]] = {"cc": run_by_cc, "cuda-on-host": run_as_cuda}
 
 
 @functools.cache
@@ -118,9 +90,8 @@ def test_every_op_compiled(engine: str, dtype: str):
     cases = in_c(dtype)
     assert len({case.row.name for _, case, _ in cases}) > 70
     found = []
-    for first in range(0, len(cases), 40):
-        # Several in one kernel: there are far fewer to compile.
-        some = cases[first : first + 40]
+    for group in in_groups([made for _, _, made in cases], AT_ONCE[engine]):
+        some = [cases[number] for number in group]
         x = all_points([case for _, case, _ in some], dtype)
         rows = COMPILED[engine](merged([made for _, _, made in some]), x)
         for number, (name, case, made) in enumerate(some):

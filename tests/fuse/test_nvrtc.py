@@ -1,4 +1,4 @@
-"""Generated CUDA kernels compile for every architecture, within their registers, with the parameters that Python passes."""
+"""Generated CUDA kernels compile for every architecture, and take the registers and parameters that they should."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.fuse.test_cuda_source import DTYPES, FUNCTIONS, product_and_gradients
 from tests.fuse.test_engines import in_c
 from tests.needs import missing
 
-MOST_REGISTERS = {"float32": 64, "float64": 96}
-"""With these, at least 4 blocks of 256 threads fit the 65536 registers of a multiprocessor, in float64 2."""
+MOST_REGISTERS = {"float32": 64, "float64": 80}
+"""With these, 4 blocks of 256 threads fit the 65536 registers of a multiprocessor, in float64 3."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +41,7 @@ def packed(*sizes: int) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize(
     ("architecture", "name", "dtype"),
-    zip(nvrtc.ARCHITECTURES, itertools.cycle(FUNCTIONS), itertools.cycle(DTYPES), strict=False),
+    list(zip(nvrtc.ARCHITECTURES, itertools.cycle(FUNCTIONS), itertools.cycle(DTYPES), strict=False)),
 )
 def test_a_sweep(architecture: int, name: str, dtype: str):
     made = program(FUNCTIONS[name], np.dtype(dtype), 2)
@@ -52,7 +52,7 @@ def test_a_sweep(architecture: int, name: str, dtype: str):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "dtype"), zip(nvrtc.ARCHITECTURES, itertools.cycle(DTYPES), strict=False)
+    ("architecture", "dtype"), list(zip(nvrtc.ARCHITECTURES, itertools.cycle(DTYPES), strict=False))
 )
 def test_elementwise(architecture: int, dtype: str):
     made = product_and_gradients(dtype)
