@@ -12,9 +12,13 @@
 #endif
 
 #ifdef __CUDACC_RTC__
-/* NVRTC comes without <math.h>, and has its functions all the same. */
+/* NVRTC comes without <math.h>, and has its functions all the same, but for these. */
+#ifndef NAN
 #define NAN __int_as_float(0x7fffffff)
+#endif
+#ifndef INFINITY
 #define INFINITY __int_as_float(0x7f800000)
+#endif
 #else
 #ifdef __cplusplus
 #include <math.h>

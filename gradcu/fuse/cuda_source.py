@@ -6,7 +6,7 @@ compiler gets for the CPU, and neither rounds a * b + c once where it is written
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,37 +123,39 @@ def elementwise_source(
     Its parameters: with dimensions, a `layout_dtype`; the number of elements, int32, or int64 where wide; a pointer for
     each input, of the program's dtype or bool; one for each output. Raises NotInCError for a program that has no C.
     """
-    bounds = _bounds(program)
-    names = list(program.inputs)
-    types = {name: _c_type(dtype) for name, dtype in program.inputs.items()}
-    outputs = _numbered("out", program)
-    whole = [name for name in names if name not in single]
-    stores = [f"out{k}[i] = results[{k}];" for k in range(len(outputs))]
-    packed = [f"const Pack<{types[name]}> {name}_pack = ((const Pack<{types[name]}> *){name})[p];" for name in whole]
+    bounds, outputs = _bounds(program), _numbered("out", program)
+    types = [_c_type(dtype) for dtype in program.inputs.values()]
+    inputs = [f"in{k}" for k in range(len(types))]
+    whole = [k for k, name in enumerate(program.inputs) if name not in single]
+    loads = [f"in{k}[i]" if k in whole else f"*in{k}" for k in range(len(types))]
     text = filled(
         kernel_file("elementwise.cu"),
         {
             "INDEX": "long long" if wide else "int",
             "DIMENSIONS": str(dimensions),
-            "INPUT_COUNT": str(len(names)),
+            "INPUT_COUNT": str(len(types)),
             "OUTPUT_COUNT": str(len(outputs)),
             "BOUNDS": bounds,
-            "INPUTS": ", ".join(f"const {types[name]} {name}" for name in names),
+            "INPUTS": ", ".join(f"const {kind} {name}" for kind, name in zip(types, program.inputs, strict=True)),
             "OUTPUTS": _joined("T &{}", outputs),
             "BODY": _body(program),
-            "INPUT_PARAMETERS": "".join(f", const {types[name]} *const {name}" for name in names),
+            "INPUT_PARAMETERS": "".join(
+                f", const {kind} *const {name}" for kind, name in zip(types, inputs, strict=True)
+            ),
             "OUTPUT_PARAMETERS": _joined("T *const {}", outputs),
             "STRIDED_LOADS": ", ".join(
-                f"*(const {types[name]} *)((const char *){name} + offsets[{k}])" for k, name in enumerate(names)
+                f"*(const {kind} *)((const char *)in{k} + offsets[{k}])" for k, kind in enumerate(types)
             ),
-            "ALL_ALIGNED": " && ".join(f"is_aligned({name})" for name in (*whole, *outputs)),
-            "PACK_LOADS": "\n        ".join(packed),
-            "PACK_ELEMENTS": ", ".join(f"{name}_pack.values[w]" if name in whole else f"*{name}" for name in names),
+            "ALL_ALIGNED": " && ".join(f"is_aligned({name})" for name in (*(inputs[k] for k in whole), *outputs)),
+            "PACK_LOADS": _lines(
+                8, (f"const Pack<{types[k]}> pack{k} = ((const Pack<{types[k]}> *)in{k})[p];" for k in whole)
+            ),
+            "PACK_ELEMENTS": ", ".join(f"pack{k}.values[w]" if k in whole else f"*in{k}" for k in range(len(types))),
             "PACK_RESULTS": "".join(f", results[{k}].values[w]" for k in range(len(outputs))),
-            "PACK_STORES": "\n        ".join(f"((Pack<T> *)out{k})[p] = results[{k}];" for k in range(len(outputs))),
-            "LOADS": ", ".join(f"{name}[i]" if name in whole else f"*{name}" for name in names),
+            "PACK_STORES": _lines(8, (f"((Pack<T> *)out{k})[p] = results[{k}];" for k in range(len(outputs)))),
+            "LOADS": ", ".join(loads),
             "RESULTS": "".join(f", results[{k}]" for k in range(len(outputs))),
-            "STORES": "\n        ".join(stores),
+            "STORES": _lines(8, (f"out{k}[i] = results[{k}];" for k in range(len(outputs)))),
         },
     )
     width = 1 if dimensions else 16 // program.dtype.itemsize
@@ -189,6 +191,10 @@ def _bounds(program: Program) -> str:
 
 def _numbered(stem: str, program: Program) -> list[str]:
     return [f"{stem}{k}" for k in range(len(program.outputs))]
+
+
+def _lines(indent: int, statements: Iterable[str]) -> str:
+    return ("\n" + " " * indent).join(statements)
 
 
 def _joined(pattern: str, names: Sequence[str]) -> str:
