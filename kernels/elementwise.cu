@@ -12,13 +12,12 @@ typedef GRADCU_T T;
 typedef @INDEX@ Index; /* int where it reaches all elements: divisions of long long are slow on a GPU */
 
 enum {
-    OUTPUTS = @OUTPUT_COUNT@,
     INPUTS = @INPUT_COUNT@,
     DIMENSIONS = @DIMENSIONS@, /* 0 where every input is one element or lies in memory as the outputs do */
     WIDTH = 16 / sizeof(T)     /* elements that a thread loads and stores with one instruction, of such inputs */
 };
 
-GRADCU_FUNCTION void program(@INPUTS@@OUTPUTS@) {
+GRADCU_FUNCTION void program(@INPUTS@, @OUTPUTS@) {
 @BODY@
 }
 
@@ -42,13 +41,13 @@ GRADCU_FUNCTION void offsets_of(Index element, const Layout &layout, Index (&off
 }
 
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_elementwise(
-    const __grid_constant__ Layout layout, const Index count@INPUT_PARAMETERS@@OUTPUT_PARAMETERS@
+    const __grid_constant__ Layout layout, const Index count, @PARAMETERS@
 ) {
     for (Index i = (Index)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (Index)gridDim.x * blockDim.x) {
         Index offsets[INPUTS];
-        T results[OUTPUTS];
         offsets_of(i, layout, offsets);
-        program(@STRIDED_LOADS@@RESULTS@);
+        @RESULTS@
+        program(@STRIDED_LOADS@, @RESULT_NAMES@);
         @STORES@
     }
 }
@@ -63,21 +62,21 @@ template <typename V> struct alignas(sizeof(V) * WIDTH) Pack {
 template <typename V> GRADCU_FUNCTION bool is_aligned(const V *array) { return (size_t)array % sizeof(Pack<V>) == 0; }
 
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_elementwise(
-    const Index count@INPUT_PARAMETERS@@OUTPUT_PARAMETERS@
+    const Index count, @PARAMETERS@
 ) {
     /* Arrays that begin amid a pack go element by element, and so does what is left behind the last whole pack. */
     const Index packs = @ALL_ALIGNED@ ? count / WIDTH : 0;
     const Index first = (Index)blockIdx.x * blockDim.x + threadIdx.x, stride = (Index)gridDim.x * blockDim.x;
     for (Index p = first; p < packs; p += stride) {
         @PACK_LOADS@
-        Pack<T> results[OUTPUTS];
+        @PACK_RESULTS@
         #pragma unroll
-        for (int w = 0; w < WIDTH; w++) program(@PACK_ELEMENTS@@PACK_RESULTS@);
+        for (int w = 0; w < WIDTH; w++) program(@PACK_ELEMENTS@, @PACK_RESULT_NAMES@);
         @PACK_STORES@
     }
     for (Index i = packs * WIDTH + first; i < count; i += stride) {
-        T results[OUTPUTS];
-        program(@LOADS@@RESULTS@);
+        @RESULTS@
+        program(@LOADS@, @RESULT_NAMES@);
         @STORES@
     }
 }

@@ -81,7 +81,7 @@ GRADCU_FUNCTION float point_of(const Line &line, const Base &base, int j, float)
     return (float)(base.high + (j * line.step[0] + j * line.step[1]));
 }
 
-GRADCU_FUNCTION void program(const T x@OUTPUTS@) {
+GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
 @BODY@
 }
 
@@ -103,7 +103,7 @@ GRADCU_FUNCTION void store(T *row, long long at, long long begin, long long end,
 /* Rows at points first, ..., first + count - 1, and the points themselves where `points` is not null. Where the chunk
    begins amid a segment, threads still store whole packs, aligned to the rows, but for the segment's ends. */
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
-    const __grid_constant__ Line line, const long long first, const long long count, T *const points@ROW_PARAMETERS@
+    const __grid_constant__ Line line, const long long first, const long long count, T *const points, @ROW_PARAMETERS@
 ) {
     T *const rows[ROWS] = {@ROW_NAMES@};
     const long long first_segment = first / SEGMENT, first_span = first_segment / SPAN_SEGMENTS;
@@ -124,7 +124,7 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
                 if (has_exact)
                     for (int k = 0; k < MOST_EXACT; k++)
                         if (line.exact_at[k] == segment * SEGMENT + j) x.values[w] = (T)line.exact[k];
-                program(x.values[w]@RESULTS@);
+                program(x.values[w], @RESULTS@);
             }
             if (points) store(points, at, begin, end, x);
             #pragma unroll

@@ -6,7 +6,7 @@ compiler gets for the CPU, and neither rounds a * b + c once where it is written
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,8 @@ and spills some, to make room for more blocks than a kernel that waits for memor
 _C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 
 _MOST_SPANS, _MOST_EXACT = 17, 4
+
+_NEXT_LINE = "\n" + " " * 8
 
 MOST_POINTS = (_MOST_SPANS - 1) * SPAN
 """How many points one launch of a sweep can compute."""
@@ -65,7 +67,7 @@ def sweep_source(program: Program) -> CudaSource:
     `MOST_POINTS`; a pointer to where the points go, or null; a pointer for each output. Where the chunk begins amid a
     segment of the linspace, one block more has work. Raises NotInCError for a program that has no C.
     """
-    rows = _numbered("row", program)
+    rows = ["T"] * len(program.outputs)
     text = filled(
         kernel_file("sweep.cu"),
         {
@@ -74,11 +76,11 @@ def sweep_source(program: Program) -> CudaSource:
             "MOST_SPANS": str(_MOST_SPANS),
             "MOST_EXACT": str(_MOST_EXACT),
             "BOUNDS": _bounds(program),
-            "OUTPUTS": _joined("T &{}", _numbered("out", program)),
+            "OUTPUTS": _each("{kind} &out{k}", rows),
             "BODY": _body(program),
-            "ROW_PARAMETERS": _joined("T *const {}", rows),
-            "ROW_NAMES": ", ".join(rows),
-            "RESULTS": "".join(f", results[{k}].values[w]" for k in range(len(rows))),
+            "ROW_PARAMETERS": _each("{kind} *const row{k}", rows),
+            "ROW_NAMES": _each("row{k}", rows),
+            "RESULTS": _each("results[{k}].values[w]", rows),
         },
     )
     return CudaSource(_with_helpers(text, program), "gradcu_sweep", SEGMENT)
@@ -121,41 +123,38 @@ def elementwise_source(
     lie in C order. ``wide`` takes 64-bit indices, which `NARROW` elements or bytes and more need.
 
     Its parameters: with dimensions, a `layout_dtype`; the number of elements, int32, or int64 where wide; a pointer for
-    each input, of the program's dtype or bool; one for each output. Raises NotInCError for a program that has no C.
+    each input, and one for each output, all of the program's dtype or bool. Raises NotInCError for a program that has
+    no C.
     """
-    bounds, outputs = _bounds(program), _numbered("out", program)
-    types = [_c_type(dtype) for dtype in program.inputs.values()]
-    inputs = [f"in{k}" for k in range(len(types))]
+    bounds = _bounds(program)
+    inputs = [_c_type(dtype) for dtype in program.inputs.values()]
+    outputs = [_c_type(program.dtype_of(output)) for output in program.outputs]
     whole = [k for k, name in enumerate(program.inputs) if name not in single]
-    loads = [f"in{k}[i]" if k in whole else f"*in{k}" for k in range(len(types))]
+    pointers = [f"in{k}" for k in whole] + [f"out{k}" for k in range(len(outputs))]
     text = filled(
         kernel_file("elementwise.cu"),
         {
             "INDEX": "long long" if wide else "int",
             "DIMENSIONS": str(dimensions),
-            "INPUT_COUNT": str(len(types)),
-            "OUTPUT_COUNT": str(len(outputs)),
+            "INPUT_COUNT": str(len(inputs)),
             "BOUNDS": bounds,
-            "INPUTS": ", ".join(f"const {kind} {name}" for kind, name in zip(types, program.inputs, strict=True)),
-            "OUTPUTS": _joined("T &{}", outputs),
+            "INPUTS": ", ".join(f"const {kind} {name}" for kind, name in zip(inputs, program.inputs, strict=True)),
+            "OUTPUTS": _each("{kind} &out{k}", outputs),
             "BODY": _body(program),
-            "INPUT_PARAMETERS": "".join(
-                f", const {kind} *const {name}" for kind, name in zip(types, inputs, strict=True)
+            "PARAMETERS": f"{_each('const {kind} *const in{k}', inputs)}, {_each('{kind} *const out{k}', outputs)}",
+            "STRIDED_LOADS": _each("*(const {kind} *)((const char *)in{k} + offsets[{k}])", inputs),
+            "LOADS": ", ".join(f"in{k}[i]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "RESULTS": _each("{kind} result{k};", outputs, " "),
+            "RESULT_NAMES": _each("result{k}", outputs),
+            "STORES": _each("out{k}[i] = result{k};", outputs, _NEXT_LINE),
+            "ALL_ALIGNED": " && ".join(f"is_aligned({pointer})" for pointer in pointers),
+            "PACK_LOADS": _NEXT_LINE.join(
+                f"const Pack<{inputs[k]}> pack{k} = ((const Pack<{inputs[k]}> *)in{k})[p];" for k in whole
             ),
-            "OUTPUT_PARAMETERS": _joined("T *const {}", outputs),
-            "STRIDED_LOADS": ", ".join(
-                f"*(const {kind} *)((const char *)in{k} + offsets[{k}])" for k, kind in enumerate(types)
-            ),
-            "ALL_ALIGNED": " && ".join(f"is_aligned({name})" for name in (*(inputs[k] for k in whole), *outputs)),
-            "PACK_LOADS": _lines(
-                8, (f"const Pack<{types[k]}> pack{k} = ((const Pack<{types[k]}> *)in{k})[p];" for k in whole)
-            ),
-            "PACK_ELEMENTS": ", ".join(f"pack{k}.values[w]" if k in whole else f"*in{k}" for k in range(len(types))),
-            "PACK_RESULTS": "".join(f", results[{k}].values[w]" for k in range(len(outputs))),
-            "PACK_STORES": _lines(8, (f"((Pack<T> *)out{k})[p] = results[{k}];" for k in range(len(outputs)))),
-            "LOADS": ", ".join(loads),
-            "RESULTS": "".join(f", results[{k}]" for k in range(len(outputs))),
-            "STORES": _lines(8, (f"out{k}[i] = results[{k}];" for k in range(len(outputs)))),
+            "PACK_ELEMENTS": ", ".join(f"pack{k}.values[w]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "PACK_RESULTS": _each("Pack<{kind}> results{k};", outputs, " "),
+            "PACK_RESULT_NAMES": _each("results{k}.values[w]", outputs),
+            "PACK_STORES": _each("((Pack<{kind}> *)out{k})[p] = results{k};", outputs, _NEXT_LINE),
         },
     )
     width = 1 if dimensions else 16 // program.dtype.itemsize
@@ -189,13 +188,6 @@ def _bounds(program: Program) -> str:
     return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
 
 
-def _numbered(stem: str, program: Program) -> list[str]:
-    return [f"{stem}{k}" for k in range(len(program.outputs))]
-
-
-def _lines(indent: int, statements: Iterable[str]) -> str:
-    return ("\n" + " " * indent).join(statements)
-
-
-def _joined(pattern: str, names: Sequence[str]) -> str:
-    return "".join(", " + pattern.format(name) for name in names)
+def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:
+    """The pattern with each number and the C type that has it."""
+    return between.join(pattern.format(k=k, kind=kind) for k, kind in enumerate(kinds))
