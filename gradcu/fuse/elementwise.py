@@ -12,7 +12,8 @@ from .compiler import Compiler, find_compiler
 from .kernel import address, loaded
 from .layout import Layout
 from .program import NotInCError, Program, c_body
-from .source import filled, tile_source
+from .source import tile_source
+from .template import filled
 
 
 class Evaluator(Protocol):

@@ -48,7 +48,7 @@ class Kernel:
         Without x the points are not kept. Gives the extremes of each row; None for a row that has NaN or infinity.
         """
         count = rows[0].size
-        pieces = linspace_pieces(start, stop, num, first, count, self._dtype)
+        pieces = linspace_pieces(start, stop, num, first, count)
         if pieces is None:
             points = linspace_block(start, stop, num, first, count, self._dtype)
             if x is not None:

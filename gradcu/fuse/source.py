@@ -9,8 +9,6 @@ is flushed to zero.
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -18,6 +16,7 @@ import numpy as np
 from .._linspace import BEYOND, SEGMENT
 from .compiler import Compiler
 from .program import NotInCError
+from .template import filled, kernel_file
 
 TILE = BEYOND
 """How many points go through the loop at a time: all rows of a tile stay in the first-level cache."""
@@ -200,14 +199,9 @@ def tile_source(
         "BODY": _indented(body),
         "STORES": _indented(f"row{k}[i] = out{k};" for k in range(len(outputs))),
     }
-    return "\n".join((*_preamble(_C_TYPES[dtype.name][0], compiler), _helpers(), filled(_TILE_FUNCTION, fillings)))
-
-
-def filled(template: str, fillings: Mapping[str, str]) -> str:
-    """A template with each ``@NAME@`` replaced."""
-    for name, text in fillings.items():
-        template = template.replace(f"@{name}@", text)
-    return template
+    return "\n".join(
+        (*_preamble(_C_TYPES[dtype.name][0], compiler), kernel_file("gradcu.cuh"), filled(_TILE_FUNCTION, fillings))
+    )
 
 
 def _element(dtype: np.dtype) -> str:
@@ -264,13 +258,3 @@ def _vector_declarations(real: str) -> list[str]:
                 f"#define {function} gradcu_{function}_of_lanes",
             ]
     return lines
-
-
-@functools.cache
-def _helpers() -> str:
-    """kernels/gradcu.cuh, from the installed package, or from the checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    installed = os.path.join(package, "_kernels")
-    folder = installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "kernels")
-    with open(os.path.join(folder, "gradcu.cuh"), encoding="utf-8") as file:
-        return file.read()
