@@ -32,9 +32,10 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
 
     ``explain(*args)`` calls the function and says what was fused, what was not and why, and what runs.
 
-    Two things differ from f. Tensors show one node, CompiledFunctionBackward, in place of those fused into it. It reads
-    what f was given, where f's own graph may have saved a result: if that is changed in place before backward, this
-    raises RuntimeError.
+    Three things differ from f. Tensors show one node, CompiledFunctionBackward, in place of those fused into it. That
+    node reads what f was given, where f's own graph may have saved a result: if it is changed in place before backward,
+    this raises RuntimeError. And what f writes into a Tensor's memory through a NumPy array that shares it may be seen
+    by an operation that came before.
 
     Raises TypeError where f can't be called, and ValueError for an unknown engine. Calls of the function raise what f
     raises; with ``engine="cc"`` CompilerError, CacheError or NotInCError where a loop can't be compiled. With "auto" a

@@ -34,6 +34,8 @@ def compiled(f: Any, engine: str) -> Any:
 class CompiledFunction(Generic[P, R]):
     """What `gradcu.compile` returns: called, it does what the function does."""
 
+    __wrapped__: Callable[P, R]
+
     def __init__(self, f: Callable[P, R], engine: str) -> None:
         functools.update_wrapper(self, f)
         self._f, self._library = f, Library(engine)

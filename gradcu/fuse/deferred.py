@@ -260,10 +260,12 @@ class Recording(Abstract):
         for tensor in waiting:
             tensor._array = tensor._array.array
 
-    def before_write(self, counter: list[Any], result: Tensor) -> None:
-        """Settles the result that is about to be written, and all that reads what it is written over."""
+    def before_write(self, tensor: Tensor, result: Tensor) -> None:
+        """Settles the result that is about to be written into ``tensor``, and all that reads the memory there."""
         self.settle([result], "an operation in place writes it")
-        changing = {argument for argument, entry in self.entries.items() if entry[1] is counter}
+        memory = tensor._memory()
+        # The version would not do: `data` shares the memory alone.
+        changing = {argument for argument, entry in self.entries.items() if np.may_share_memory(entry[0], memory)}
         if not changing:
             return
         self._settle_all(lambda value: self._reads(value, changing), "what it is made of is changed in place")
@@ -273,7 +275,7 @@ class Recording(Abstract):
     def before_accumulation(self, old: Tensor | None, value: Any) -> Any:
         """The array of a gradient that a backward inside f adds to the gradient ``old``."""
         if old is not None:
-            self.before_write(old._version_counter, old)
+            self.before_write(old, old)
         return value.materialised() if isinstance(value, Pending) else value
 
     def _reads(self, value: Deferred, changing: set[Expr]) -> bool:
@@ -306,7 +308,7 @@ class Recording(Abstract):
         """A block in which nothing is deferred, and that may do whatever it likes with these Tensors."""
         self.settle(tensors, "an autograd.Function takes it")
         for tensor in tensors:
-            self.before_write(tensor._version_counter, tensor)
+            self.before_write(tensor, tensor)
         FUSING.trace = None
         try:
             yield
@@ -324,10 +326,11 @@ def _is_fit(operand: Any) -> bool:
 @contextlib.contextmanager
 def recording(trace: Recording) -> Iterator[None]:
     """A block whose elementwise ops, on this thread, are deferred."""
+    before = FUSING.trace
     TRACES.append(trace)
     FUSING.trace = trace
     try:
         yield
     finally:
-        FUSING.trace = None
+        FUSING.trace = before
         TRACES.remove(trace)

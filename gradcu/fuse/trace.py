@@ -168,7 +168,7 @@ class PendingArray(Pending):
             raise AttributeError(f"an array has no attribute {name!r}", name=name, obj=self)
         self.trace.refuse(f"it needs {name} of an array")
 
-    def _refuse_elements(self, *args: Any) -> None:
+    def _refuse_elements(self, *args: Any) -> Any:
         self.materialised()
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __len__ = __iter__ = _refuse_elements
