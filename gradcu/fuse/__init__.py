@@ -26,9 +26,10 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
     the same arrays, and may be differentiated to any order. Results are f's own, to the last digits.
 
     The loops are compiled by the C compiler that the variable CC names, or by cc, gcc or clang, and remembered in the
-    user's cache directory; where there is none, where a loop mixes dtypes, and for less than 4096 elements, NumPy runs
-    them in blocks that fit the cache. ``engine`` is "auto" for that, "cc" for compiled loops only, or "numpy". Other
-    devices than the CPU run f as it is.
+    user's cache directory; where there is none, and where a loop mixes dtypes, NumPy runs them in blocks that fit the
+    cache. Operations on less than 16384 elements, for which it takes longer to put them off than to run them, and those
+    on other devices than the CPU run as they are. ``engine`` is "auto" for all that; "cc" or "numpy" fuses operations
+    on any number of elements, and runs them in this way only.
 
     ``explain(*args)`` calls the function and says what was fused, what was not and why, and what runs.
 
@@ -42,7 +43,7 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
     compiler that fails gives one warning.
 
     >>> import gradcu
-    >>> @gradcu.compile
+    >>> @gradcu.compile(engine="numpy")
     ... def wave(x, width):
     ...     return gradcu.exp(-x * x / width) * gradcu.cos(3 * x)
     >>> x = gradcu.tensor([0.5, 1.0], requires_grad=True)

@@ -200,13 +200,21 @@ class Recording(Abstract):
     def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
         """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs.
 
-        Where all arrays are single numbers that are there, computing takes less time than recording.
+        Where all arrays are there, and few elements, computing takes less time than recording.
         """
-        if not self.is_open or not (op.elementwise or op.name in COPIES):
+        if not self.is_open or not (op.elementwise or op.name in COPIES) or not all(map(_is_fit, arrays)):
             return False
-        return all(map(_is_fit, arrays)) and any(
-            type(array) is Deferred or getattr(array, "ndim", 0) for array in arrays
-        )
+        return any(type(array) is Deferred for array in arrays) or self._is_large(arrays)
+
+    def _is_large(self, arrays: Sequence[Any]) -> bool:
+        shapes = {array.shape for array in arrays if getattr(array, "ndim", 0)}
+        if len(shapes) <= 1:
+            return bool(shapes) and math.prod(*shapes) >= self.library.least
+        try:
+            return math.prod(np.broadcast_shapes(*shapes)) >= self.library.least
+        except ValueError:
+            # The op itself says what is wrong.
+            return False
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What the op makes of arrays that have just been lifted."""

@@ -226,6 +226,12 @@ def assert_alike(found: list[np.ndarray | None], expected: list[np.ndarray | Non
 
 
 @pytest.fixture(autouse=True)
+def any_number_of_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small arrays are fused too."""
+    monkeypatch.setattr("gradcu.fuse.plan.WORTH_FUSING", 1)
+
+
+@pytest.fixture(autouse=True)
 def nothing_stays_behind() -> Iterator[None]:
     yield
     assert not TRACES
