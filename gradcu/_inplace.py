@@ -70,7 +70,7 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
             )
         result = to_dtype(result, memory.dtype)
     if FUSING.trace is not None:
-        FUSING.trace.before_write(tensor._version_counter, result)
+        FUSING.trace.before_write(tensor, result)
     node = result.grad_fn
     if node is not None:
         if tensor._view is not None:

@@ -26,22 +26,24 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
     the same arrays, and may be differentiated to any order. Results are f's own, to the last digits.
 
     The loops are compiled by the C compiler that the variable CC names, or by cc, gcc or clang, and remembered in the
-    user's cache directory; where there is none, where a loop mixes dtypes, and for less than 4096 elements, NumPy runs
-    them in blocks that fit the cache. ``engine`` is "auto" for that, "cc" for compiled loops only, or "numpy". Other
-    devices than the CPU run f as it is.
+    user's cache directory; where there is none, and where a loop mixes dtypes, NumPy runs them in blocks that fit the
+    cache. Operations on less than 16384 elements, for which it takes longer to put them off than to run them, and those
+    on other devices than the CPU run as they are. ``engine`` is "auto" for all that; "cc" or "numpy" fuses operations
+    on any number of elements, and runs them in this way only.
 
     ``explain(*args)`` calls the function and says what was fused, what was not and why, and what runs.
 
-    Two things differ from f. Tensors show one node, CompiledFunctionBackward, in place of those fused into it. It reads
-    what f was given, where f's own graph may have saved a result: if that is changed in place before backward, this
-    raises RuntimeError.
+    Three things differ from f. Tensors show one node, CompiledFunctionBackward, in place of those fused into it. That
+    node reads what f was given, where f's own graph may have saved a result: if it is changed in place before backward,
+    this raises RuntimeError. And what f writes into a Tensor's memory through a NumPy array that shares it may be seen
+    by an operation that came before.
 
     Raises TypeError where f can't be called, and ValueError for an unknown engine. Calls of the function raise what f
     raises; with ``engine="cc"`` CompilerError, CacheError or NotInCError where a loop can't be compiled. With "auto" a
     compiler that fails gives one warning.
 
     >>> import gradcu
-    >>> @gradcu.compile
+    >>> @gradcu.compile(engine="numpy")
     ... def wave(x, width):
     ...     return gradcu.exp(-x * x / width) * gradcu.cos(3 * x)
     >>> x = gradcu.tensor([0.5, 1.0], requires_grad=True)

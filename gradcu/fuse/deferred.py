@@ -223,13 +223,21 @@ class Recording(Abstract):
     def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
         """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs.
 
-        Where all arrays are single numbers that are there, computing takes less time than recording.
+        Where all arrays are there, and few elements, computing takes less time than recording.
         """
-        if not self.is_open or not (op.elementwise or op.name in COPIES):
+        if not self.is_open or not (op.elementwise or op.name in COPIES) or not all(map(_is_fit, arrays)):
             return False
-        return all(map(_is_fit, arrays)) and any(
-            type(array) is Deferred or getattr(array, "ndim", 0) for array in arrays
-        )
+        return any(type(array) is Deferred for array in arrays) or self._is_large(arrays)
+
+    def _is_large(self, arrays: Sequence[Any]) -> bool:
+        shapes = {array.shape for array in arrays if getattr(array, "ndim", 0)}
+        if len(shapes) <= 1:
+            return bool(shapes) and math.prod(*shapes) >= self.library.least
+        try:
+            return math.prod(np.broadcast_shapes(*shapes)) >= self.library.least
+        except ValueError:
+            # The op itself says what is wrong.
+            return False
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What the op makes of arrays that have just been lifted."""
@@ -283,10 +291,12 @@ class Recording(Abstract):
         for tensor in waiting:
             tensor._array = tensor._array.array
 
-    def before_write(self, counter: list[Any], result: Tensor) -> None:
-        """Settles the result that is about to be written, and all that reads what it is written over."""
+    def before_write(self, tensor: Tensor, result: Tensor) -> None:
+        """Settles the result that is about to be written into ``tensor``, and all that reads the memory there."""
         self.settle([result], "an operation in place writes it")
-        changing = {argument for argument, entry in self.entries.items() if entry[1] is counter}
+        memory = tensor._memory()
+        # The version would not do: `data` shares the memory alone.
+        changing = {argument for argument, entry in self.entries.items() if np.may_share_memory(entry[0], memory)}
         if not changing:
             return
         self._settle_all(lambda value: self._reads(value, changing), "what it is made of is changed in place")
@@ -296,7 +306,7 @@ class Recording(Abstract):
     def before_accumulation(self, old: Tensor | None, value: Any) -> Any:
         """The array of a gradient that a backward inside f adds to the gradient ``old``."""
         if old is not None:
-            self.before_write(old._version_counter, old)
+            self.before_write(old, old)
         return value.materialised() if isinstance(value, Pending) else value
 
     def _reads(self, value: Deferred, changing: set[Expr]) -> bool:
@@ -329,7 +339,7 @@ class Recording(Abstract):
         """A block in which nothing is deferred, and that may do whatever it likes with these Tensors."""
         self.settle(tensors, "an autograd.Function takes it")
         for tensor in tensors:
-            self.before_write(tensor._version_counter, tensor)
+            self.before_write(tensor, tensor)
         FUSING.trace = None
         try:
             yield
@@ -347,10 +357,11 @@ def _is_fit(operand: Any) -> bool:
 @contextlib.contextmanager
 def recording(trace: Recording) -> Iterator[None]:
     """A block whose elementwise ops, on this thread, are deferred."""
+    before = FUSING.trace
     TRACES.append(trace)
     FUSING.trace = trace
     try:
         yield
     finally:
-        FUSING.trace = None
+        FUSING.trace = before
         TRACES.remove(trace)

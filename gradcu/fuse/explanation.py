@@ -12,7 +12,7 @@ import numpy as np
 
 from .elementwise import ElementwiseKernel
 from .fused_node import Template
-from .plan import Kernel, Plan
+from .plan import WORTH_FUSING, Kernel, Plan
 from .program import Line, reference_text
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -69,6 +69,8 @@ class Explanation:
         parts = [f"{self.name}: {len(self.kernels)} kernels, {len(self.backward)} for the gradients"]
         parts += [f"forward {number}, {facts}" for number, facts in enumerate(self.kernels)]
         parts += [f"backward {number}, {facts}" for number, facts in enumerate(self.backward)]
+        if not self.kernels:
+            parts.append(f"nothing was fused: operations on less than {WORTH_FUSING} elements run as they are")
         parts += [f"computed on the way: {pause}" for pause in self.pauses]
         return "\n".join(parts)
 

@@ -109,7 +109,9 @@ class Region(NamedTuple):
         entries = dict(entries)
         for member, output in zip(self.members, template.outputs, strict=True):
             tensor = tensors[member]
-            entries[output] = tensor._array, tensor._version_counter, tensor._version
+            # Not the deferred value, which knows everything else that its call was given.
+            array = tensor._array.materialised() if isinstance(tensor._array, Pending) else tensor._array
+            entries[output] = array, tensor._version_counter, tensor._version
         node.saved = tuple(entries[expr] for expr in template.reads)
 
 

@@ -27,6 +27,8 @@ from .memory import result_array
 from .program import NotInCError, program_of
 from .threads import in_parts
 
+WORTH_FUSING = 1 << 14
+"""With fewer elements it takes longer to record an operation than to run it."""
 WORTH_COMPILING = 1 << 12
 """Fewer elements take NumPy less time than a thousandth of what compiling takes."""
 
@@ -56,6 +58,8 @@ class Library:
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
+        self.least = WORTH_FUSING if engine == "auto" else 1
+        """The elements that an operation on arrays has to have to be fused."""
         self.clear()
 
     def clear(self) -> None:

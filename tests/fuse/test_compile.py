@@ -123,6 +123,14 @@ def changed_after_reading(x: Tensor, y: Tensor) -> Tensor:
     return w + v + z.detach()
 
 
+def data_changed(x: Tensor, y: Tensor) -> Tensor:
+    z = (x * 1.5).detach() + 0
+    z.sum()
+    w = z * y
+    z.data.mul_(2)
+    return w + z
+
+
 def long_chain(x: Tensor, y: Tensor) -> Tensor:
     for _ in range(400):
         x = x * 0.99 + y * 0.01
@@ -167,6 +175,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hook of a node": node_hooked,
     "aliases": aliases,
     "changed after reading": changed_after_reading,
+    "data changed": data_changed,
     "long chain": long_chain,
     "tuple": lambda x, y: (x * y, [gradcu.sin(x), x], {"a": gradcu.cos(y), "b": 2}),
     "named tuple": lambda x, y: Point(x * y, x + y),
@@ -214,6 +223,12 @@ def assert_alike(found: list[np.ndarray | None], expected: list[np.ndarray | Non
             assert (value.dtype, value.shape) == (reference.dtype, reference.shape)
             # The gradients that meet at a leaf are added in another order.
             np.testing.assert_allclose(value, reference, rtol=2e-6, atol=1e-6)
+
+
+@pytest.fixture(autouse=True)
+def any_number_of_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small arrays are fused too."""
+    monkeypatch.setattr("gradcu.fuse.plan.WORTH_FUSING", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -447,6 +462,35 @@ class TestCalls:
         assert not isinstance(kept[0]._array, Pending)
         np.testing.assert_allclose(kept[0].detach().numpy(), 2 * np.exp([0.5, -1.25, 2.0]), rtol=1e-6)
         assert kept[0].grad_fn is not None
+
+    def test_nothing_is_kept(self):
+        f = gradcu.compile(lambda x, y: gradcu.exp(gradcu.sin(x) * y))
+        kept = []
+        for _ in range(2):
+            x, y = operands()
+            z = f(x, y)
+            z.sum().backward()
+            kept += [weakref.ref(tensor._array) for tensor in (x, y, z)]
+            del x, y, z
+        assert [array() for array in kept] == [None] * 6
+
+    def test_compiled_in_a_function_of_the_users_own(self):
+        inner = gradcu.compile(lambda x: gradcu.sin(x) * 2)
+
+        class Doubled(gradcu.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, x: Tensor) -> Tensor:
+                return inner(x) * 2
+
+            @staticmethod
+            def backward(ctx: Any, gradient: Tensor) -> Tensor:
+                return gradient * 3
+
+        x, _ = operands()
+        y = gradcu.compile(lambda x: Doubled.apply(x * 2) + x * x)(x)
+        np.testing.assert_allclose(
+            y.detach().numpy(), 4 * np.sin(2 * x.detach().numpy()) + x.detach().numpy() ** 2, rtol=1e-6
+        )
 
     def test_backward_inside(self):
         def step(x: Tensor, y: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu.fuse.compiler import Compiler, CompilerError, NoCompilerError
+from gradcu.fuse.memory import Pool
 from gradcu.fuse.plan import WORTH_COMPILING, Kernel
 from tests.fuse.test_compile import Cube
 
@@ -21,6 +23,12 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "waves": lambda x: gradcu.exp(-x * x / 8) * gradcu.sin(3 * x) + gradcu.cos(x),
     "tanh chain": lambda x: gradcu.tanh(gradcu.sin(x) ** 2 + x / 2) * gradcu.exp(-(x**2) / 50),
 }
+
+
+@pytest.fixture(autouse=True)
+def any_number_of_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small arrays are fused too."""
+    monkeypatch.setattr("gradcu.fuse.plan.WORTH_FUSING", 1)
 
 
 class Counts:
@@ -125,6 +133,21 @@ def test_few_elements_are_not_compiled_for(counts: Counts):
     assert f.explain(line(10)).kernels[0].engine == "numpy"
 
 
+def test_few_elements_are_not_fused(monkeypatch: pytest.MonkeyPatch, counts: Counts):
+    monkeypatch.setattr("gradcu.fuse.plan.WORTH_FUSING", 100)
+    f = gradcu.compile(FUNCTIONS["waves"])
+    x = line(99)
+    explanation = f.explain(x)
+    assert counts.seen() == (0, 0)
+    assert "nothing was fused" in str(explanation)
+    np.testing.assert_array_equal(explanation.result.detach().numpy(), FUNCTIONS["waves"](x).detach().numpy())
+    f(line(100))
+    assert counts.seen() == (1, 0)
+    # Small operands of a large result are.
+    gradcu.compile(lambda x, y: x * y + x)(gradcu.ones(10, 1), gradcu.ones(10))
+    assert counts.seen() == (1, 0)
+
+
 def test_explain(compiler: Compiler):
     def f(x: Tensor, y: Tensor) -> Tensor:
         z = gradcu.sin(x) * y
@@ -177,7 +200,9 @@ def test_a_compiler_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, err
         gradcu.compile(FUNCTIONS["waves"], engine="cc")(line(5))
 
 
-def test_large_results_use_freed_memory_again(compiler: Compiler):
+@pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="memory is kept only where MADV_FREE is known")
+def test_large_results_use_freed_memory_again(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gradcu.fuse.memory.POOL", Pool(most=32 << 20))
     f = gradcu.compile(lambda x: x * 2)
     x = gradcu.ones(1 << 20)
     places = {f(x)._array.__array_interface__["data"][0] for _ in range(3)}

@@ -150,6 +150,7 @@ def test_neighbouring_dimensions_become_one():
     assert Layout([number], (1, 1)).lengths == [1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), max_size=4), st.integers(0, 700), st.integers(0, 700))
 def test_boxes_are_the_elements_in_order(sides: list[int], first: int, count: int):
     size = math.prod(sides)
