@@ -14,11 +14,15 @@ os.environ["MPLBACKEND"] = "Agg"
 collect_ignore_glob = ["golden/make*.py"]
 
 
-# Of session scope, since Hypothesis refuses fixtures that are made anew for each test.
-@pytest.fixture(params=["cpu"], scope="session")
-def device(request: pytest.FixtureRequest) -> str:
-    """The name of each device that an operation has to work on."""
-    return request.param
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="what operations are tested on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The argument ``device`` is the name of the device that an operation has to work on."""
+    if "device" in metafunc.fixturenames:
+        # Of session scope, since Hypothesis refuses what is made anew for each test.
+        metafunc.parametrize("device", [metafunc.config.getoption("device")], scope="session")
 
 
 @pytest.fixture(scope="session", autouse=True)

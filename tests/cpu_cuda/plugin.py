@@ -1,0 +1,48 @@
+"""A pytest plugin that runs the tests on CuPy on CPU; ``python -m tests.cpu_cuda`` is pytest with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from . import bed
+from .refusals import reason_against
+
+QUICK = {
+    "test_results_are_pytorchs",
+    "test_gradients_are_pytorchs",
+    "test_a_cell_shows_what_it_shows_in_pytorch",
+}
+"""Of the suite's tests of a ``device``, those that are not slow there, where most calls compile a kernel for their
+dtypes, layouts and dimensions: every row's values, and its gradients of both orders."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    reason = reason_against()
+    if not reason:
+        bed.start()
+    elif os.environ.get("CI") == "true":
+        raise pytest.UsageError(reason)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    running = bed.running()
+    return f"cuda: {reason_against()}" if running is None else f"cuda: {running.name}; no GPU is used or imitated"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Function]) -> None:
+    reason = "" if bed.running() else reason_against()
+    for item in items:
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+        of_device = hasattr(item, "callspec") and item.callspec.params.get("device") == "cuda"
+        if of_device and item.function.__name__ not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if bed.running() and item.get_closest_marker("gpu"):
+        pytest.fail("this test is for a real device, and CuPy on CPU is none", pytrace=False)
