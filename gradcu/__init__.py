@@ -8,10 +8,12 @@
 tensor(6.)
 """
 
+from importlib import import_module as _import_module
 from math import e as e
 from math import inf as inf
 from math import nan as nan
 from math import pi as pi
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from numpy import dtype as dtype
 
@@ -19,6 +21,8 @@ from . import autograd as autograd
 from . import math as math
 from . import return_types as return_types
 from ._device import device as device
+from ._device import get_default_device as get_default_device
+from ._device import set_default_device as set_default_device
 from ._dtype import bool_ as bool
 from ._dtype import can_cast as can_cast
 from ._dtype import cdouble as cdouble
@@ -130,6 +134,7 @@ from ._functions import floor as floor
 from ._functions import floor_divide as floor_divide
 from ._functions import fmod as fmod
 from ._functions import frac as frac
+from ._functions import from_dlpack as from_dlpack
 from ._functions import from_numpy as from_numpy
 from ._functions import full as full
 from ._functions import full_like as full_like
@@ -267,9 +272,20 @@ from .autograd import enable_grad as enable_grad
 from .autograd import is_grad_enabled as is_grad_enabled
 from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
+from .ops.data import from_cupy as from_cupy
 from .sweeps import sweep as sweep
 
 __version__ = "0.1.0"
 
 install()
 del install
+
+if _TYPE_CHECKING:
+    from . import cuda as cuda
+
+
+def __getattr__(name: str) -> object:
+    if name == "cuda":
+        # Loaded at its first use (PEP 562), as CuPy is.
+        return _import_module(".cuda", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

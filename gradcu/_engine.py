@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ._device import Place
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._silence import QUIET, silenced
@@ -28,7 +29,7 @@ class Walk:
     ``fresh`` holds the leaves whose gradient's memory nobody else can know.
     """
 
-    __slots__ = ("arrived", "create_graph", "fresh", "keep_graph", "leads", "pending", "queue", "targets")
+    __slots__ = ("arrived", "create_graph", "fresh", "keep_graph", "leads", "pending", "places", "queue", "targets")
 
     def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
         self.keep_graph, self.create_graph = keep_graph, create_graph
@@ -38,6 +39,8 @@ class Walk:
         self.pending: dict[Node, Any] = {}
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
+        # Where nodes have run on CUDA devices, beginning with where the caller was.
+        self.places: list[Place] = []
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
@@ -56,6 +59,8 @@ class Walk:
             if self.leads is None or owner(edge) in self.leads:
                 self.send(edge, gradient, None, False)
         self._walk()
+        for place in self.places[1:]:
+            self.places[0].wait_for(place)
         for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
             self.fresh.discard(leaf)
             self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
@@ -73,8 +78,11 @@ class Walk:
                 if not leads[node]:
                     continue
             plan = node.plan
-            if plan is None or node.hooks is not None or node.prehooks is not None:
-                self._run_uncommon(node, gradient)
+            if plan is None or node.hooks is not None or node.prehooks is not None or node.place is not None:
+                if node.place is None:
+                    self._run_uncommon(node, gradient)
+                else:
+                    self._run_in_place(node, gradient, node.place)
                 continue
             edges = node.edges
             values: Any = _values(node, create_graph) if plan.reads else None
@@ -137,8 +145,19 @@ class Walk:
             if edge is not None and value is not None and (self.leads is None or owner(edge) in self.leads):
                 self.send(edge, value, node, False, position)
 
+    def _run_in_place(self, node: Node, gradient: Any, place: Place) -> None:
+        """A node of a CUDA device: on its forward's stream, after all that was launched on others before."""
+        if not self.places:
+            self.places.append(Place(place.device))
+        if self.places[-1].stream != place.stream:
+            for other in self.places:
+                place.wait_for(other)
+            self.places.append(place)
+        with place.entered():
+            self._run_uncommon(node, gradient)
+
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
-        """A node with hooks of its own, or one of a user's Function."""
+        """A node with hooks of its own, one of a user's Function, or one of another device than the CPU."""
         if node.prehooks is not None:
             gradient = run_node_prehooks(node, gradient, self.create_graph)
         if node.plan is None:
@@ -353,13 +372,26 @@ def _hook_name(hook: Any) -> str:
     return getattr(hook, "__name__", type(hook).__name__)
 
 
+def is_writeable(array: Any) -> bool:
+    """Whether an array may be written to; all of CuPy's may."""
+    return getattr(array.flags, "writeable", True)
+
+
 def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> None:
     """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
+    if isinstance(leaf._array, np.ndarray | np.generic):
+        _accumulate(leaf, value, create_graph, fresh)
+    else:
+        with leaf.device.context:
+            _accumulate(leaf, value, create_graph, fresh)
+
+
+def _accumulate(leaf: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
     old = leaf._grad
     if create_graph:
         leaf._grad = clone(value) if old is None else old + value
     elif old is None:
-        owned = isinstance(value, np.generic) or (fresh and value.base is None and value.flags.writeable)
+        owned = isinstance(value, np.generic) or (fresh and value.base is None and is_writeable(value))
         leaf._grad = Tensor._wrap(value if owned else value.copy())
     else:
         QUIET.run(np.add, old._memory(), value, old._array)

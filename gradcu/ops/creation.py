@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function
-from .._device import CPU, device_of, resolve
+from .._device import CPU, copied, device_of, moved, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
@@ -29,19 +29,16 @@ def built(build: Callable[[Any], Any], device: Any, requires_grad: bool) -> Tens
     place = resolve(device)
     if place is CPU:
         return made(build(np), requires_grad)
-    with place.xp.cuda.Device(place.index):
+    with place.context:
         return made(build(place.xp), requires_grad)
 
 
 def on_device(array: Any, device: Any, *, copy: bool) -> Any:
     """``array`` on ``device``: itself where it is there already, unless a ``copy`` is wanted."""
     place = resolve(device)
-    if device_of(array) == place:
-        return array.copy() if copy else array
-    if place is CPU:
-        return array.get()
-    with place.xp.cuda.Device(place.index):
-        return place.xp.array(array)
+    if device_of(array) != place:
+        return moved(array, place)
+    return copied(array) if copy else array
 
 
 def given_dtype(dtype: Any) -> np.dtype[Any]:
