@@ -20,6 +20,7 @@ from numpy import dtype as dtype
 from . import autograd as autograd
 from . import math as math
 from . import return_types as return_types
+from ._device import OutOfMemoryError as OutOfMemoryError
 from ._device import device as device
 from ._device import get_default_device as get_default_device
 from ._device import set_default_device as set_default_device

@@ -253,6 +253,26 @@ def xp_of(array: Any) -> ModuleType:
     return device_of(array).xp
 
 
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """A CUDA device has not the memory that an operation needs; the message names both, and how much it was."""
+
+
+def out_of_memory(operation: str, place: device, error: MemoryError) -> OutOfMemoryError:
+    """The error for an operation to which CuPy could give no memory."""
+    return OutOfMemoryError(f"CUDA out of memory. {operation} on {place}: {error}")
+
+
+@contextlib.contextmanager
+def naming_memory(operation: str, place: device) -> Iterator[None]:
+    """A block in which an operation computes on a CUDA device; where memory runs out, the error says for what."""
+    try:
+        yield
+    except MemoryError as error:
+        if isinstance(error, OutOfMemoryError):
+            raise
+        raise out_of_memory(operation, place, error) from error
+
+
 class Place:
     """A CUDA device, and the stream on it that was current when a node was recorded: where its backward runs too."""
 
@@ -267,9 +287,13 @@ class Place:
         with self.device.context, self.stream:
             yield
 
+    def is_at(self, other: Place) -> bool:
+        """Whether the device and the stream are those of another place."""
+        return self.device is other.device and self.stream == other.stream
+
     def wait_for(self, other: Place) -> None:
         """Lets the work that this stream is given from here on begin after all that the other was given so far."""
-        if other.stream != self.stream:
+        if not self.is_at(other):
             with other.device.context:
                 event = other.stream.record()
             self.stream.wait_event(event)

@@ -7,13 +7,14 @@ to be differentiated (``create_graph``): then they are Tensors and the same text
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from ._device import Place
+from ._device import OutOfMemoryError, Place, naming_memory, out_of_memory
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._silence import QUIET, silenced
@@ -29,7 +30,19 @@ class Walk:
     ``fresh`` holds the leaves whose gradient's memory nobody else can know.
     """
 
-    __slots__ = ("arrived", "create_graph", "fresh", "keep_graph", "leads", "pending", "places", "queue", "targets")
+    __slots__ = (
+        "arrived",
+        "at",
+        "create_graph",
+        "fresh",
+        "inside",
+        "keep_graph",
+        "leads",
+        "pending",
+        "places",
+        "queue",
+        "targets",
+    )
 
     def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
         self.keep_graph, self.create_graph = keep_graph, create_graph
@@ -41,6 +54,8 @@ class Walk:
         self.leads: dict[Any, bool] | None = None
         # Where nodes have run on CUDA devices, beginning with where the caller was.
         self.places: list[Place] = []
+        self.inside = contextlib.ExitStack()
+        self.at: Node | None = None
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
@@ -58,7 +73,14 @@ class Walk:
         for edge, gradient in roots:
             if self.leads is None or owner(edge) in self.leads:
                 self.send(edge, gradient, None, False)
-        self._walk()
+        try:
+            self._walk()
+        except MemoryError as error:
+            if self.at is None or self.at.place is None or isinstance(error, OutOfMemoryError):
+                raise
+            raise out_of_memory(self.at.name(), self.at.place.device, error) from error
+        finally:
+            self.inside.close()
         for place in self.places[1:]:
             self.places[0].wait_for(place)
         for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
@@ -78,11 +100,10 @@ class Walk:
                 if not leads[node]:
                     continue
             plan = node.plan
-            if plan is None or node.hooks is not None or node.prehooks is not None or node.place is not None:
-                if node.place is None:
-                    self._run_uncommon(node, gradient)
-                else:
-                    self._run_in_place(node, gradient, node.place)
+            if node.place is not None:
+                self._go_to(node.place, node)
+            if plan is None or node.hooks is not None or node.prehooks is not None:
+                self._run_uncommon(node, gradient)
                 continue
             edges = node.edges
             values: Any = _values(node, create_graph) if plan.reads else None
@@ -145,19 +166,21 @@ class Walk:
             if edge is not None and value is not None and (self.leads is None or owner(edge) in self.leads):
                 self.send(edge, value, node, False, position)
 
-    def _run_in_place(self, node: Node, gradient: Any, place: Place) -> None:
-        """A node of a CUDA device: on its forward's stream, after all that was launched on others before."""
+    def _go_to(self, place: Place, node: Node) -> None:
+        """Computes from here on at a node's place: on its forward's stream, after all that was launched elsewhere."""
+        self.at = node
         if not self.places:
             self.places.append(Place(place.device))
-        if self.places[-1].stream != place.stream:
-            for other in self.places:
-                place.wait_for(other)
-            self.places.append(place)
-        with place.entered():
-            self._run_uncommon(node, gradient)
+        elif place.is_at(self.places[-1]):
+            return
+        for other in self.places:
+            place.wait_for(other)
+        self.places.append(place)
+        self.inside.close()
+        self.inside.enter_context(place.entered())
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
-        """A node with hooks of its own, one of a user's Function, or one of another device than the CPU."""
+        """A node with hooks of its own, or one of a user's Function."""
         if node.prehooks is not None:
             gradient = run_node_prehooks(node, gradient, self.create_graph)
         if node.plan is None:
@@ -382,7 +405,7 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> 
     if isinstance(leaf._array, np.ndarray | np.generic):
         _accumulate(leaf, value, create_graph, fresh)
     else:
-        with leaf.device.context:
+        with leaf.device.context, naming_memory("AccumulateGrad", leaf.device):
             _accumulate(leaf, value, create_graph, fresh)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._device import CPU, Place, device, device_of, is_cupy_array, xp_of
+from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
@@ -50,7 +50,7 @@ def apply(op: Op, values: list[Any]) -> Any:
         return _apply(op, np, operands, arrays, statics)
     operands = [_joined(operand, array, place) for operand, array in zip(operands, arrays, strict=True)]
     arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
-    with place.context:
+    with place.context, naming_memory(op.name, place):
         return _apply(op, place.xp, operands, arrays, statics)
 
 

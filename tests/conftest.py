@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradcu._device import resolve
+
 # Before anything imports matplotlib: a test must never open a window.
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -23,6 +25,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" in metafunc.fixturenames:
         # Of session scope, since Hypothesis refuses what is made anew for each test.
         metafunc.parametrize("device", [metafunc.config.getoption("device")], scope="session")
+
+
+@pytest.fixture(scope="session")
+def cuda() -> str:
+    """The name of a CUDA device that works here: a GPU's, or that of CuPy on CPU."""
+    try:
+        return str(resolve("cuda"))
+    except RuntimeError as error:
+        pytest.skip(f"{error} `python -m tests.cpu_cuda` runs this test on the CPU.")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,6 @@
 """CUDA devices, their streams and their memory: ``torch.cuda``'s names, on CuPy."""
 
+from .._device import OutOfMemoryError as OutOfMemoryError
 from ._devices import current_device as current_device
 from ._devices import device as device
 from ._devices import device_count as device_count

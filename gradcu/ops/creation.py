@@ -186,6 +186,13 @@ def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_
     return _like("ones_like", lambda xp, *of: xp.ones(*of), input, dtype, device, requires_grad)
 
 
+def unit_like(output: Tensor, element: int) -> Tensor:
+    """1 at an element of the shape, dtype and device of ``output``, counted in row-major order, and 0 elsewhere."""
+    unit = np.zeros(output._array.shape, output._array.dtype)
+    unit.reshape(-1)[element] = 1
+    return Tensor._wrap(on_device(unit, output.device, copy=False))
+
+
 @function(method=False)
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Whatever the memory held, in the shape of ``input``, and of its dtype and device unless others are given.

@@ -78,16 +78,13 @@ class Bed:
 
     @contextlib.contextmanager
     def out_of_memory_after(self, allocations: int) -> Iterator[None]:
-        """Lets this many allocations succeed, each array being one, and no other."""
-        pool = self.cupy.get_default_memory_pool()
-        pool.free_all_blocks()
-        self.cupy.cuda.set_allocator(None)
+        """Lets CuPy's pool, emptied before, get this many more blocks of memory, and no other."""
+        self.cupy.get_default_memory_pool().free_all_blocks()
         self.driver.cpu_cuda_refuse_allocations_after(allocations)
         try:
             yield
         finally:
             self.driver.cpu_cuda_refuse_allocations_after(-1)
-            self.cupy.cuda.set_allocator(pool.malloc)
 
 
 _running: Bed | None = None

@@ -13,7 +13,8 @@ from pathlib import Path
 
 NATIVE = Path(__file__).parent / "native"
 STANDARD = ["-std=c++17", "-O1", "-fPIC"]
-KERNELS = ["-w", "-fno-strict-aliasing"]
+# Two kernels may have one name: none may take another's template instances.
+KERNELS = ["-w", "-fno-strict-aliasing", "-fno-gnu-unique"]
 
 
 class BuildError(Exception):

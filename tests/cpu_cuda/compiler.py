@@ -41,7 +41,7 @@ def shared_library(source: str, names: Sequence[str], options: Sequence[str]) ->
     source = _DYNAMIC_SHARED.sub(r"CPU_CUDA_DYNAMIC_SHARED(\1, \2);", source)
     text = "\n".join(['#line 1 "kernel.cu"', source, *exports])
     header = _precompiled_header()
-    key = digest(text, *options, str(header))
+    key = digest(text, *options, *_flags(), str(header))
     library = folder() / f"{key}.so"
     if not library.exists():
         with tempfile.NamedTemporaryFile("w", suffix=".cpp", dir=folder()) as file:

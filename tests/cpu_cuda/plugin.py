@@ -13,7 +13,6 @@ from .refusals import reason_against
 QUICK = {
     "test_results_are_pytorchs",
     "test_gradients_are_pytorchs",
-    "test_a_cell_shows_what_it_shows_in_pytorch",
 }
 """Of the suite's tests of a ``device``, those that are not slow there, where most calls compile a kernel for their
 dtypes, layouts and dimensions: every row's values, and its gradients of both orders."""
