@@ -33,7 +33,8 @@ def cuda() -> str:
     try:
         return str(resolve("cuda"))
     except RuntimeError as error:
-        pytest.skip(f"{error} `python -m tests.cpu_cuda` runs this test on the CPU.")
+        problem = str(error).partition(". CUDA needs")[0]
+        pytest.skip(f"{problem}; `python -m tests.cpu_cuda` runs this test on the CPU")
 
 
 @pytest.fixture(scope="session", autouse=True)

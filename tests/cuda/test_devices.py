@@ -90,8 +90,9 @@ def test_a_move_is_one_node_and_its_gradient_comes_back(move: Callable[..., Tens
     x = gradcu.tensor([1.0, -2.0], requires_grad=True)
     y = move(x, place)
     assert (str(y.device), y.dtype, y.is_cuda, y.get_device()) == (place, dtype, True, int(place[-1]))
-    assert type(y.grad_fn).__name__ == "ToCopyBackward0"
-    assert y.grad_fn.next_functions[0][0].variable is x
+    node: Any = y.grad_fn
+    assert type(node).__name__ == "ToCopyBackward0"
+    assert node.next_functions[0][0].variable is x
     (y * y).sum().backward()
     assert x.grad is not None
     assert (x.grad.device, x.grad.dtype, x.grad.tolist()) == (gradcu.device("cpu"), x.dtype, [2.0, -4.0])
