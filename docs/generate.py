@@ -190,6 +190,10 @@ def methods_stub() -> str:
         "    def __index__(self) -> int: ...\n",
         "    def __complex__(self) -> complex: ...\n",
         "    def __array__(self, dtype: Any = ..., copy: bool | None = ...) -> np.ndarray[Any, Any]: ...\n",
+        "    def __dlpack__(self, **options: Any) -> Any: ...\n",
+        "    def __dlpack_device__(self) -> tuple[int, int]: ...\n",
+        "    @property\n    def __cuda_array_interface__(self) -> dict[str, Any]: ...\n",
+        "    @property\n    def is_cuda(self) -> bool: ...\n",
         "    T: Tensor\n",
         "    mT: Tensor\n",
     ]

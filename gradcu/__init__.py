@@ -9,6 +9,8 @@ tensor(6.)
 """
 
 import gc
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 # What a module makes stays. Looking through it for garbage again and again would take a sixth of the import.
 _collecting = gc.isenabled()
@@ -24,7 +26,10 @@ try:
     from . import autograd as autograd
     from . import math as math
     from . import return_types as return_types
+    from ._device import OutOfMemoryError as OutOfMemoryError
     from ._device import device as device
+    from ._device import get_default_device as get_default_device
+    from ._device import set_default_device as set_default_device
     from ._dtype import bool_ as bool
     from ._dtype import can_cast as can_cast
     from ._dtype import cdouble as cdouble
@@ -136,6 +141,7 @@ try:
     from ._functions import floor_divide as floor_divide
     from ._functions import fmod as fmod
     from ._functions import frac as frac
+    from ._functions import from_dlpack as from_dlpack
     from ._functions import from_numpy as from_numpy
     from ._functions import full as full
     from ._functions import full_like as full_like
@@ -274,6 +280,7 @@ try:
     from .autograd import no_grad as no_grad
     from .autograd import set_grad_enabled as set_grad_enabled
     from .fuse import compile as compile
+    from .ops.data import from_cupy as from_cupy
     from .sweeps import sweep as sweep
 
     install()
@@ -284,3 +291,13 @@ finally:
 del gc, install
 
 __version__ = "0.1.0"
+
+if _TYPE_CHECKING:
+    from . import cuda as cuda
+
+
+def __getattr__(name: str) -> object:
+    if name == "cuda":
+        # Loaded at its first use (PEP 562), as CuPy is.
+        return _import_module(".cuda", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._device import frames_inside
+from ._device import CPU, copied, device_of, frames_inside
 from ._engine import Walk, accumulate
 from ._graph import GRAD_ENABLED
 from ._tensor import Tensor, current_edge, retain_gradient
@@ -127,7 +127,8 @@ def grad(
         value = arrived.get(target)
         if value is None:
             if materialize_grads:
-                found.append(Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype)))
+                with tensor.device.context:
+                    found.append(Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype)))
                 continue
             if not allow_unused:
                 raise RuntimeError(
@@ -143,7 +144,7 @@ def grad(
 def _owned(value: Any, owned: bool, given: set[int]) -> Tensor:
     """A Tensor of a gradient whose memory no other result shares."""
     if not isinstance(value, np.generic) and (not owned or id(value) in given):
-        value = value.copy()
+        value = copied(value)
     given.add(id(value))
     return Tensor._wrap(value)
 
@@ -201,12 +202,21 @@ def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> 
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if array.dtype.kind == "c":
                 raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {array.dtype}")
-            one: Any = array.dtype.type(1) if array.ndim == 0 else np.ones_like(array)
+            one: Any = _one_of(array)
             value: Any = Tensor._wrap(one) if create_graph else one
         else:
             value = _checked(cotangent, output, position, create_graph)
         roots.append((output if edge is None else edge, value))
     return roots
+
+
+def _one_of(array: Any) -> Any:
+    """1 in the shape, in the dtype and on the device of an array of one element."""
+    place = device_of(array)
+    if place is CPU and array.ndim == 0:
+        return array.dtype.type(1)
+    with place.context:
+        return place.xp.ones_like(array)
 
 
 def _checked(cotangent: Any, output: Tensor, position: int, create_graph: bool) -> Any:
@@ -222,5 +232,9 @@ def _checked(cotangent: Any, output: Tensor, position: int, create_graph: bool) 
             f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
             f"grad_output[{position}] has a dtype of {cotangent.dtype} and output[{position}] has a dtype of "
             f"{output.dtype}."
+        )
+    if cotangent.device != output.device:
+        raise RuntimeError(
+            f"invalid gradient at index {position} - expected device {output.device} but got {cotangent.device}"
         )
     return cotangent if create_graph else cotangent._array

@@ -10,12 +10,12 @@ import numpy as np
 
 from . import _format
 from ._define import publish
+from ._device import CPU, copied, resolve
 from ._device import device as device_type
-from ._device import resolve
 from ._dtype import as_dtype, get_default_dtype, scalar_name
 from ._op import FUNCTIONS
 from ._tensor import Tensor, current_edge
-from .ops.convert import clone, to_dtype
+from .ops.convert import clone, to_device, to_dtype
 
 
 def method(function: Any) -> Any:
@@ -45,42 +45,6 @@ def item(self: Tensor) -> Any:
 def tolist(self: Tensor) -> Any:
     """The elements as nested lists of Python numbers; a number for a 0-dim Tensor."""
     return self._array.tolist()
-
-
-@method
-def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
-    """The elements as an array that shares this Tensor's memory.
-
-    Raises RuntimeError where this Tensor requires grad, and TypeError on another device than the CPU: with ``force``
-    it is detached and copied to the CPU first.
-
-    >>> import gradcu
-    >>> gradcu.ones(2).numpy()
-    array([1., 1.], dtype=float32)
-    """
-    if not force and self.requires_grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if self.device.type != "cpu":
-        if not force:
-            raise TypeError(
-                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-                "memory first."
-            )
-        return self._array.get()
-    return self._memory()
-
-
-@method
-def to_numpy(self: Tensor) -> np.ndarray:
-    """``numpy()``, under the name by which matplotlib and others ask for the array of what is not an array.
-
-    Without it they would take a Tensor apart element by element, and draw one that requires grad with a warning.
-
-    >>> import gradcu
-    >>> gradcu.ones(2).to_numpy()
-    array([1., 1.], dtype=float32)
-    """
-    return numpy(self)
 
 
 def _number(self: Tensor) -> Any:
@@ -222,7 +186,8 @@ def is_contiguous(self: Tensor) -> bool:
 @method
 def data_ptr(self: Tensor) -> int:
     """The address of the first element."""
-    return self._memory().__array_interface__["data"][0]
+    array = self._memory()
+    return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
 
 @method
@@ -278,29 +243,36 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """This Tensor with another dtype, on another device, or both; itself where nothing changes.
 
     ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` and ``to(other)`` as in PyTorch, with ``copy=True`` for a copy
-    in any case. Gradients flow back through it, in this Tensor's dtype.
+    in any case. Gradients flow back through it, in this Tensor's dtype and on its device. With ``non_blocking`` a copy
+    between the CPU and a CUDA device goes through pinned memory and is not waited for; one to the CPU must not be read
+    before ``gradcu.cuda.synchronize()``.
 
     >>> import gradcu
     >>> gradcu.ones(2).to(gradcu.float64)
     tensor([1., 1.], dtype=gradcu.float64)
     """
     dtype, place = kwargs.pop("dtype", None), kwargs.pop("device", None)
-    copy = bool(kwargs.pop("copy", False))
-    kwargs.pop("non_blocking", None)
+    copy, non_blocking = bool(kwargs.pop("copy", False)), bool(kwargs.pop("non_blocking", False))
     if kwargs:
         raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    flags: list[bool] = []
     for value in args:
         if isinstance(value, Tensor):
             dtype, place = value.dtype, value.device
-        elif isinstance(value, device_type) or (isinstance(value, str) and _names_device(value)):
-            place = value
         elif isinstance(value, bool):
-            continue
+            flags.append(value)
+        elif isinstance(value, device_type | int) or (isinstance(value, str) and _names_device(value)):
+            place = value
         elif value is not None:
             dtype = as_dtype(value)
+    if flags:
+        # By position: non_blocking, then copy.
+        non_blocking, copy = flags[0], copy or any(flags[1:])
     wanted = self.dtype if dtype is None else as_dtype(dtype)
-    if place is not None and resolve(place) != self.device:
-        raise RuntimeError(f"cannot move a Tensor from {self.device} to {resolve(place)}")
+    source = self.device
+    target = source if place is None else resolve(place)
+    if target != source:
+        return to_device(self, target, wanted, non_blocking)
     if wanted == self.dtype:
         return clone(self) if copy else self
     return to_dtype(self, wanted)
@@ -313,7 +285,19 @@ def _names_device(text: str) -> bool:
 @method
 def cpu(self: Tensor) -> Tensor:
     """This Tensor on the CPU."""
-    return to(self, "cpu")
+    return to(self, CPU)
+
+
+@method
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """This Tensor on ``device``, by default the current CUDA device. Raises RuntimeError where it can't be used."""
+    return to(self, "cuda" if device is None else device, non_blocking=non_blocking)
+
+
+@method
+def get_device(self: Tensor) -> int:
+    """The index of the CUDA device where the elements are; -1 on the CPU."""
+    return -1 if self.device.index is None else self.device.index
 
 
 _CASTS = {
@@ -365,12 +349,12 @@ def _deep_copy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         )
     if id(self) in memo:
         return memo[id(self)]
-    copied = self._wrap(self._array.copy())
-    memo[id(self)] = copied
-    copied._requires_grad = self._requires_grad
+    twin = self._wrap(copied(self._array))
+    memo[id(self)] = twin
+    twin._requires_grad = self._requires_grad
     if self._grad is not None:
-        copied._grad = _deep_copy(self._grad, memo)
-    return copied
+        twin._grad = _deep_copy(self._grad, memo)
+    return twin
 
 
 def _rebuild(kind: Any, array: np.ndarray, requires_grad: bool) -> Tensor:

@@ -61,7 +61,7 @@ def pointwise(
         prepare=prepare,
         elementwise=True,
         c=c,
-        ufunc=forward if isinstance(forward, str) else None,
+        ufunc=forward if isinstance(forward, str) else native.__name__ if isinstance(native, np.ufunc) else None,
         doc=doc,
     )
     factory = _factory(op) if floats else _without_fast_path

@@ -6,12 +6,15 @@ its first array there, so what is tested is a computation on the device.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import operator
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
@@ -36,7 +39,8 @@ class device:  # noqa: N801
 
     The index may stand apart, as in `device("cuda", 1)`; alone, as in `device(1)`, it is a CUDA device's. "auto" is the
     current CUDA device where CUDA works, and the CPU elsewhere. Devices are immutable, and equal ones are one object.
-    Making one (but for "auto") does not ask whether the device exists; using it does.
+    Making one (but for "auto") does not ask whether the device exists; using it does. In a ``with`` block new Tensors
+    are made on the device unless another is given.
 
     Raises RuntimeError for a string or an index that names no device, TypeError for other types.
 
@@ -79,6 +83,22 @@ class device:  # noqa: N801
         if cupy is None:
             _refuse(self, problem)
         return cupy
+
+    @property
+    def context(self) -> contextlib.AbstractContextManager[Any]:
+        """A block in which the array module computes and allocates on this device."""
+        return contextlib.nullcontext() if self.type == "cpu" else self.xp.cuda.Device(self.index)
+
+    def __enter__(self) -> device:
+        before = DEFAULT.get()
+        DEFAULT.set(resolve(self))
+        _OUTSIDE.set((*_OUTSIDE.get(), before))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        *rest, before = _OUTSIDE.get()
+        DEFAULT.set(before)
+        _OUTSIDE.set(tuple(rest))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"attribute {name!r} of 'gradcu.device' objects is not writable")
@@ -138,14 +158,44 @@ def _type_name(value: object) -> str:
 
 CPU = _intern("cpu", None)
 
+DEFAULT: ContextVar[device] = ContextVar("DEFAULT", default=CPU)
+"""Where new Tensors are made, in this context (thread, task)."""
+
+_OUTSIDE: ContextVar[tuple[device, ...]] = ContextVar("_OUTSIDE", default=())
+"""What the default was outside each of the ``with`` blocks of devices."""
+
+
+def set_default_device(device: device | str | SupportsIndex | None) -> None:
+    """Makes new Tensors on ``device`` from here on, unless another is given; None stands for the CPU.
+
+    It holds in this thread or task. Raises RuntimeError where the device cannot be used.
+
+    >>> import gradcu
+    >>> gradcu.set_default_device("cpu")
+    """
+    DEFAULT.set(CPU if device is None else resolve(device))
+
+
+def get_default_device() -> device:
+    """Where new Tensors are made when no device is given.
+
+    >>> import gradcu
+    >>> gradcu.get_default_device()
+    device(type='cpu')
+    """
+    return DEFAULT.get()
+
 
 def resolve(argument: device | str | SupportsIndex | None) -> device:
-    """The device that a `device=` argument stands for, known to work: None is the CPU, "cuda" the current CUDA device.
+    """The device that a `device=` argument stands for, known to work.
 
-    With GRADCU_DEVICE=cpu in the environment it is always the CPU, and the first CUDA device so replaced is told in a
-    UserWarning. Raises RuntimeError where CUDA is asked for and cannot be had, saying what was found.
+    None is the default device, "cuda" the current CUDA device. With GRADCU_DEVICE=cpu in the environment it is always
+    the CPU, and the first CUDA device so replaced is told in a UserWarning. Raises RuntimeError where CUDA is asked for
+    and cannot be had, saying what was found.
     """
-    if argument is None or argument is CPU:
+    if argument is None:
+        return DEFAULT.get()
+    if argument is CPU:
         return CPU
     wanted = device(argument)
     if wanted.type == "cpu":
@@ -175,20 +225,102 @@ def auto_device() -> tuple[device, str]:
     return chosen, f"{chosen}: CuPy works on it"
 
 
+def count_devices() -> int:
+    """How many CUDA devices can be used; none with GRADCU_DEVICE=cpu."""
+    if _setting() == "cpu" or _find_cuda(None)[0] is None:
+        return 0
+    return importlib.import_module("cupy").cuda.runtime.getDeviceCount()
+
+
 def device_of(array: Any) -> device:
     """The device that holds `array`, a NumPy or CuPy array or a NumPy scalar. Raises TypeError for anything else."""
     if isinstance(array, (np.ndarray, np.generic)):
         return CPU
-    if type(array).__module__.partition(".")[0] == "cupy" and hasattr(array, "device"):
+    if is_cupy_array(array):
         return _intern("cuda", array.device.id)
     if isinstance(array, Pending):
         return array.device
     raise TypeError(f"expected a NumPy or CuPy array, not {type(array).__name__}")
 
 
+def is_cupy_array(value: Any) -> bool:
+    """Whether ``value`` is an array of CuPy, which need not be imported to tell."""
+    return type(value).__module__.partition(".")[0] == "cupy" and hasattr(value, "device")
+
+
 def xp_of(array: Any) -> ModuleType:
     """The array module of `array`: numpy or cupy. Raises TypeError for anything that is not an array of theirs."""
     return device_of(array).xp
+
+
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """A CUDA device has not the memory that an operation needs; the message names both, and how much it was."""
+
+
+def out_of_memory(operation: str, place: device, error: MemoryError) -> OutOfMemoryError:
+    """The error for an operation to which CuPy could give no memory."""
+    return OutOfMemoryError(f"CUDA out of memory. {operation} on {place}: {error}")
+
+
+@contextlib.contextmanager
+def naming_memory(operation: str, place: device) -> Iterator[None]:
+    """A block in which an operation computes on a CUDA device; where memory runs out, the error says for what."""
+    try:
+        yield
+    except MemoryError as error:
+        if isinstance(error, OutOfMemoryError):
+            raise
+        raise out_of_memory(operation, place, error) from error
+
+
+class Place:
+    """A CUDA device, and the stream on it that was current when a node was recorded: where its backward runs too."""
+
+    __slots__ = ("device", "stream")
+
+    def __init__(self, of: device) -> None:
+        self.device, self.stream = of, of.xp.cuda.get_current_stream(of.index)
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """A block that computes on the device, and on the stream."""
+        with self.device.context, self.stream:
+            yield
+
+    def is_at(self, other: Place) -> bool:
+        """Whether the device and the stream are those of another place."""
+        return self.device is other.device and self.stream == other.stream
+
+    def wait_for(self, other: Place) -> None:
+        """Lets the work that this stream is given from here on begin after all that the other was given so far."""
+        if not self.is_at(other):
+            with other.device.context:
+                event = other.stream.record()
+            self.stream.wait_event(event)
+
+
+def copied(array: Any) -> Any:
+    """A copy of ``array`` on its own device, where CuPy would make it on the current one."""
+    with device_of(array).context:
+        return array.copy()
+
+
+def moved(array: Any, place: device, *, non_blocking: bool = False) -> Any:
+    """A copy of ``array`` on ``place``; ``non_blocking`` as of ``Tensor.to``."""
+    if device_of(array) is place:
+        return copied(array)
+    if place is CPU:
+        return _to_host(array, non_blocking)
+    with place.context:
+        return place.xp.array(array, blocking=not non_blocking)
+
+
+def _to_host(array: Any, non_blocking: bool) -> Any:
+    with device_of(array).context:
+        if not non_blocking:
+            return array.get()
+        pinned = importlib.import_module("cupyx").empty_pinned(array.shape, array.dtype)
+        return array.get(out=pinned, blocking=False)
 
 
 def _setting() -> str:

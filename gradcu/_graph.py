@@ -11,9 +11,12 @@ import contextvars
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._dtype import scalar_name
+
+if TYPE_CHECKING:
+    from ._device import Place
 
 next_sequence = itertools.count().__next__
 """Numbers the nodes in the order of recording; an operand's node always has a smaller number than its user's."""
@@ -58,6 +61,7 @@ class Node:
     tensor_hooks: dict[int, HookTable] | None = None
     retained: dict[int, weakref.ref[Any]] | None = None
     operand_shapes: tuple[tuple[int, ...], ...] = ()
+    place: Place | None = None
     # Whether it is the node of a deferred value, in whose place a fused node may come.
     fused = False
     # Whether nobody else knows of the arrays that `backward` returns.

@@ -8,8 +8,9 @@ from typing import Any
 from ._backward import backward as _backward
 from ._conversions import DUNDERS
 from ._define import OPERATORS, publish
+from ._exchange import EXCHANGE
 from ._inplace import in_place
-from ._numpy_protocol import array, array_function, array_ufunc
+from ._numpy_protocol import array, array_function, array_ufunc, cupy_kernel
 from ._op import ELEMENTWISE, METHODS, OPS
 from ._setitem import copy_, fill_, set_item, zero_
 from ._tensor import Tensor
@@ -56,7 +57,7 @@ def install() -> None:
         publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
     for function in (backward, copy_, fill_, zero_):
         publish(function.__name__, function, namespace=False)
-    for name, method in (METHODS | _SPECIAL | DUNDERS).items():
+    for name, method in (METHODS | _SPECIAL | DUNDERS | EXCHANGE).items():
         setattr(Tensor, name, method)
     for name, operator in _OPERATORS.items():
         function = OPERATORS[name]
@@ -72,6 +73,7 @@ _SPECIAL: dict[str, Any] = {
     "__setitem__": set_item,
     "__array__": array,
     "__array_ufunc__": array_ufunc,
+    "__cupy_override_elementwise_kernel__": cupy_kernel,
     "__array_function__": array_function,
     "T": property(_reversed),
     "mT": property(_matrix_transposed),

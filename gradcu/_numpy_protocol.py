@@ -1,5 +1,7 @@
 """NumPy's functions called on Tensors: they record where gradcu has the op, and raise, naming what to use, elsewhere.
 
+CuPy's ufuncs do so too.
+
 NumPy hands them over through ``__array_ufunc__`` (NEP 13) and ``__array_function__`` (NEP 18). They keep NumPy's
 meaning (``np.std`` has ddof 0); the methods of a Tensor keep PyTorch's. An array beside a Tensor is a constant.
 """
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import _functions as fn
+from ._device import is_cupy_array
 from ._graph import GRAD_ENABLED
 from ._op import FUNCTIONS, OPS
 from ._tensor import Tensor
@@ -59,11 +62,24 @@ def array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) 
     return adapted(*args, **kwargs)
 
 
-def unsupported(what: str, name: str) -> TypeError:
-    """The error for a NumPy function that gradcu can't record, with what to use instead."""
+def cupy_kernel(self: Tensor, kernel: Any, *inputs: Any, **kwargs: Any) -> Any:
+    """A CuPy ufunc, or another elementwise kernel, called with a Tensor among its arguments.
+
+    CuPy looks for ``__cupy_override_elementwise_kernel__``, for which it has no documentation.
+    """
+    name = kernel.name.removeprefix("cupy_")
+    function = fn.where if name == "where" else UFUNCS.get(name)
+    if function is None or kwargs or len(inputs) != kernel.nin:
+        raise unsupported(f"cupy.{name}" + (f" with {', '.join(kwargs)}" if kwargs else ""), name, "cupy")
+    return function(*(as_operand(value) for value in inputs))
+
+
+def unsupported(what: str, name: str, library: str = "numpy") -> TypeError:
+    """The error for a function of NumPy or CuPy that gradcu can't record, with what to use instead."""
     hint = f"use gradcu.{name}, or " if name in FUNCTIONS else ""
     return TypeError(
-        f"{what} cannot be recorded for a gradcu Tensor: {hint}call it on x.detach().numpy() if no gradient is needed"
+        f"{what} cannot be recorded for a gradcu Tensor: {hint}call it on x.detach().{library}() if no gradient is "
+        "needed"
     )
 
 
@@ -73,6 +89,8 @@ def as_operand(value: Any) -> Any:
         return value.item()
     if isinstance(value, np.ndarray):
         return value.item() if value.ndim == 0 else Tensor._wrap(value)
+    if is_cupy_array(value):
+        return Tensor._wrap(value)
     if isinstance(value, list | tuple):
         return fn.stack([fn.as_tensor(as_operand(v)) for v in value])
     return value

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._device import device_of, xp_of
+from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
@@ -24,6 +24,7 @@ _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
 _NUMBERS = (bool, int, float, complex)
 _RAW_CPU = (np.ndarray, np.generic)
+_IN_HOST_MEMORY = (*_RAW_CPU, Pending)
 _CONSTANTS = (*_NUMBERS, np.generic)
 _ON_CPU = (*_RAW_CPU, *_NUMBERS, type(None))
 PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
@@ -46,7 +47,24 @@ def apply(op: Op, values: list[Any]) -> Any:
         for operand in operands
     ]
     pending = _taker(op, operands, arrays) if TRACES or _pending(arrays) is not None else None
-    xp = _common_module(op, arrays)
+    place = _common_device(op, arrays)
+    if place is CPU:
+        return _apply(op, np, operands, arrays, statics, pending)
+    operands = [_joined(operand, array, place) for operand, array in zip(operands, arrays, strict=True)]
+    arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
+    with place.context, naming_memory(op.name, place):
+        return _apply(op, place.xp, operands, arrays, statics, None)
+
+
+def _joined(operand: Any, array: Any, place: device) -> Any:
+    """An operand on ``place``, to which a 0-dim Tensor of the CPU is copied; its gradient comes back the same way."""
+    if isinstance(operand, Tensor):
+        return operand.to(place) if isinstance(array, _RAW_CPU) else operand
+    return array
+
+
+def _apply(op: Op, xp: Any, operands: Sequence[Any], arrays: list[Any], statics: tuple[Any, ...], pending: Any) -> Any:
+    """The rest of `apply`, for operands on one device, with the array module ``xp`` or what takes them ``pending``."""
     arrays = promoted(op, arrays)
     if op.prepare is not None:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
@@ -106,7 +124,12 @@ def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
     array = source._memory()
     if op.prepare is not None:
         statics = op.prepare(array, *statics)
-    outputs = op.forward(np if type(array) is np.ndarray else device_of(array).xp, array, *statics)
+    if type(array) is np.ndarray:
+        outputs = op.forward(np, array, *statics)
+    else:
+        place = device_of(array)
+        with place.context:
+            outputs = op.forward(place.xp, array, *statics)
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     _make_views(op, source, array, statics, results, single)
@@ -149,6 +172,8 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         node.shape = tuple(result._array.shape for result in results)
         node.dtype = tuple(result._array.dtype for result in results)
     node.saved = _save(plan, operands, arrays, results)
+    if not isinstance(results[0]._array, _IN_HOST_MEMORY):
+        node.place = Place(device_of(results[0]._array))
     for number, result in enumerate(results):
         if result._array.dtype.kind in "fc":
             result._edge = node if len(results) == 1 else (node, number)
@@ -172,14 +197,14 @@ def _save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
     return tuple(saved)
 
 
-def _common_module(op: Op, arrays: Sequence[Any]) -> Any:
-    """The array module of the operands' one device. A 0-dim CPU tensor may join tensors of another device."""
+def _common_device(op: Op, arrays: Sequence[Any]) -> device:
+    """The operands' one device. A 0-dim CPU tensor may join tensors of another device."""
     for array in arrays:
         if not isinstance(array, _ON_CPU):
             break
     else:
-        return np
-    found: Any = None
+        return CPU
+    found: device | None = None
     for array in arrays:
         if array is None or isinstance(array, _NUMBERS) or (isinstance(array, _RAW_CPU) and array.ndim == 0):
             continue
@@ -191,7 +216,7 @@ def _common_module(op: Op, arrays: Sequence[Any]) -> Any:
                 f"Expected all tensors to be on the same device, but found at least two devices, {found} and {place}! "
                 f"(when checking arguments of {op.name})"
             )
-    return np if found is None else found.xp
+    return CPU if found is None else found
 
 
 def promoted(op: Op, arrays: list[Any]) -> list[Any]:
@@ -360,6 +385,8 @@ def operator_function(op: Op) -> Callable[..., Any]:
                 values.append(Tensor._wrap(operand))
             elif isinstance(operand, (Tensor, *_NUMBERS, np.generic)):
                 values.append(operand)
+            elif is_cupy_array(operand):
+                values.append(Tensor._wrap(operand))
             else:
                 return NotImplemented
         return apply(op, values + op.defaults[len(values) :])

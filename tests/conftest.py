@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradcu._device import resolve
 from gradcu.fuse.compiler import Compiler, NoCompilerError, find_compiler
 from tests.needs import missing
 
@@ -18,11 +19,25 @@ os.environ["MPLBACKEND"] = "Agg"
 collect_ignore_glob = ["golden/make*.py"]
 
 
-# Of session scope, since Hypothesis refuses fixtures that are made anew for each test.
-@pytest.fixture(params=["cpu"], scope="session")
-def device(request: pytest.FixtureRequest) -> str:
-    """The name of each device that an operation has to work on."""
-    return request.param
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="what operations are tested on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The argument ``device`` is the name of the device that an operation has to work on."""
+    if "device" in metafunc.fixturenames:
+        # Of session scope, since Hypothesis refuses what is made anew for each test.
+        metafunc.parametrize("device", [metafunc.config.getoption("device")], scope="session")
+
+
+@pytest.fixture(scope="session")
+def cuda() -> str:
+    """The name of a CUDA device that works here: a GPU's, or that of CuPy on CPU."""
+    try:
+        return str(resolve("cuda"))
+    except RuntimeError as error:
+        problem = str(error).partition(". CUDA needs")[0]
+        pytest.skip(f"{problem}; `python -m tests.cpu_cuda` runs this test on the CPU")
 
 
 @pytest.fixture(scope="session", autouse=True)

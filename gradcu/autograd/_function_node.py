@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._device import CPU, Place
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
 from .._tensor import Tensor, current_edge
@@ -119,6 +120,8 @@ class FunctionNode(Node):
         # What is no Tensor among the outputs has neither device nor shape nor dtype.
         tensors = [output if isinstance(output, Tensor) else None for output in outputs]
         self.devices = tuple(None if tensor is None else tensor.device for tensor in tensors)
+        on_cuda = [device for device in self.devices if device is not None and device is not CPU]
+        self.place = Place(on_cuda[0]) if on_cuda else None
         shapes = tuple(None if tensor is None else tensor._array.shape for tensor in tensors)
         dtypes = tuple(None if tensor is None else tensor._array.dtype for tensor in tensors)
         self.output_count = len(outputs)
@@ -167,7 +170,8 @@ class FunctionNode(Node):
         if place is None or not self.ctx._materialize:
             return None
         shape, dtype = (self.shape, self.dtype) if self.output_count == 1 else (self.shape[number], self.dtype[number])
-        return Tensor._wrap(place.xp.zeros(shape, dtype))
+        with place.context:
+            return Tensor._wrap(place.xp.zeros(shape, dtype))
 
     def _checked(self, value: Any, index: int, create_graph: bool) -> Any:
         if value is None:

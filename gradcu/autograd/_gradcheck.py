@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from .._backward import grad
-from .._device import xp_of
+from .._device import copied
 from .._tensor import Tensor
+from ..ops.creation import on_device, unit_like, zeros_like
 
 
 class GradcheckError(RuntimeError):
@@ -194,26 +195,25 @@ def _moved(func: Callable[..., Any], arguments: tuple[Any, ...], position: int, 
     copies = [_copied(argument) for argument in arguments]
     memory = copies[position]._array
     place = np.unravel_index(element, memory.shape)
-    memory[place] += step
+    with copies[position].device.context:
+        memory[place] += step
     return [_on_cpu(output) for output in _tensors(func(*copies))]
 
 
 def _copied(argument: Any) -> Any:
     if not isinstance(argument, Tensor):
         return argument
-    copy = Tensor._wrap(argument._memory().copy())
+    copy = Tensor._wrap(copied(argument._memory()))
     copy.requires_grad = argument.requires_grad
     return copy
 
 
 def _analytical(output: Tensor, inputs: Sequence[Tensor]) -> list[Any]:
     """The Jacobian of an output by each input, by one walk back for each element of the output."""
-    size, shape = output._array.size, output._array.shape
+    size = output._array.size
     jacobians = [np.zeros((tensor._array.size, size), tensor._array.dtype) for tensor in inputs]
     for element in range(size):
-        unit = xp_of(output._array).zeros(size, output._array.dtype)
-        unit[element] = 1
-        found = grad(output, inputs, Tensor._wrap(unit.reshape(shape)), retain_graph=True, allow_unused=True)
+        found = grad(output, inputs, unit_like(output, element), retain_graph=True, allow_unused=True)
         for jacobian, gradient in zip(jacobians, found, strict=True):
             if gradient is not None:
                 jacobian[:, element] = _on_cpu(gradient).ravel()
@@ -231,7 +231,7 @@ def _check_constant(func: Callable[..., Any], arguments: tuple[Any, ...], wanted
 
 def _gives_zeros(outputs: tuple[Tensor, ...], inputs: Sequence[Tensor]) -> bool:
     """Whether cotangents of zeros for these outputs, and none for others, give gradients of zeros, or none."""
-    zeros = [Tensor._wrap(xp_of(output._array).zeros_like(output._memory())) for output in outputs]
+    zeros = [zeros_like(output) for output in outputs]
     found = grad(outputs, inputs, zeros, retain_graph=True, allow_unused=True)
     return not any(gradient is not None and np.any(_on_cpu(gradient) != 0) for gradient in found)
 
@@ -241,7 +241,7 @@ def _random_like(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     out: list[Tensor] = []
     for tensor in tensors:
         values = rng.uniform(-1.0, 1.0, tensor._array.shape).astype(tensor._array.dtype)
-        cotangent = Tensor._wrap(xp_of(tensor._array).asarray(values))
+        cotangent = Tensor._wrap(on_device(values, tensor.device, copy=False))
         cotangent.requires_grad = True
         out.append(cotangent)
     return tuple(out)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._backward import grad
-from .._device import xp_of
 from .._tensor import Tensor
+from ..ops.creation import unit_like, zeros_like
 from ..ops.join import stack
 from ..ops.shape import reshape
 from ._modes import enable_grad
@@ -225,12 +225,9 @@ def _derivatives(
 ) -> list[Tensor]:
     """The Jacobians of output ``number`` by each of the points."""
     array = output._array
-    xp = xp_of(array)
     found: list[list[Any]] = [[] for _ in points]
     for element in range(array.size):
-        unit = xp.zeros(array.size, array.dtype)
-        unit[element] = 1
-        gradients = _gradients((output,), points, (Tensor._wrap(unit.reshape(array.shape)),), create_graph, keep=True)
+        gradients = _gradients((output,), points, (unit_like(output, element),), create_graph, keep=True)
         if strict:
             _require_all(gradients, f"Output {number} of the user-provided function is independent of input {{}}. This "
                                     "is not allowed in strict mode.")  # fmt: skip
@@ -242,12 +239,12 @@ def _derivatives(
 def _joined(column: list[Any], shape: tuple[int, ...], point: Tensor, create_graph: bool) -> Tensor:
     """The derivatives of all elements of an output by a point, as one Jacobian."""
     whole = (*shape, *point._array.shape)
-    xp = xp_of(point._array)
-    if not column:
-        return Tensor._wrap(xp.zeros(whole, point._array.dtype))
-    if create_graph:
+    if create_graph and column:
         return reshape(stack(column), whole)
-    return Tensor._wrap(xp.stack(column).reshape(whole))
+    place = point.device
+    with place.context:
+        joined = place.xp.stack(column) if column else place.xp.zeros(whole, point._array.dtype)
+    return Tensor._wrap(joined.reshape(whole))
 
 
 def _hessian_product(
@@ -372,7 +369,7 @@ def _filled(
 
 
 def _zeros_like(tensor: Tensor) -> Tensor:
-    return Tensor._wrap(xp_of(tensor._array).zeros_like(tensor._memory()))
+    return zeros_like(tensor)
 
 
 def _detached(tensor: Tensor) -> Tensor:

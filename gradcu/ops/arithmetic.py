@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .._define import OPERATORS, function, pointwise
 from .._fast import binary
 from .._op import FUNCTIONS, OPS
@@ -259,7 +261,7 @@ OPERATORS["rdiv"] = _number_over_tensor
 
 def _rounded_quotient(xp: Any, a: Any, b: Any, rounding_mode: str) -> Any:
     if rounding_mode == "floor":
-        return xp.floor_divide(a, b)
+        return np.floor_divide(a, b) if xp is np else _floor_divide(xp, a, b)
     quotient = xp.floor_divide(a, b)
     if quotient.dtype.kind == "f":
         return xp.trunc(xp.true_divide(a, b))
@@ -306,9 +308,39 @@ def _div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 
 _div_rounded = public_function(OPS["div_rounded"])
 
+
+def _is_below(b: Any, rest: Any) -> Any:
+    """Where the quotient a/b, cut off towards 0, is not rounded down: what is left has not the sign of ``b``."""
+    return (rest != 0) & ((rest < 0) != (b < 0))
+
+
+def _are_floats(a: Any, b: Any) -> bool:
+    return (a if hasattr(a, "dtype") else b).dtype.kind == "f"
+
+
+def _floor_divide(xp: Any, a: Any, b: Any) -> Any:
+    """CuPy rounds a/b, which may be rounded up to the next integer already; from fmod's exact rest follows NumPy's."""
+    if not _are_floats(a, b):
+        return xp.floor_divide(a, b)
+    rest = xp.fmod(a, b)
+    true = xp.true_divide(a, b)
+    # The sign is that of a/b also for zeros. Dividing by 0 leaves no rest.
+    whole = xp.copysign(xp.rint((a - rest) / b - _is_below(b, rest)), true)
+    return xp.where((rest != rest) & (b == 0), true, whole)
+
+
+def _remainder(xp: Any, a: Any, b: Any) -> Any:
+    """CuPy subtracts a rounded multiple of b; fmod is exact."""
+    if not _are_floats(a, b):
+        return xp.remainder(a, b)
+    rest = xp.fmod(a, b)
+    return xp.where(_is_below(b, rest), rest + b, rest)
+
+
 floor_divide = pointwise(
     "floor_divide",
-    "floor_divide",
+    _floor_divide,
+    native=np.floor_divide,
     promotion="same",
     prepare=refusing_division("div_floor_cpu"),
     c="gradcu_floor_divide({a}, {b})",
@@ -327,7 +359,8 @@ floor_divide = pointwise(
 
 remainder = pointwise(
     "remainder",
-    "remainder",
+    _remainder,
+    native=np.remainder,
     promotion="same",
     prepare=refusing_division("remainder_cpu"),
     node=lambda tensors: "RemainderBackward1" if tensors[1] else "RemainderBackward0",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import pointwise, structured
+from .._device import device, device_of, moved
 from .._silence import silent
 from ._arguments import expanded_shape, without_leading_ones
 
@@ -17,6 +18,20 @@ from ._arguments import expanded_shape, without_leading_ones
 def to_dtype(xp: Any, x: Any, dtype: Any) -> Any:
     """``input`` with elements of another dtype."""
     return x.astype(dtype)
+
+
+def _vjp_of_move(g: Any, source: device) -> Any:
+    return to_device(g, source)
+
+
+def _prepare_move(x: Any, place: device, dtype: Any, non_blocking: bool, source: None) -> tuple[Any, ...]:
+    return place, x.dtype if dtype is None else dtype, non_blocking, device_of(x)
+
+
+@structured(statics=4, node="ToCopyBackward0", public=False, prepare=_prepare_move, dx=_vjp_of_move)
+def to_device(xp: Any, x: Any, place: Any, dtype: Any = None, non_blocking: Any = False, source: Any = None) -> Any:
+    """``input`` copied to the device ``place``, with elements of a ``dtype``; ``source`` is where it is."""
+    return moved(x.astype(dtype, copy=False), place, non_blocking=non_blocking)
 
 
 @structured(dx=lambda g: g)

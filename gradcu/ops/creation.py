@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function
-from .._device import CPU, device_of, resolve
+from .._device import CPU, copied, device_of, moved, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
@@ -29,19 +29,16 @@ def built(build: Callable[[Any], Any], device: Any, requires_grad: bool) -> Tens
     place = resolve(device)
     if place is CPU:
         return made(build(np), requires_grad)
-    with place.xp.cuda.Device(place.index):
+    with place.context:
         return made(build(place.xp), requires_grad)
 
 
 def on_device(array: Any, device: Any, *, copy: bool) -> Any:
     """``array`` on ``device``: itself where it is there already, unless a ``copy`` is wanted."""
     place = resolve(device)
-    if device_of(array) == place:
-        return array.copy() if copy else array
-    if place is CPU:
-        return array.get()
-    with place.xp.cuda.Device(place.index):
-        return place.xp.array(array)
+    if device_of(array) != place:
+        return moved(array, place)
+    return copied(array) if copy else array
 
 
 def given_dtype(dtype: Any) -> np.dtype[Any]:
@@ -187,6 +184,13 @@ def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_
     tensor([1., 1.])
     """
     return _like("ones_like", lambda xp, *of: xp.ones(*of), input, dtype, device, requires_grad)
+
+
+def unit_like(output: Tensor, element: int) -> Tensor:
+    """1 at an element of the shape, dtype and device of ``output``, counted in row-major order, and 0 elsewhere."""
+    unit = np.zeros(output._array.shape, output._array.dtype)
+    unit.reshape(-1)[element] = 1
+    return Tensor._wrap(on_device(unit, output.device, copy=False))
 
 
 @function(method=False)

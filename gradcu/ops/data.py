@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function
-from .._device import device_of, resolve
+from .._device import CPU, DEFAULT, device_of, is_cupy_array, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype, promote
 from .._silence import QUIET
 from .._tensor import Tensor
@@ -17,6 +17,7 @@ from .convert import clone, to_dtype
 from .creation import made, on_device
 
 _new = object.__new__
+_default_device = DEFAULT.get
 _INT64 = np.dtype("int64")
 _NUMBERS = {bool, int, float, complex}
 _SEQUENCES = (list, tuple)
@@ -37,7 +38,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> gradcu.tensor(3.0, requires_grad=True)
     tensor(3., requires_grad=True)
     """
-    if type(data) is float and dtype is None and device is None:
+    if type(data) is float and dtype is None and device is None and _default_device() is CPU:
         # Scalars are made by the thousand in tutorials, so this stands apart from `made` below.
         out = _new(Tensor)
         out._array = QUIET.run(get_default_dtype().type, data)
@@ -102,6 +103,46 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     return Tensor._wrap(ndarray.view(np.ndarray))
 
 
+def from_cupy(array: Any) -> Tensor:
+    """A Tensor that shares the memory of a CuPy array, on its device: a change of one is a change of the other.
+
+    Raises TypeError for what is no array of CuPy's and for a dtype that Tensors do not have.
+    """
+    if not is_cupy_array(array):
+        raise TypeError(f"expected cupy.ndarray (got {type_name(array)})")
+    _check_dtype(array)
+    return Tensor._wrap(array)
+
+
+@function(method=False)
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A Tensor that shares the memory of an array or tensor of any library that speaks DLPack, on its device.
+
+    Raises TypeError for what does not, and for a dtype that Tensors do not have; RuntimeError where it is on a CUDA
+    device and CuPy cannot be had.
+
+    >>> import gradcu
+    >>> import numpy as np
+    >>> gradcu.from_dlpack(np.arange(3.0))
+    tensor([0., 1., 2.], dtype=gradcu.float64)
+    """
+    if not hasattr(ext_tensor, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack(): argument 'ext_tensor' must speak DLPack, not {type_name(ext_tensor)}")
+    kind, index = ext_tensor.__dlpack_device__()
+    if kind not in _DLPACK_CUDA:
+        array = np.from_dlpack(ext_tensor)
+    else:
+        place = resolve(f"cuda:{index}")
+        with place.context:
+            array = place.xp.from_dlpack(ext_tensor)
+    _check_dtype(array)
+    return Tensor._wrap(array)
+
+
+# DLPack's numbers of CUDA's memory, on the device and managed: https://dmlc.github.io/dlpack/latest/c_api.html.
+_DLPACK_CUDA = (2, 13)
+
+
 @function(method=False)
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
@@ -160,7 +201,7 @@ def _array_of(data: Any, dtype: Any, device: Any, *, copy: bool) -> Any:
         array = data if hasattr(data, "__cuda_array_interface__") else np.asarray(data)
         _check_dtype(array)
         wanted = as_dtype(array.dtype) if wanted is None else wanted
-        if device is None:
+        if device is None and _default_device() is CPU:
             device = device_of(array)
         if array.dtype != wanted or not array.dtype.isnative:
             with np.errstate(all="ignore"):

@@ -21,6 +21,7 @@ from ._arguments import require_tensor, type_name, without_leading_ones
 from .dims import one_dim
 
 _FULL = slice(None)
+_INT32 = np.dtype("int32")
 
 
 class Index:
@@ -268,8 +269,19 @@ def scattered(xp: Any, g: Any, shape: tuple[int, ...], index: Index) -> Any:
     elif index.distinct:
         part[_on(xp, index.advanced)] = g
     else:
-        xp.add.at(part, _on(xp, index.advanced), g)
+        _add_at(xp, part, _on(xp, index.advanced), g)
     return out
+
+
+def _add_at(xp: Any, part: Any, where: Any, value: Any) -> None:
+    """Adds ``value`` at ``where``, again for every index that is repeated."""
+    if part.dtype.kind in "biu" and part.dtype.itemsize < _INT32.itemsize:
+        # CuPy adds up no smaller integers. A wider sum, cut off, is theirs; one of bools is whether any is true.
+        total = part.astype(_INT32)
+        xp.add.at(total, where, xp.asarray(value, dtype=_INT32))
+        part[...] = total.astype(part.dtype)
+    else:
+        xp.add.at(part, where, value)
 
 
 def _kept_vjp(g: Any, index: Index, accumulate: bool) -> Any:
@@ -293,7 +305,7 @@ def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False)
         value = without_leading_ones(value.astype(x.dtype), part.ndim)
     try:
         if accumulate:
-            xp.add.at(part, where, value)
+            _add_at(xp, part, where, value)
         else:
             part[where] = value
     except IndexError as error:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from .._define import function
+from .._device import CPU, DEFAULT
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
-from .._linspace import linspace_block
+from .._linspace import SEGMENT, linspace_block, linspace_pieces
 from .._tensor import Tensor
 from ._arguments import type_name
-from .creation import built, held, made, on_device
+from .creation import built, held, made
 
 _INT64, _FLOAT32 = np.dtype("int64"), np.dtype("float32")
 _SHORT = 1 << 13
+_default_device = DEFAULT.get
 
 
 def _number(name: str, argument: str, value: Any) -> Any:
@@ -125,8 +127,9 @@ def linspace(
         kind = as_dtype(dtype)
         if found and kind.kind != "c":
             raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
-    points = _points(start, end, steps, kind)
-    return made(points if device is None else on_device(points, device, copy=False), requires_grad)
+    if device is None and _default_device() is CPU:
+        return made(_points(start, end, steps, kind), requires_grad)
+    return built(lambda xp: _points_of(xp, start, end, steps, kind), device, requires_grad)
 
 
 def _as_steps(name: str, steps: Any) -> int:
@@ -155,6 +158,27 @@ def _points(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray
     if not (math.isfinite(start) and math.isfinite(end)):
         return _unbounded(start, end, steps, kind)
     return linspace_block(float(start), float(end), steps, 0, steps, kind)
+
+
+def _points_of(xp: Any, start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> Any:
+    """The same points, made by the array module ``xp``; only where they are few, or special, copies of NumPy's."""
+    if xp is np or kind.kind != "f" or not (math.isfinite(start) and math.isfinite(end)):
+        return xp.asarray(_points(start, end, steps, kind))
+    for limit in (start, end):
+        held(limit, kind)
+    pieces = linspace_pieces(float(start), float(end), steps, 0, steps)
+    if pieces is None:
+        return xp.asarray(_points(start, end, steps, kind))
+    high, low = (xp.asarray(part[:SEGMENT]) for part in (pieces.high, pieces.low))
+    base, base_low = xp.asarray(pieces.bases.T)[..., None]
+    points = base + high
+    if kind == np.float64:
+        # TwoSum gives what the addition lost: see `gradcu._linspace`.
+        part = points - base
+        points += (base - (points - part)) + (high - part) + (low + base_low)
+    points = points.reshape(-1)[:steps].astype(kind, copy=False)
+    points[xp.asarray(pieces.exact_at)] = xp.asarray(pieces.exact.astype(kind))
+    return points
 
 
 def _short(start: float, end: float, steps: int) -> np.ndarray[Any, Any]:
@@ -234,7 +258,10 @@ def logspace(
         kind = as_dtype(dtype)
         if found and kind.kind != "c":
             raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
-    exponents = _points(first, last, count, np.dtype("complex128" if found else "float64"))
-    with np.errstate(all="ignore"):
-        points = np.power(base, exponents).astype(kind)
-    return made(points if device is None else on_device(points, device, copy=False), requires_grad)
+
+    def powers(xp: Any) -> Any:
+        exponents = _points_of(xp, first, last, count, np.dtype("complex128" if found else "float64"))
+        with np.errstate(all="ignore"):
+            return xp.power(base, exponents).astype(kind)
+
+    return built(powers, device, requires_grad)

@@ -24,7 +24,7 @@ from .elementary import exp, sigmoid
 
 def _library(xp: Any) -> Any:
     """Where the array module's special functions stand."""
-    return _special_on_numpy if xp is np else import_module("cupyx.scipy.special")
+    return _special_on_numpy if xp is np else import_module("._special_on_cupy", __package__)
 
 
 erf = pointwise(

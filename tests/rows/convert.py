@@ -2,12 +2,14 @@
 
 import numpy as np
 
+import gradcu
 from tests.table import A, Row, S
 
 ROWS = [
     Row("clone", (S(A()), S(A(())), S(A((0, 3)))), np.copy),
     # Finite differences of float64 are lost in float32.
     Row("to_dtype", (S(A(), np.dtype("float32")), S(A(()), np.dtype("float32"))), torch=".to", order=0),
+    Row("to_device", (S(A(), gradcu.device("cpu")),), lambda x, place: x, torch=None),
     # What follows is not PyTorch's by name: these are the functional halves of copy_, fill_, zero_ and __setitem__.
     Row(
         "overwritten",

@@ -27,6 +27,7 @@ ROWS = [
     ),
     Row("as_tensor", (S(A()), S([1, 2]))),
     made("asarray", S([1, 2.5]), S(3)),
+    made("from_dlpack", S(np.arange(3, dtype="float32"))),
     made("from_numpy", S(np.arange(3, dtype="float32")), S(np.array([[True]]))),
     made("scalar_tensor", S(2), S(True), S(2, dtype=np.dtype("int64"))),
     made("zeros", S(2, 3), S((2,)), S(()), S(size=(2,)), S(3, dtype=np.dtype("int32"))),

@@ -8,7 +8,7 @@ import ast
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
@@ -34,8 +34,8 @@ def cells(notebook: str) -> list[str]:
     return [cell.strip("\n") for cell in text.split("# %%\n")[1:]]
 
 
-def run(notebook: str, package: str = "torch") -> Iterator[Outcome]:
-    """Runs a notebook's cells one after the other, with `package` in PyTorch's place."""
+def run(notebook: str, package: str = "torch", adapted: Callable[[str], str] = str) -> Iterator[Outcome]:
+    """Runs a notebook's cells one after the other, with `package` in PyTorch's place, each as `adapted` gives it."""
     module = import_module(package)
     module.manual_seed(0)
     names: dict[str, Any] = {}
@@ -44,7 +44,7 @@ def run(notebook: str, package: str = "torch") -> Iterator[Outcome]:
             if source.startswith("%reset"):
                 names.clear()
             names["__name__"] = "__main__"
-            yield run_cell(source, package, names, f"<cell {number} of {notebook}>")
+            yield run_cell(adapted(source), package, names, f"<cell {number} of {notebook}>")
     finally:
         module.set_printoptions(profile="default")
 

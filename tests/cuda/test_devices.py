@@ -1,0 +1,208 @@
+"""Tensors on CUDA devices: how they get there, what they may be combined with, where their gradients go."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcu
+from gradcu import Tensor
+
+CREATIONS: dict[str, Callable[[], Tensor]] = {
+    "zeros": lambda: gradcu.zeros(2, 3),
+    "ones": lambda: gradcu.ones(3),
+    "full": lambda: gradcu.full((2,), 2.5),
+    "eye": lambda: gradcu.eye(2, 3),
+    "tensor of a number": lambda: gradcu.tensor(3.0),
+    "tensor of a list": lambda: gradcu.tensor([1, 2]),
+    "as_tensor of an array": lambda: gradcu.as_tensor(np.arange(3.0)),
+    "scalar_tensor": lambda: gradcu.scalar_tensor(2),
+    "arange": lambda: gradcu.arange(0, 1, 0.25),
+    "linspace": lambda: gradcu.linspace(-2, 3, 7),
+    "linspace of integers": lambda: gradcu.linspace(0, 10, 5, dtype=gradcu.int64),
+    "logspace": lambda: gradcu.logspace(0, 2, 3),
+    "rand": lambda: gradcu.rand(3),
+    "randn": lambda: gradcu.randn(2, 2),
+    "randint": lambda: gradcu.randint(0, 9, (4,)),
+    "randperm": lambda: gradcu.randperm(5),
+}
+
+
+@pytest.mark.parametrize("create", CREATIONS.values(), ids=CREATIONS)
+def test_a_default_device_is_where_tensors_are_made(create: Callable[[], Tensor], place: str):
+    gradcu.manual_seed(0)
+    expected = create()
+    gradcu.manual_seed(0)
+    with gradcu.device(place):
+        made = create()
+    assert str(expected.device) == "cpu"
+    assert str(made.device) == place
+    assert made.dtype == expected.dtype
+    np.testing.assert_allclose(made.cpu().numpy(), expected.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [gradcu.float16, gradcu.float32, gradcu.float64])
+@pytest.mark.parametrize(
+    ("start", "end", "steps"),
+    [(0, 1, 1), (0, 1, 2), (-5, 5, 1001), (-1, 3, 20_000), (-1e-3, 7e3, 50_001), (2, 2, 9), (-1.3, 1.7, 8192)],
+)
+def test_a_linspace_has_the_same_points_on_every_device(start: float, end: float, steps: int, dtype: Any, cuda: str):
+    made = gradcu.linspace(start, end, steps, dtype=dtype, device=cuda)
+    expected = gradcu.linspace(start, end, steps, dtype=dtype).numpy()
+    # A float32 linspace of up to 8192 points is made on the CPU by a shorter formula, which rounds a tie otherwise.
+    np.testing.assert_allclose(made.cpu().numpy(), expected, rtol=1.2e-7 if dtype == gradcu.float32 else 0)
+
+
+def test_default_devices_nest_and_end(cuda: str):
+    with gradcu.device("cuda"), gradcu.device("cpu"):
+        assert gradcu.get_default_device() == gradcu.device("cpu")
+        with gradcu.device("cuda:0"):
+            assert gradcu.get_default_device() == gradcu.device("cuda:0")
+        assert gradcu.tensor(1.0).device == gradcu.device("cpu")
+    with pytest.raises(ZeroDivisionError), gradcu.device("cuda"):
+        raise ZeroDivisionError
+    assert gradcu.get_default_device() == gradcu.device("cpu")
+    gradcu.set_default_device("cuda")
+    try:
+        assert str(gradcu.tensor(1.0).device) == cuda
+    finally:
+        gradcu.set_default_device(None)
+    assert gradcu.tensor(1.0).device == gradcu.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("move", "dtype"),
+    [
+        (lambda x, place: x.to(place), gradcu.float32),
+        (lambda x, place: x.cuda(place), gradcu.float32),
+        (lambda x, place: x.to(gradcu.device(place), gradcu.float64), gradcu.float64),
+        (lambda x, place: x.to(device=place, dtype=gradcu.float64, non_blocking=True), gradcu.float64),
+        (lambda x, place: x.to(place, gradcu.float32, True, True), gradcu.float32),
+        (lambda x, place: x.to(int(place[-1])), gradcu.float32),
+        (lambda x, place: x.to(gradcu.zeros(1, dtype=gradcu.float64, device=place)), gradcu.float64),
+        (lambda x, place: gradcu.as_tensor(x, device=place), gradcu.float32),
+    ],
+)
+def test_a_move_is_one_node_and_its_gradient_comes_back(move: Callable[..., Tensor], dtype: Any, place: str):
+    x = gradcu.tensor([1.0, -2.0], requires_grad=True)
+    y = move(x, place)
+    assert (str(y.device), y.dtype, y.is_cuda, y.get_device()) == (place, dtype, True, int(place[-1]))
+    node: Any = y.grad_fn
+    assert type(node).__name__ == "ToCopyBackward0"
+    assert node.next_functions[0][0].variable is x
+    (y * y).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.device, x.grad.dtype, x.grad.tolist()) == (gradcu.device("cpu"), x.dtype, [2.0, -4.0])
+
+
+def test_to_the_same_device_is_the_same_tensor(cuda: str):
+    x = gradcu.ones(2, device=cuda)
+    assert x.to(cuda) is x
+    assert x.cuda() is x
+    assert x.to(cuda, copy=True) is not x
+    assert x.cpu().cpu().device == gradcu.device("cpu")
+
+
+def test_a_gradient_crosses_devices_both_ways_and_twice(place: str):
+    x = gradcu.tensor([0.5, 1.5], dtype=gradcu.float64, requires_grad=True)
+    y = (x.to(place) * 2).exp().cpu().sum()
+    (first,) = gradcu.autograd.grad(y, x, create_graph=True)
+    (second,) = gradcu.autograd.grad(first.sum(), x)
+    expected = np.exp(2 * x.detach().numpy())
+    np.testing.assert_allclose(first.detach().numpy(), 2 * expected, rtol=1e-15)
+    np.testing.assert_allclose(second.numpy(), 4 * expected, rtol=1e-15)
+
+
+def test_everything_of_a_graph_is_on_its_device(place: str):
+    x = gradcu.linspace(-1, 1, 5, device=place, requires_grad=True)
+    part = x[1:4]
+    y = (part * part).sum() + x[[0, 0]].prod()
+    y.backward()
+    y = (x * 3).sum()
+    y.backward()
+    assert x.grad is not None
+    devices = {str(tensor.device) for tensor in (x, part, y, x.grad, x.grad.clone(), copy.deepcopy(x).detach())}
+    assert devices == {place}
+    assert x.grad.tolist() == [1.0, 2.0, 3.0, 4.0, 3.0]
+    assert pickle.loads(pickle.dumps(x.detach().cpu())).tolist() == x.tolist()
+
+
+def test_devices_do_not_mix_but_for_zero_dim_tensors_of_the_cpu(place: str):
+    x = gradcu.tensor([1.0, 2.0], device=place)
+    with pytest.raises(RuntimeError) as caught:
+        x + gradcu.ones(2)
+    assert str(caught.value).startswith(
+        f"Expected all tensors to be on the same device, but found at least two devices, {place} and cpu!"
+    )
+    with pytest.raises(RuntimeError, match="at least two devices"):
+        gradcu.cat([x, gradcu.ones(2)])
+    factor = gradcu.tensor(3.0, requires_grad=True)
+    y = (x * factor).sum()
+    y.backward()
+    assert str(y.device) == place
+    assert factor.grad is not None
+    assert (factor.grad.item(), factor.grad.device) == (3.0, gradcu.device("cpu"))
+    with pytest.raises(RuntimeError, match=f"expected device {place} but got cpu"):
+        gradcu.autograd.backward(x.requires_grad_() * 2, gradcu.ones(2))
+
+
+def test_two_cuda_devices_do_not_mix(cuda: str):
+    if gradcu.cuda.device_count() < 2:
+        pytest.skip("there is one CUDA device")
+    with pytest.raises(RuntimeError, match="two devices, cuda:0 and cuda:1"):
+        gradcu.ones(2, device="cuda:0") * gradcu.ones(2, device="cuda:1")
+
+
+def test_a_device_that_is_not_there_is_named(cuda: str):
+    count = gradcu.cuda.device_count()
+    with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: cuda:0"):
+        gradcu.ones(1, device=f"cuda:{count}")
+
+
+def test_gradcu_device_cpu_keeps_a_cuda_program_on_the_cpu(cuda: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRADCU_DEVICE", "cpu")
+    monkeypatch.setattr("gradcu._device._noticed", True)
+    assert gradcu.ones(2, device="cuda").device == gradcu.device("cpu")
+    assert not gradcu.cuda.is_available()
+    assert gradcu.cuda.device_count() == 0
+    gradcu.cuda.synchronize()
+    assert gradcu.cuda.memory_allocated() == gradcu.cuda.max_memory_allocated() == 0
+    with pytest.raises(RuntimeError, match="GRADCU_DEVICE=cpu is set"):
+        gradcu.cuda.Stream()
+
+
+def test_the_current_device(cuda: str):
+    assert gradcu.cuda.is_available()
+    assert gradcu.cuda.current_device() == 0
+    last = gradcu.cuda.device_count() - 1
+    with gradcu.cuda.device(last):
+        assert gradcu.cuda.current_device() == last
+        assert gradcu.ones(1, device="cuda").get_device() == last
+    assert gradcu.cuda.current_device() == 0
+    assert gradcu.cuda.get_device_name()
+    assert gradcu.cuda.get_device_capability() >= (7, 0)
+    with pytest.raises(ValueError, match="Expected a cuda device, but got: cpu"):
+        gradcu.cuda.synchronize("cpu")
+
+
+def test_a_function_of_the_users_runs_on_the_device(place: str):
+    class Cube(gradcu.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x * x * x
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return gradient * 3 * x * x
+
+    x = gradcu.tensor([1.0, 2.0], dtype=gradcu.float64, device=place, requires_grad=True)
+    y = Cube.apply(x)
+    y.sum().backward()
+    assert x.grad is not None
+    assert (str(y.device), str(x.grad.device), x.grad.tolist()) == (place, place, [3.0, 12.0])
+    assert gradcu.autograd.gradcheck(Cube.apply, (x,))
