@@ -66,7 +66,7 @@ def _main(arguments: list[str]) -> int:
         raise Failure(f"unknown command {name!r}; there are: sweep, cache (see gradcu --help)")
     parser = command.parser()
     try:
-        options = parser.parse_args(unambiguous(rest, parser))
+        options = parser.parse_args(unambiguous(rest, parser) if name == "sweep" else rest)
     except SystemExit as ended:
         # --help and --version print and leave.
         return int(ended.code or 0)

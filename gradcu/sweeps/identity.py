@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
 import inspect
 import json
 import platform
-import sys
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,8 @@ def digest(text: str) -> str:
 def code_of(f: Any) -> str:
     """What there is to tell a function that can't be traced from others: its name, code, defaults, closed-over values.
 
-    What it calls is not looked into, and data other than numbers, strings and tuples of them counts by its type.
+    Values are numbers, strings, functions, and tuples, lists and sets of them; of others only the type counts. What is
+    reached by a global name counts by that name.
     """
     found = inspect.unwrap(f)
     parts = [_name(f), type(found).__qualname__]
@@ -83,6 +84,7 @@ def code_of(f: Any) -> str:
         function = inspect.getattr_static(found, "__call__", None)
     if isinstance(function, types.FunctionType):
         parts += [_text(function.__code__), _text(function.__defaults__ or ())]
+        parts.append(_text(tuple((function.__kwdefaults__ or {}).items())))
         parts.append(_text(tuple(inspect.getclosurevars(function).nonlocals.items())))
     return digest("\n".join(parts))
 
@@ -90,7 +92,11 @@ def code_of(f: Any) -> str:
 def numpy_build() -> str:
     """What NumPy's results depend on beside its version: libraries, and the instructions it takes on this processor."""
     chosen = json.dumps(np.lib.introspect.opt_func_info(), sort_keys=True)
-    scipy = getattr(sys.modules.get("scipy"), "__version__", "none")
+    try:
+        # It has some of the functions where it is installed, imported at their first use.
+        scipy = importlib.metadata.version("scipy")
+    except importlib.metadata.PackageNotFoundError:
+        scipy = "none"
     return f"NumPy for {platform.machine()}, {c_library()}, SciPy {scipy}, {digest(chosen)}"
 
 
@@ -111,4 +117,6 @@ def _text(value: Any) -> str:
         return _text(value.__code__)
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_text, value))})"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(_text, value)))}}}"
     return repr(value) if isinstance(value, int | float | complex | str | bytes | None) else type(value).__qualname__

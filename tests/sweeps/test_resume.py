@@ -5,6 +5,9 @@ import functools
 import itertools
 import os
 import shutil
+import sys
+import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import gradcu
 from gradcu import Tensor
 from gradcu.fuse.compiler import Compiler
 from gradcu.sweeps.identity import code_of
+from gradcu.sweeps.resumable import Resumable
 from gradcu.sweeps.unfinished import Unfinished
 from tests.sweeps.stopping import CHUNK, NUM, SUFFIXES, Stops, contents, journal, sweep, wave
 
@@ -118,6 +122,15 @@ def test_another_version_is_refused(
     assert message in str(refusal.value)
 
 
+def test_what_a_process_has_imported_is_no_other_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.npy"
+    interrupted(path, monkeypatch)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "scipy"]:
+        monkeypatch.delitem(sys.modules, name)
+    sweep(wave, path, engine="numpy", resume=True)
+    assert path.exists()
+
+
 def test_another_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: Compiler):
     path = tmp_path / "a.npy"
     sweep(wave, path, engine="cc")
@@ -145,6 +158,9 @@ def test_functions_that_cannot_be_traced_are_told_apart_by_their_code():
     assert code_of(Stops(1)) == code_of(Stops(2))
     assert code_of(lambda x: x + 1) != code_of(lambda x: x + 2)
     assert code_of(lambda x: x.sin()) != code_of(lambda x: x.cos())
+    assert code_of(lambda x, a=1: x * a) != code_of(lambda x, a=2: x * a)
+    assert code_of(lambda x, *, a=1: x * a) != code_of(lambda x, *, a=2: x * a)
+    assert code_of(lambda x: x.item() in {1, 2}) != code_of(lambda x: x.item() in {1, 3})
     assert code_of(gradcu.sin) != code_of(gradcu.cos)
 
 
@@ -326,3 +342,42 @@ def test_what_is_on_the_disk_already_is_not_asked_of_it_again(
         sweep(wave, tmp_path / f"other{suffix}", engine="numpy")
     sweep(wave, path, engine="numpy", resume=True)
     assert path.exists()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_one_block_is_computed_while_another_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str):
+    monkeypatch.setattr("gradcu.sweeps.engine.thread_count", lambda: 1)
+    computed = threading.Semaphore(0)
+    waited = []
+    write = Resumable.write
+
+    def write_once_the_next_is_computed(self: Resumable, first: int, *arguments: Any) -> None:
+        # The first two blocks can only be written after that.
+        if first < 2 * CHUNK:
+            waited.append(all(computed.acquire(timeout=60) for _ in range(1 + (first == 0))))
+        write(self, first, *arguments)
+
+    def f(x: Tensor) -> Tensor:
+        y = wave(x)
+        if x.shape[0] == CHUNK:
+            computed.release()
+        return y
+
+    monkeypatch.setattr(Resumable, "write", write_once_the_next_is_computed)
+    assert sweep(f, tmp_path / f"a{suffix}").summary().threads == 1
+    assert waited == [True, True]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_memory_holds_buffers_and_not_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str):
+    monkeypatch.setattr("gradcu.sweeps.blockwise.thread_count", lambda: 2)
+    num, chunk = 3_000_000, 1 << 16
+    # The rows of two threads and of one that writes; the records of a .npy are as large.
+    buffers = 2 * 3 * chunk * 8 * 3
+    tracemalloc.start()
+    try:
+        gradcu.sweep(wave, -3, 3, num, dtype="float64", engine="numpy", out=tmp_path / f"a{suffix}", chunk=chunk)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < buffers + (24 << 20) < num * 3 * 8
