@@ -68,7 +68,7 @@ def test_only_the_first_sign_changes_are_listed():
 
 
 def test_the_table_says_it_all():
-    result = gradcu.sweep(lambda x: x**3 - 3 * x**2 + 4, -5, 5, 1001, order=2, device="cpu")
+    result = gradcu.sweep(lambda x: x**3 - 3 * x**2 + 4, -5, 5, 1001, order=2, device="cpu", engine="numpy")
     table = str(result.summary())
     for part in (
         "function  ",
@@ -76,7 +76,7 @@ def test_the_table_says_it_all():
         "1,001 from -5 to 5, step 0.01, float32",
         "order     2",
         "device    cpu (asked for)",
-        "engine    numpy (too few points to compile for), 1 thread, blocks of ",
+        "engine    numpy (asked for), 1 thread, blocks of ",
         "time      ",
         "points/s",
         "minimum",
