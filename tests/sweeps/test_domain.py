@@ -120,7 +120,14 @@ def test_names_of_rows():
     one = Domain([LinspaceAxis(0, 1, 3, FLOAT, "u")])
     assert [row_name(partial, one) for partial in partials(("u",), 2)] == ["f", "d1", "d2"]
     two = Domain([LinspaceAxis(0, 1, 3, FLOAT, name) for name in "uv"])
-    assert [row_name(partial, two) for partial in partials(("u", "v"), 2)] == ["f", "d_u", "d_v", "d_u_u", "d_u_v", "d_v_v"]
+    assert [row_name(partial, two) for partial in partials(("u", "v"), 2)] == [
+        "f",
+        "d_u",
+        "d_v",
+        "d_u_u",
+        "d_u_v",
+        "d_v_v",
+    ]
     assert listed(["u", "v", "w"]) == "u, v and w"
 
 
