@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import keyword
 import math
@@ -121,16 +122,17 @@ def domain_of(start: Any, stop: Any, num: Any, grid: Any, points: Any, params: A
     return domain
 
 
-def partials(variables: Sequence[str], order: int) -> list[Partial]:
+@functools.lru_cache(maxsize=64)
+def partials(variables: tuple[str, ...], order: int) -> tuple[Partial, ...]:
     """All partial derivatives up to a total order, each mixed one once; those of lower order first.
 
-    >>> partials(["u", "v"], 2)
-    [(), ('u',), ('v',), ('u', 'u'), ('u', 'v'), ('v', 'v')]
+    >>> partials(("u", "v"), 2)
+    ((), ('u',), ('v',), ('u', 'u'), ('u', 'v'), ('v', 'v'))
     """
-    return [
+    return tuple(
         tuple(name for name, count in zip(variables, counts, strict=True) for _ in range(count))
         for counts in multi_indices(len(variables), order)
-    ]
+    )
 
 
 def row_name(partial: Partial, domain: Domain) -> str:

@@ -50,7 +50,7 @@ def _points(domain: Domain) -> dict[str, Any]:
     """What tells the points from others; given ones by a digest of their values."""
     line = domain.line
     if line is not None:
-        return {"start": line.start, "stop": line.stop, "num": line.num}
+        return {"variable": line.names[0], "start": line.start, "stop": line.stop, "num": line.num}
     return {
         "variables": list(domain.variables),
         "params": list(domain.params),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..fuse.compiler import find_compiler
+from ..fuse.layout import boxes
 from ..fuse.reduction import TILE, CompiledReducer, NumpyReducer, Reducer
 from .domain import Domain, listed
 from .engine import Engine
@@ -271,11 +273,13 @@ class ReducingStore:
 
     def _weights(self, first: int, count: int) -> np.ndarray:
         """A power of 1/2 for each point, by the ends of axes where it is. Only subnormal numbers lose digits by it."""
-        shape = self._domain.shape
-        weights = np.ones(count, self._dtype)
-        for index, size in zip(np.unravel_index(np.arange(first, first + count), shape), shape, strict=True):
-            if size > 1:
-                weights[(index == 0) | (index == size - 1)] /= 2
+        weights = np.empty(count, self._dtype)
+        done = 0
+        for size, box in boxes(self._domain.shape, first, count):
+            factors = [_halved(part, length, self._dtype) for part, length in zip(box, self._domain.shape, strict=True)]
+            product = functools.reduce(lambda outer, inner: outer[..., None] * inner, factors)
+            weights[done : done + size] = product.reshape(-1)
+            done += size
         return weights
 
     def close(self, statistics: BlockStatistics) -> tuple[None, list[np.ndarray]]:
@@ -284,3 +288,13 @@ class ReducingStore:
 
     def abandon(self, error: BaseException) -> None:
         """Nothing is kept anyway."""
+
+
+def _halved(part: int | slice, length: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """1 for each point of a part of an axis, 1/2 for those at its ends; a single one is no end."""
+    part = part if isinstance(part, slice) else slice(part, part + 1)
+    weights = np.ones(part.stop - part.start, dtype)
+    if length > 1:
+        weights[: part.start == 0] /= 2
+        weights[weights.size - (part.stop == length) :] /= 2
+    return weights

@@ -108,7 +108,7 @@ def test_which_points_are_one_row():
 
 @given(st.integers(1, 4), st.integers(0, 4))
 def test_every_partial_is_there_once(variables: int, order: int):
-    names = "uvwt"[:variables]
+    names = tuple("uvwt"[:variables])
     found = partials(names, order)
     every = itertools.chain.from_iterable(itertools.product(names, repeat=k) for k in range(order + 1))
     assert len(found) == len(set(found))
@@ -118,9 +118,16 @@ def test_every_partial_is_there_once(variables: int, order: int):
 
 def test_names_of_rows():
     one = Domain([LinspaceAxis(0, 1, 3, FLOAT, "u")])
-    assert [row_name(partial, one) for partial in partials("u", 2)] == ["f", "d1", "d2"]
+    assert [row_name(partial, one) for partial in partials(("u",), 2)] == ["f", "d1", "d2"]
     two = Domain([LinspaceAxis(0, 1, 3, FLOAT, name) for name in "uv"])
-    assert [row_name(partial, two) for partial in partials("uv", 2)] == ["f", "d_u", "d_v", "d_u_u", "d_u_v", "d_v_v"]
+    assert [row_name(partial, two) for partial in partials(("u", "v"), 2)] == [
+        "f",
+        "d_u",
+        "d_v",
+        "d_u_u",
+        "d_u_v",
+        "d_v_v",
+    ]
     assert listed(["u", "v", "w"]) == "u, v and w"
 
 

@@ -125,6 +125,13 @@ def test_another_grid_is_refused(tmp_path: Path, other: dict[str, Any], message:
         gradcu.sweep(waves, **other, out=tmp_path / "a.npy", resume=True)
 
 
+def test_another_name_of_the_variable_is_refused(tmp_path: Path):
+    gradcu.sweep(gradcu.sin, grid={"t": (0, 1, 100)}, out=tmp_path / "a.npy")
+    assert np.load(tmp_path / "a.npy").dtype.names == ("t", "f", "d1")
+    with pytest.raises(ValueError, match="variable is 'x' and was 't'"):
+        gradcu.sweep(gradcu.sin, 0, 1, 100, out=tmp_path / "a.npy", resume=True)
+
+
 @pytest.mark.parametrize(
     ("shape", "wanted", "length", "chunks"),
     [

@@ -77,6 +77,7 @@ def test_a_row_is_read_at_its_first_use_and_once(tmp_path: Path, monkeypatch: py
     assert read == []
     assert result.derivative(1) is result.derivative(1)
     assert [os.path.basename(path) for path in read] == ["d1"]
+    monkeypatch.setattr(capacity, "_FEW", 0)
     monkeypatch.setattr(capacity, "available_memory", lambda: 100)
     with pytest.raises(MemoryError, match="num = 1000 needs 4 kB of memory for 1 result array"):
         _ = result.y
