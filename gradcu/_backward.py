@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._device import CPU, copied, device_of, frames_inside
+from ._device import CPU, copied, device_of, frames_inside, naming_memory
 from ._engine import Walk, accumulate
 from ._graph import GRAD_ENABLED
 from ._tensor import Tensor, current_edge, retain_gradient
@@ -165,8 +165,13 @@ def _target(tensor: Tensor) -> Any:
 def _store(tensor: Tensor, value: Any, create_graph: bool, owned: bool) -> None:
     # Since it was recorded, the leaf may have been detached.
     if tensor._requires_grad:
-        with _ACCUMULATING:
-            accumulate(tensor, value, create_graph, owned=owned)
+        place = device_of(tensor._array)
+        if place is CPU:
+            with _ACCUMULATING:
+                accumulate(tensor, value, create_graph, owned=owned)
+        else:
+            with _ACCUMULATING, place.context, naming_memory("AccumulateGrad", place):
+                accumulate(tensor, value, create_graph, owned=owned)
     if tensor._accumulated_hooks:
         # A hook may update the leaf in place, as optimisers do, which only an unrecorded operation can.
         token = GRAD_ENABLED.set(create_graph)

@@ -7,17 +7,16 @@ to be differentiated (``create_graph``): then they are Tensors and the same text
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from ._device import OutOfMemoryError, Place, naming_memory, out_of_memory
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
-from ._pending import FUSING
+from ._journey import Journey
+from ._pending import FUSING, TRACES
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
 from .ops.convert import clone, to_dtype
@@ -33,19 +32,8 @@ class Walk:
     """
 
     __slots__ = (
-        "arrived",
-        "at",
-        "create_graph",
-        "fresh",
-        "inside",
-        "keep_graph",
-        "leads",
-        "new",
-        "pending",
-        "places",
-        "queue",
-        "targets",
-    )
+        "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "new", "pending", "queue", "targets",
+    )  # fmt: skip
 
     def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
         self.keep_graph, self.create_graph = keep_graph, create_graph
@@ -56,10 +44,7 @@ class Walk:
         self.pending: dict[Node, Any] = {}
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
-        # Where nodes have run on CUDA devices, beginning with where the caller was.
-        self.places: list[Place] = []
-        self.inside = contextlib.ExitStack()
-        self.at: Node | None = None
+        self.journey: Journey | None = None
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
@@ -80,13 +65,12 @@ class Walk:
         try:
             self._walk()
         except MemoryError as error:
-            if self.at is None or self.at.place is None or isinstance(error, OutOfMemoryError):
-                raise
-            raise out_of_memory(self.at.name(), self.at.place.device, error) from error
+            if self.journey is not None:
+                self.journey.explain(error)
+            raise
         finally:
-            self.inside.close()
-        for place in self.places[1:]:
-            self.places[0].wait_for(place)
+            if self.journey is not None:
+                self.journey.end()
         for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
             self.fresh.discard(leaf)
             self.new.discard(leaf)
@@ -106,7 +90,8 @@ class Walk:
                     continue
             plan = node.plan
             if node.place is not None:
-                self._go_to(node.place, node)
+                self.journey = self.journey or Journey(node)
+                self.journey.go_to(node)
             if plan is None or node.hooks is not None or node.prehooks is not None:
                 self._run_uncommon(node, gradient)
                 continue
@@ -178,19 +163,6 @@ class Walk:
         if self.create_graph or isinstance(value, np.generic):
             return not self.create_graph
         return leaf in self.new or (leaf in self.fresh and value.base is None)
-
-    def _go_to(self, place: Place, node: Node) -> None:
-        """Computes from here on at a node's place: on its forward's stream, after all that was launched elsewhere."""
-        self.at = node
-        if not self.places:
-            self.places.append(Place(place.device))
-        elif place.is_at(self.places[-1]):
-            return
-        for other in self.places:
-            place.wait_for(other)
-        self.places.append(place)
-        self.inside.close()
-        self.inside.enter_context(place.entered())
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
         """A node with hooks of its own, or one of a user's Function."""
@@ -415,16 +387,8 @@ def is_writeable(array: Any) -> bool:
 
 def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, owned: bool) -> None:
     """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
-    if isinstance(leaf._array, np.ndarray | np.generic):
-        _accumulate(leaf, value, create_graph, owned)
-    else:
-        with leaf.device.context, naming_memory("AccumulateGrad", leaf.device):
-            _accumulate(leaf, value, create_graph, owned)
-
-
-def _accumulate(leaf: Tensor, value: Any, create_graph: bool, owned: bool) -> None:
     old = leaf._grad
-    if FUSING.trace is not None and not create_graph:
+    if TRACES and FUSING.trace is not None and not create_graph:
         # What is pending may read the old gradient.
         value = FUSING.trace.before_accumulation(old, value)
     if create_graph:

@@ -7,6 +7,7 @@ LAYERS = [
     ("_pending",),
     ("_device", "_dtype", "_format", "_silence", "_linspace", "math", "return_types"),
     ("_graph",),
+    ("_journey",),
     ("_op",),
     ("_tensor",),
     ("_refusing_views",),

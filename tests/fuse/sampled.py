@@ -46,9 +46,12 @@ def eagerly(f: Callable[[Tensor], Tensor], x: np.ndarray, order: int) -> list[np
     leaf.requires_grad = True
     value: Any = f(leaf)
     found = [value]
-    for _ in range(order):
+    for k in range(1, order + 1):
         if value is not None and value.requires_grad:
-            (value,) = gradcu.autograd.grad(value, leaf, gradcu.ones_like(value), create_graph=True, allow_unused=True)
+            # The last one is not differentiated, as in a sweep: rules on arrays may round a quotient otherwise.
+            (value,) = gradcu.autograd.grad(
+                value, leaf, gradcu.ones_like(value), create_graph=k < order, allow_unused=True
+            )
         else:
             value = None
         found.append(value)
