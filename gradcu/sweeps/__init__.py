@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
+    from .dask_sweep import DaskSweep
     from .result import SweepResult
+
+
+@overload
+def sweep(
+    f: Callable[[Tensor], Tensor],
+    start: float,
+    stop: float,
+    num: float,
+    *,
+    order: int = 1,
+    dtype: Any = None,
+    device: Any = "auto",
+    engine: str = "auto",
+    out: Any = None,
+    chunk: int | None = None,
+    progress: bool | None = None,
+    distributed: None = None,
+) -> SweepResult: ...
+
+
+@overload
+def sweep(
+    f: Callable[[Tensor], Tensor],
+    start: float,
+    stop: float,
+    num: float,
+    *,
+    order: int = 1,
+    dtype: Any = None,
+    device: Any = "auto",
+    engine: str = "auto",
+    chunk: int | None = None,
+    distributed: Literal["dask"],
+) -> DaskSweep: ...
 
 
 def sweep(
@@ -23,7 +58,8 @@ def sweep(
     out: Any = None,
     chunk: int | None = None,
     progress: bool | None = None,
-) -> SweepResult:
+    distributed: str | None = None,
+) -> SweepResult | DaskSweep:
     """Evaluates f and its first ``order`` derivatives at ``num`` evenly spaced points from start to stop.
 
     f takes a Tensor of any length and returns one of the same shape, elementwise. It is called on a few points to see
@@ -42,10 +78,18 @@ def sweep(
     number of points a block; by default the engine chooses it. ``progress`` shows a bar on standard error; None shows
     it on a terminal.
 
+    ``distributed="dask"`` (extra ``dask``) gives the rows as Dask arrays instead, whose blocks are computed when they are
+    asked for: by the threads of this process, or by the workers of a ``dask.distributed.Client``, which need gradcu.
+    f is sent with all that it closes over. With ``device="auto"`` and ``engine="auto"`` each worker decides for itself;
+    a block is one task, computed on one thread or GPU of a worker, and comes as a NumPy array. A point's results are
+    those of a local sweep with the same engine. Blocks have ``chunk`` points, by default 64 MiB of results; there are at
+    most 65,536 of them. Dask writes and shows progress by its own means, so ``out`` and ``progress`` are refused.
+
     Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
     elementwise, and for one that the engine asked for can't do; MemoryError or OSError, before anything is computed,
-    where the results cannot fit; RuntimeError where cc was asked for and does not work. Warns where the points are so
-    close that neighbours are equal in ``dtype``, and where a compiler fails and cc was not asked for.
+    where the results cannot fit; RuntimeError where cc was asked for and does not work; ImportError where Dask is asked for and
+    not installed. Warns where the points are so close that neighbours are equal in ``dtype``, and where a compiler
+    fails and cc was not asked for.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)
@@ -57,5 +101,5 @@ def sweep(
 
     return run(
         f, start, stop, num, order=order, dtype=dtype, device=device, engine=engine, out=out, chunk=chunk,
-        progress=progress,
+        progress=progress, distributed=distributed,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from .store import Store, open_store
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
+    from .dask_sweep import DaskSweep
 
 
 def run(
@@ -41,7 +42,8 @@ def run(
     out: Any,
     chunk: int | None,
     progress: bool | None,
-) -> SweepResult:
+    distributed: str | None,
+) -> SweepResult | DaskSweep:
     """Does what `gradcu.sweep` says."""
     begun = time.perf_counter()
     if not callable(f):
@@ -50,7 +52,17 @@ def run(
     order = whole_number("order", order, least=0)
     if chunk is not None:
         chunk = whole_number("chunk", chunk, least=1)
-    place, reason = _place(device)
+    if distributed is not None:
+        from .dask_sweep import dask_sweep
+
+        lazy = dask_sweep(
+            f, grid, order, device=device, engine=engine, chunk=chunk, distributed=distributed,
+            beside={"out": out, "progress": progress},
+        )  # fmt: skip
+        if grid.repeats():
+            _warn_of_repeats(grid)
+        return lazy
+    place, reason = place_of(device)
     if out is None:
         check_memory(grid.num, order + 1, grid.dtype)
     with Progress(grid.num, progress) as shown:
@@ -81,8 +93,8 @@ def run(
     return SweepResult(facts, statistics, rows[1:] if store.keeps_x else rows, rows[0] if store.keeps_x else None)
 
 
-def _place(device: Any) -> tuple[Any, str]:
-    """The device, and why it is that one."""
+def place_of(device: Any) -> tuple[Any, str]:
+    """The device that the argument of a sweep stands for in this process, and why it is that one."""
     if device == "auto":
         place, reason = auto_device()
         return place, reason.partition(": ")[2]

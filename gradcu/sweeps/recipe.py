@@ -1,0 +1,179 @@
+"""What a worker of a distributed sweep is sent: all that it takes to compute any block, and to tell how it was done.
+
+A worker process makes the engine of a sweep once, at its first block, and keeps those of the last few sweeps.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import platform
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .._dtype import get_default_dtype
+from .choice import make_engine
+from .engine import Engine
+from .grid import Grid
+from .probe import name_of
+from .run import place_of
+from .statistics import BlockStatistics
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+_MOST_ENGINES = 16
+"""A worker serves few sweeps at a time, and an engine may hold the data that its function closed over."""
+
+
+class Way(NamedTuple):
+    """How a worker computes."""
+
+    device: str
+    reason: str
+    engine: str
+    engine_reason: str
+
+
+class Report:
+    """What is told of a part of a sweep: the figures of its rows; how, by which threads, and when it was computed.
+
+    Times are seconds since the epoch, by the workers' clocks.
+    """
+
+    __slots__ = ("begun", "ended", "statistics", "threads", "ways")
+
+    def __init__(self, statistics: BlockStatistics, way: Way, begun: float) -> None:
+        self.statistics, self.begun, self.ended = statistics, begun, time.time()
+        self.ways = {way}
+        self.threads = {(platform.node(), os.getpid(), threading.get_ident())}
+
+    def merge(self, later: Report) -> None:
+        """Adds what is told of the part that follows."""
+        self.statistics.merge(later.statistics)
+        self.begun, self.ended = min(self.begun, later.begun), max(self.ended, later.ended)
+        self.ways |= later.ways
+        self.threads |= later.threads
+
+
+def merged(reports: Sequence[Report]) -> Report:
+    """One report of neighbouring parts, given in their order, which stay as they are."""
+    whole = copy.deepcopy(reports[0])
+    for report in reports[1:]:
+        whole.merge(report)
+    return whole
+
+
+class Block(NamedTuple):
+    """A block of results: f, f', f'', ..., each an array of its own, so that one can be freed without the others."""
+
+    rows: list[np.ndarray]
+    report: Report
+
+
+class Recipe:
+    """A sweep, cut into blocks of ``chunk`` points, in a form that can be sent to another process.
+
+    Raises TypeError where f can't be pickled.
+    """
+
+    __slots__ = ("chunk", "default_dtype", "device", "engine", "function", "grid", "name", "order", "pickled")
+
+    def __init__(
+        self, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, engine: str, chunk: int
+    ) -> None:
+        # Never the name of another sweep: functions of one name and one code may still look up different data.
+        self.name = f"sweep-{uuid.uuid4().hex}"
+        self.function, self.pickled = name_of(f), _pickled(f)
+        self.grid, self.order, self.device, self.engine, self.chunk = grid, order, device, engine, chunk
+        self.default_dtype = get_default_dtype()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many points each block has."""
+        whole, rest = divmod(self.grid.num, self.chunk)
+        return (self.chunk,) * whole + ((rest,) if rest else ())
+
+    def points(self, number: int) -> np.ndarray:
+        """The points of a block."""
+        first = number * self.chunk
+        return self.grid.block(first, min(self.chunk, self.grid.num - first))
+
+    def block(self, number: int) -> Block:
+        """The results of a block, computed on this thread by this process's engine for the sweep."""
+        self._check_default_dtype()
+        workshop = _workshop(self)
+        first = number * self.chunk
+        count = min(self.chunk, self.grid.num - first)
+        # Not from the pool of recycled results: a worker that seems to need its freed memory is paused or ended.
+        rows = [np.empty(count, self.grid.dtype) for _ in range(self.order + 1)]
+        with workshop.room:
+            begun = time.time()
+            statistics = _evaluated(workshop.engine, first, rows)
+        return Block(rows, Report(statistics, workshop.way, begun))
+
+    def _check_default_dtype(self) -> None:
+        """Tensors that f makes of numbers have the default dtype, and with another one the results would differ."""
+        found = get_default_dtype()
+        if found != self.default_dtype:
+            raise RuntimeError(
+                f"the default dtype was {self.default_dtype} where the sweep of {self.function} was made, and is {found} "
+                f"on the worker; set it there too: client.run(gradcu.set_default_dtype, gradcu.{self.default_dtype})"
+            )
+
+
+def _evaluated(engine: Engine, first: int, rows: Sequence[np.ndarray]) -> BlockStatistics:
+    """Fills the rows in pieces of the engine's own size, and gives their figures."""
+    whole = None
+    for start in range(0, rows[0].size, engine.chunk):
+        found = engine.evaluate(first + start, None, [row[start : start + engine.chunk] for row in rows])
+        if whole is None:
+            whole = found
+        else:
+            whole.merge(found)
+    assert whole is not None
+    return whole
+
+
+class _Workshop(NamedTuple):
+    """What a process needs for the blocks of one sweep; ``room`` lets in as many threads as the engine can have."""
+
+    engine: Engine
+    way: Way
+    room: threading.Semaphore
+
+
+_workshops: OrderedDict[str, _Workshop] = OrderedDict()
+# One engine is made at a time: other threads of the process wait for it rather than compile the same.
+_making = threading.Lock()
+
+
+def _workshop(recipe: Recipe) -> _Workshop:
+    with _making:
+        found = _workshops.get(recipe.name)
+        if found is None:
+            place, reason = place_of(recipe.device)
+            engine = make_engine(recipe.engine, pickle.loads(recipe.pickled), recipe.grid, recipe.order, place)
+            way = Way(str(place), reason, engine.name, engine.reason)
+            found = _workshops[recipe.name] = _Workshop(engine, way, threading.Semaphore(engine.threads))
+            if len(_workshops) > _MOST_ENGINES:
+                _workshops.popitem(last=False)
+        _workshops.move_to_end(recipe.name)
+        return found
+
+
+def _pickled(f: Any) -> bytes:
+    # Dask's own: it takes functions that stand in no module, such as lambdas, with what they closed over.
+    import cloudpickle
+
+    try:
+        return cloudpickle.dumps(f)
+    except Exception as error:
+        raise TypeError(f"{name_of(f)} can't be sent to workers, since it can't be pickled: {error}") from error
