@@ -78,18 +78,19 @@ def sweep(
     number of points a block; by default the engine chooses it. ``progress`` shows a bar on standard error; None shows
     it on a terminal.
 
-    ``distributed="dask"`` (extra ``dask``) gives the rows as Dask arrays instead, whose blocks are computed when they are
-    asked for: by the threads of this process, or by the workers of a ``dask.distributed.Client``, which need gradcu.
-    f is sent with all that it closes over. With ``device="auto"`` and ``engine="auto"`` each worker decides for itself;
-    a block is one task, computed on one thread or GPU of a worker, and comes as a NumPy array. A point's results are
-    those of a local sweep with the same engine. Blocks have ``chunk`` points, by default 64 MiB of results; there are at
-    most 65,536 of them. Dask writes and shows progress by its own means, so ``out`` and ``progress`` are refused.
+    ``distributed="dask"`` (extra ``dask``) gives the rows as Dask arrays instead, whose blocks are computed when they
+    are asked for: by the threads of this process, or by the workers of a ``dask.distributed.Client``, which have gradcu
+    too. f is sent with all that it closes over. With ``device="auto"`` and ``engine="auto"`` each worker decides for
+    itself; a block is one task, computed on one thread or GPU of a worker, and comes as a NumPy array. A point's
+    results are those of a local sweep with the same engine. Blocks have ``chunk`` points, by default 64 MiB of results,
+    and more where there would be more than 65,536 blocks. Dask writes and shows progress by its own means, so ``out``
+    and ``progress`` are refused.
 
     Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
     elementwise, and for one that the engine asked for can't do; MemoryError or OSError, before anything is computed,
-    where the results cannot fit; RuntimeError where cc was asked for and does not work; ImportError where Dask is asked for and
-    not installed. Warns where the points are so close that neighbours are equal in ``dtype``, and where a compiler
-    fails and cc was not asked for.
+    where the results cannot fit; RuntimeError where cc was asked for and does not work; ImportError where Dask was
+    asked for and is not installed. Warns where the points are so close that neighbours are equal in ``dtype``, and
+    where a compiler fails and cc was not asked for.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

@@ -23,7 +23,7 @@ from .result import Run, SweepResult
 from .store import row_names
 
 if TYPE_CHECKING:
-    import dask.array
+    from dask.array.core import Array
     from dask.highlevelgraph import HighLevelGraph
 
     from .._tensor import Tensor
@@ -34,7 +34,7 @@ _FITTING = 1 << 26
 worker to hold, one for each of its threads and some that wait, a small part of its memory."""
 
 _MOST_BLOCKS = 1 << 16
-"""What Dask's scheduler, which is one process, handles in a minute or two."""
+"""What Dask's scheduler, which is one process, handles in a few minutes."""
 
 _MERGED_AT_ONCE = 32
 
@@ -67,18 +67,18 @@ class DaskSweep:
         self._recipe, self._name, self._graph = recipe, name, graph
 
     @property
-    def x(self) -> dask.array.Array:
+    def x(self) -> Array:
         """The points, in the blocks of the rows."""
         source = _source(self._recipe)
         tasks = [(Recipe.points, *source.layers, number) for number in self._numbers]
         return self._array("x", tasks, source)
 
     @property
-    def y(self) -> dask.array.Array:
+    def y(self) -> Array:
         """The values of f."""
         return self.derivative(0)
 
-    def derivative(self, k: int) -> dask.array.Array:
+    def derivative(self, k: int) -> Array:
         """The k-th derivative at the points; the 0-th is f. Raises ValueError for a k beyond the order of the sweep."""
         k = whole_number("k", k, least=0)
         order = self._recipe.order
@@ -95,20 +95,20 @@ class DaskSweep:
         >>> gradcu.sweep(lambda x: x**2, 0, 2, 3, distributed="dask").compute().derivative(1)
         tensor([0., 2., 4.])
         """
-        import dask
+        from dask.base import compute
 
         grid = self._recipe.grid
         check_memory(grid.num, self._recipe.order + 1, grid.dtype)
-        return dask.compute(self, **options)[0]
+        return compute(self, **options)[0]
 
     def persist(self, **options: Any) -> DaskSweep:
         """The same sweep with its blocks computed, or being computed, and kept where they are: on the workers.
 
         The options are those of `dask.persist`.
         """
-        import dask
+        from dask.base import persist
 
-        return dask.persist(self, **options)[0]
+        return persist(self, **options)[0]
 
     def summary(self, **options: Any) -> Summary:
         """What was computed, how, how fast, and the extremes of every row: a table when printed.
@@ -152,12 +152,12 @@ class DaskSweep:
     def _numbers(self) -> range:
         return range(len(self._recipe.lengths))
 
-    def _array(self, row: str, tasks: Sequence[Any], graph: HighLevelGraph) -> dask.array.Array:
-        import dask.array
+    def _array(self, row: str, tasks: Sequence[Any], graph: HighLevelGraph) -> Array:
+        from dask.array.core import Array
 
         name = f"{self._name}-{row}"
         extended = _extended(graph, name, {(name, number): task for number, task in enumerate(tasks)})
-        return dask.array.Array(extended, name, (self._recipe.lengths,), meta=np.empty(0, self._recipe.grid.dtype))
+        return Array(extended, name, (self._recipe.lengths,), meta=np.empty(0, self._recipe.grid.dtype))
 
     # The protocol of Dask's collections: https://docs.dask.org/en/stable/custom-collections.html.
 
@@ -235,8 +235,8 @@ def _block_length(grid: Grid, order: int, chunk: int | None) -> int:
         chunk = max(fitting, least)
     elif chunk < least:
         raise ValueError(
-            f"chunk = {chunk:,} makes {-(-grid.num // chunk):,} tasks of num = {grid.num:,} points, and Dask is given at "
-            f"most {_MOST_BLOCKS:,}; take a chunk of {least:,} or more"
+            f"chunk = {chunk:,} makes {-(-grid.num // chunk):,} blocks of num = {grid.num:,} points, and at most "
+            f"{_MOST_BLOCKS:,} are allowed; take a chunk of {least:,} or more"
         )
     return min(chunk, grid.num)
 
@@ -295,7 +295,8 @@ def _rebuilt(
 
 def _run(recipe: Recipe, report: Report) -> Run:
     """How the sweep was done; workers that differ are all told of."""
-    devices, reasons, engines, engine_reasons = (" and ".join(sorted(set(facts))) for facts in zip(*report.ways))
+    facts = zip(*report.ways, strict=True)
+    devices, reasons, engines, engine_reasons = (" and ".join(sorted(set(column))) for column in facts)
     # A clock of coarse steps need not have moved.
     seconds = max(report.ended - report.begun, time.get_clock_info("time").resolution)
     return Run(

@@ -109,23 +109,24 @@ class Recipe:
     def block(self, number: int) -> Block:
         """The results of a block, computed on this thread by this process's engine for the sweep."""
         self._check_default_dtype()
-        workshop = _workshop(self)
+        prepared = _prepared(self)
         first = number * self.chunk
         count = min(self.chunk, self.grid.num - first)
         # Not from the pool of recycled results: a worker that seems to need its freed memory is paused or ended.
         rows = [np.empty(count, self.grid.dtype) for _ in range(self.order + 1)]
-        with workshop.room:
+        with prepared.slots:
             begun = time.time()
-            statistics = _evaluated(workshop.engine, first, rows)
-        return Block(rows, Report(statistics, workshop.way, begun))
+            statistics = _evaluated(prepared.engine, first, rows)
+        return Block(rows, Report(statistics, prepared.way, begun))
 
     def _check_default_dtype(self) -> None:
         """Tensors that f makes of numbers have the default dtype, and with another one the results would differ."""
         found = get_default_dtype()
         if found != self.default_dtype:
             raise RuntimeError(
-                f"the default dtype was {self.default_dtype} where the sweep of {self.function} was made, and is {found} "
-                f"on the worker; set it there too: client.run(gradcu.set_default_dtype, gradcu.{self.default_dtype})"
+                f"the default dtype was {self.default_dtype} where the sweep of {self.function} was made, and is "
+                f"{found} on the worker; set it there too: client.run(gradcu.set_default_dtype, "
+                f"gradcu.{self.default_dtype})"
             )
 
 
@@ -142,30 +143,30 @@ def _evaluated(engine: Engine, first: int, rows: Sequence[np.ndarray]) -> BlockS
     return whole
 
 
-class _Workshop(NamedTuple):
-    """What a process needs for the blocks of one sweep; ``room`` lets in as many threads as the engine can have."""
+class _Prepared(NamedTuple):
+    """What a process has for the blocks of one sweep; ``slots`` lets in as many threads as the engine can have."""
 
     engine: Engine
     way: Way
-    room: threading.Semaphore
+    slots: threading.Semaphore
 
 
-_workshops: OrderedDict[str, _Workshop] = OrderedDict()
+_kept: OrderedDict[str, _Prepared] = OrderedDict()
 # One engine is made at a time: other threads of the process wait for it rather than compile the same.
 _making = threading.Lock()
 
 
-def _workshop(recipe: Recipe) -> _Workshop:
+def _prepared(recipe: Recipe) -> _Prepared:
     with _making:
-        found = _workshops.get(recipe.name)
+        found = _kept.get(recipe.name)
         if found is None:
             place, reason = place_of(recipe.device)
             engine = make_engine(recipe.engine, pickle.loads(recipe.pickled), recipe.grid, recipe.order, place)
             way = Way(str(place), reason, engine.name, engine.reason)
-            found = _workshops[recipe.name] = _Workshop(engine, way, threading.Semaphore(engine.threads))
-            if len(_workshops) > _MOST_ENGINES:
-                _workshops.popitem(last=False)
-        _workshops.move_to_end(recipe.name)
+            found = _kept[recipe.name] = _Prepared(engine, way, threading.Semaphore(engine.threads))
+            if len(_kept) > _MOST_ENGINES:
+                _kept.popitem(last=False)
+        _kept.move_to_end(recipe.name)
         return found
 
 
