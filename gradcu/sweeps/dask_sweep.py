@@ -89,7 +89,8 @@ class DaskSweep:
     def compute(self, **options: Any) -> SweepResult:
         """All of it in the memory of this process, as the result that a sweep without Dask gives.
 
-        The options are those of `dask.compute`. Raises MemoryError, before anything is computed, where it can't fit.
+        A cluster puts it together on one worker first. The options are those of `dask.compute`. Raises MemoryError,
+        before anything is computed, where it can't fit.
 
         >>> import gradcu
         >>> gradcu.sweep(lambda x: x**2, 0, 2, 3, distributed="dask").compute().derivative(1)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,11 @@ needs_compiler = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """The client of three worker processes of one thread each."""
-    options: dict[str, Any] = {"dashboard_address": None, "memory_limit": 0}
+    # Any free port: the usual one may be taken, by another run of these tests even.
     with (
-        distributed.LocalCluster(n_workers=3, threads_per_worker=1, processes=True, **options) as workers,
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
+        ) as workers,
         distributed.Client(workers, set_as_default=False) as connected,
     ):
         yield connected
@@ -416,6 +419,14 @@ def test_merging_leaves_the_reports_as_they_were():
         whole = recipe.merged(reports)
         assert whole.statistics.rows[0].minimum_at == 15
         assert reports[0].statistics.rows[0].minimum_at == 0
+
+
+def test_a_row_that_is_kept_does_not_keep_the_others():
+    block = gradcu.sweep(gradcu.sin, 0, 6, 20, distributed="dask")._recipe.block(0)
+    kept, other = block.rows[1], weakref.ref(block.rows[0])
+    del block
+    assert kept.size == 20
+    assert other() is None
 
 
 def test_dask_is_imported_by_no_other_sweep():
