@@ -1,144 +1,151 @@
-"""Time and memory of f and f' over a large float32 linspace, beside the libraries that people use for it today.
+"""Time and memory of f and its derivatives over a linspace, beside the libraries that people use for it today.
 
-Run it with ``python -m benchmarks.sweep``. Each library runs each function in a process of its own.
+Run it with ``python -m benchmarks.sweep``, or part of it with ``--only``. Each library runs each function in a process
+of its own.
 """
 
 import argparse
-import importlib.metadata
-import json
-import math
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from typing import IO, Any
+import itertools
+from collections.abc import Callable, Sequence
 
-from ._common import machine, rotated, table, versions
-from ._sweepers import FUNCTIONS, PEERS
+from ._common import machine, table, usable_cores, versions
+from ._rounds import Figures, measure
+from ._sweepers import FILLS, FUNCTIONS, PEERS, WAVES, Job
 
-# Threads of a library that has just finished may spin for a while; they must not take the next one's cores.
-PAUSE = 0.3
+OURS = ("gradcu, cc", "gradcu, numpy")
+Outcome = dict[str, Figures | str]
 
 
-class Process:
-    """One library on one function, in its own process."""
-
-    def __init__(self, peer: str, expression: str, num: int) -> None:
-        self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by stop
-        command = [sys.executable, "-m", "benchmarks._sweepers", peer, expression, str(num)]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
-        self.answers: list[dict[str, Any]] = []
-
-    def sweep(self, start: float, stop: float) -> dict[str, Any]:
-        """Runs one sweep there. Raises RuntimeError, with the process's last words, where it could not."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        answer = ""
-        try:
-            print(json.dumps([start, stop]), file=self.process.stdin, flush=True)
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            pass
-        if not answer:
-            self.process.wait()
-            self.errors.seek(0)
-            words = self.errors.read().strip().splitlines() or [f"exit code {self.process.returncode}"]
-            raise RuntimeError(words[-1])
-        return json.loads(answer)
-
-    def stop(self) -> None:
-        """Ends the process."""
-        self.process.communicate()
-        self.errors.close()
+def peers(options: argparse.Namespace) -> str:
+    """Every library on the four functions, for each number of points, dtype and order asked for."""
+    parts = []
+    for num, dtype, order in itertools.product(options.num, options.dtype, options.order):
+        outcomes = {name: measure(Job(name, num, dtype, order), PEERS, options.rounds) for name in FUNCTIONS}
+        parts.append(f"{num:.0e} points, {dtype}, order {order}")
+        parts.append(comparison(outcomes))
+        failures = [
+            f"- {peer}, {name}: {found}"
+            for name, outcome in outcomes.items()
+            for peer, found in outcome.items()
+            if isinstance(found, str)
+        ]
+        parts += ["\n".join(failures)] if failures else []
+    return "\n\n".join(parts)
 
 
-def installed(distribution: str) -> bool:
-    """Whether that distribution is installed; importing it would cost this process its memory."""
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+def comparison(outcomes: dict[str, Outcome]) -> str:
+    """Times, what they come to as ratios, and memory, a column a function."""
+    names = list(next(iter(outcomes.values())))
 
+    def line(title: str, cell: Callable[[Outcome], str]) -> list[str]:
+        return [title, *(cell(outcome) for outcome in outcomes.values())]
 
-def measure(expression: str, num: int, rounds: int) -> dict[str, list[dict[str, Any]] | str]:
-    """The answers of each peer's rounds, or why it has none. Raises ValueError where peers disagree on a value."""
-    processes = {peer: Process(peer, expression, num) for peer in PEERS if installed(PEERS[peer][0])}
-    outcome: dict[str, list[dict[str, Any]] | str] = {peer: [] for peer in processes}
-    try:
-        # Round 0 compiles and touches the memory for the first time. No two rounds have the same points.
-        for number in range(rounds + 1):
-            start, stop = -5 - number / 64, 5 + number / 32
-            values: dict[str, list[float]] = {}
-            for peer in rotated(list(processes), number):
-                answers = outcome[peer]
-                if isinstance(answers, str):
-                    continue
-                try:
-                    answer = processes[peer].sweep(start, stop)
-                except RuntimeError as error:
-                    outcome[peer] = str(error)
-                    continue
-                values[peer] = answer["values"]
-                if number:
-                    answers.append(answer)
-                time.sleep(PAUSE)
-            compare(values, expression)
-    finally:
-        for process in processes.values():
-            process.stop()
-    return outcome
-
-
-def compare(values: dict[str, list[float]], expression: str) -> None:
-    """Raises ValueError unless all peers found the same values, up to float32's rounding of x and of the terms."""
-    for peer, found in values.items():
-        expected = values.get("gradcu.sweep", found)
-        if not all(math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-4) for a, b in zip(found, expected, strict=True)):
-            raise ValueError(f"{expression}: {peer} found {found}, gradcu.sweep {expected}")
-
-
-def report(num: int, rounds: int) -> str:
-    """The two tables, time and memory, and below them what could not run."""
-    outcomes = {expression: measure(expression, num, rounds) for expression in FUNCTIONS}
-    peers = list(next(iter(outcomes.values())))
-    times, memory, failures = [], [], []
-    for peer in peers:
-        cells: list[tuple[str, str]] = []
-        for expression, outcome in outcomes.items():
-            answers = outcome[peer]
-            if isinstance(answers, str):
-                cells.append(("failed", "failed"))
-                failures.append(f"- {peer}, {expression}: {answers}")
-                continue
-            taken = [answer["seconds"] * 1e3 for answer in answers]
-            highest = max(answers, key=lambda answer: answer["memory"])
-            cells.append(
-                (
-                    f"{min(taken):.1f} ({statistics.median(taken):.1f})",
-                    f"{highest['memory']:.0f} ({highest['total']:.0f})",
-                )
-            )
-        times.append([peer, *(cell[0] for cell in cells)])
-        memory.append([peer, *(cell[1] for cell in cells)])
-    parts = [
-        table(["ms: best (median)", *FUNCTIONS], times),
-        table(["MiB: for the sweep (of the process)", *FUNCTIONS], memory),
-        "\n".join(failures),
+    rivals = [name for name in names if name not in OURS and name not in FILLS]
+    times = [line(name, lambda outcome, name=name: in_ms(outcome[name])) for name in names]
+    ratios = [
+        line(f"fastest peer / {name}", lambda outcome, name=name: ratio(outcome, rivals, [name])) for name in OURS
     ]
-    return "\n\n".join(part for part in parts if part)
+    ratios += [line("PyTorch eager / gradcu, numpy", lambda outcome: ratio(outcome, ["PyTorch eager"], [OURS[1]]))]
+    ratios += [
+        line(f"gradcu, cc / {fill}", lambda outcome, fill=fill: ratio(outcome, [OURS[0]], [fill])) for fill in FILLS
+    ]
+    memory = [line(name, lambda outcome, name=name: in_mib(outcome[name])) for name in names if name not in FILLS]
+    return "\n\n".join(
+        (
+            table(["ms: best (median)", *outcomes], times),
+            table(["ratio of the best", *outcomes], ratios),
+            table(["MiB: for the sweep (of the process)", *outcomes], memory),
+        )
+    )
+
+
+def scaling(options: argparse.Namespace) -> str:
+    """Time a point from 1e5 points to 1e8, and on one core beside all."""
+    nums = [10**5, 10**6, 10**7, 10**8]
+    rows = []
+    for num in nums:
+        outcome = measure(Job(WAVES, num), OURS, options.rounds)
+        rows.append([f"{num:.0e}", *(per_point(outcome[name], num) for name in OURS)])
+    cores = []
+    for count in range(1, usable_cores() + 1):
+        outcome = measure(Job(WAVES, 10**7), OURS, options.rounds, cores=count)
+        cores.append([str(count), *(in_ms(outcome[name]) for name in OURS)])
+    return "\n\n".join(
+        (
+            f"{WAVES}, float32, order 1",
+            table(["ns a point: best (median)", *OURS], rows),
+            table(["cores; ms for 1e+07 points: best (median)", *OURS], cores),
+        )
+    )
+
+
+def orders(options: argparse.Namespace) -> str:
+    """Orders 1 to 8 on 1000 points, beside PyTorch's nested grad."""
+    compared = ("gradcu, cc", "gradcu, numpy", "PyTorch eager")
+    rows = []
+    for order in range(1, 9):
+        outcome = measure(Job(WAVES, 1000, "float64", order), compared, options.rounds, repeats=20 if order < 6 else 3)
+        cells = [in_ms(outcome.get(name, "not installed"), digits=3) for name in compared]
+        rows.append([str(order), *cells, ratio(outcome, ["PyTorch eager"], ["gradcu, cc"])])
+    return f"{WAVES}, float64, 1000 points\n\n" + table(["order; ms: best (median)", *compared, "PyTorch / cc"], rows)
+
+
+def overhead(options: argparse.Namespace) -> str:
+    """What a sweep of 1000 points takes, once compiled, in microseconds."""
+    compared = [name for name in PEERS if name not in FILLS]
+    outcomes = {name: measure(Job(name, 1000), compared, options.rounds, repeats=100) for name in FUNCTIONS}
+    rows = [
+        [peer, *(in_ms(outcome[peer], scale=1e6) for outcome in outcomes.values())]
+        for peer in next(iter(outcomes.values()))
+    ]
+    return table(["us for 1000 points: best (median)", *FUNCTIONS], rows)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
+    "peers": peers,
+    "scaling": scaling,
+    "orders": orders,
+    "overhead": overhead,
+}
+
+
+def in_ms(found: Figures | str, scale: float = 1e3, digits: int = 1) -> str:
+    """``"12.3 (13.4)"``: the best and the median."""
+    if isinstance(found, str):
+        return "failed"
+    return f"{found.best * scale:.{digits}f} ({found.median * scale:.{digits}f})"
+
+
+def per_point(found: Figures | str, num: int) -> str:
+    """Nanoseconds a point."""
+    return in_ms(found, scale=1e9 / num, digits=3)
+
+
+def in_mib(found: Figures | str) -> str:
+    """What the sweep added to the process, and what that had in all."""
+    return "failed" if isinstance(found, str) else f"{found.added:.0f} ({found.total:.0f})"
+
+
+def ratio(outcome: Outcome, above: Sequence[str], below: Sequence[str]) -> str:
+    """The best of ``above`` by the best of ``below``."""
+    first, second = (
+        [found.best for name in names if isinstance(found := outcome.get(name), Figures)] for names in (above, below)
+    )
+    return f"{min(first) / min(second):.2f}" if first and second else "-"
 
 
 def main() -> None:
     """Prints the machine and the tables, as Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__)
-    parser.add_argument("--num", type=int, default=10_000_000, help="points (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run (default: all)")
+    parser.add_argument("--num", type=int, nargs="+", default=[10**7, 10**8], help="points, for the peers")
+    parser.add_argument("--dtype", nargs="+", default=["float32", "float64"], help="dtypes, for the peers")
+    parser.add_argument("--order", type=int, nargs="+", default=[1, 2, 4], help="orders, for the peers")
     parser.add_argument("--rounds", type=int, default=15, help="rounds (default: %(default)s)")
     options = parser.parse_args()
-    print(f"{machine()}; {versions('numpy', 'torch', 'jax')}; {options.num} points, float32\n")
-    print(report(options.num, options.rounds))
+    print(f"{machine()}; {versions('numpy', 'torch', 'jax')}; {options.rounds} rounds")
+    for name in options.only:
+        print(f"\n{PARTS[name](options)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -273,6 +273,7 @@ try:
     from .autograd import is_grad_enabled as is_grad_enabled
     from .autograd import no_grad as no_grad
     from .autograd import set_grad_enabled as set_grad_enabled
+    from .fuse import compile as compile
     from .sweeps import sweep as sweep
 
     install()

@@ -15,6 +15,7 @@ import numpy as np
 
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
+from ._pending import FUSING
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
 from .ops.convert import clone, to_dtype
@@ -25,16 +26,18 @@ class Walk:
     """One pass from the outputs to the leaves, or to the ``targets`` (edges) where only these are wanted.
 
     ``arrived`` maps a leaf, or a target edge, to its gradient: a Tensor under ``create_graph``, else a raw array.
-    ``fresh`` holds the leaves whose gradient's memory nobody else can know.
+    ``fresh`` holds the leaves whose gradient was computed, and may still be a view of something; ``new`` those whose
+    gradient's array was made for them.
     """
 
-    __slots__ = ("arrived", "create_graph", "fresh", "keep_graph", "leads", "pending", "queue", "targets")
+    __slots__ = ("arrived", "create_graph", "fresh", "keep_graph", "leads", "new", "pending", "queue", "targets")
 
     def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
         self.keep_graph, self.create_graph = keep_graph, create_graph
         self.targets = None if targets is None else frozenset(targets)
         self.arrived: dict[Any, Any] = {}
         self.fresh: set[Tensor] = set()
+        self.new: set[Any] = set()
         self.pending: dict[Node, Any] = {}
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
@@ -58,6 +61,7 @@ class Walk:
         self._walk()
         for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
             self.fresh.discard(leaf)
+            self.new.discard(leaf)
             self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
 
     def _walk(self) -> None:
@@ -136,6 +140,14 @@ class Walk:
         for position, (edge, value) in enumerate(zip(node.edges, values, strict=True)):
             if edge is not None and value is not None and (self.leads is None or owner(edge) in self.leads):
                 self.send(edge, value, node, False, position)
+                if node.gives_new_arrays and self.arrived.get(edge) is value:
+                    self.new.add(edge)
+
+    def owns(self, leaf: Any, value: Any) -> bool:
+        """Whether nobody else can know of the memory of the gradient that arrived at ``leaf``."""
+        if self.create_graph or isinstance(value, np.generic):
+            return not self.create_graph
+        return leaf in self.new or (leaf in self.fresh and value.base is None)
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
         """A node with hooks of its own, or one of a user's Function."""
@@ -353,14 +365,20 @@ def _hook_name(hook: Any) -> str:
     return getattr(hook, "__name__", type(hook).__name__)
 
 
-def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> None:
+def _is_writeable(value: Any) -> bool:
+    return isinstance(value, np.generic) or value.flags.writeable
+
+
+def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, owned: bool) -> None:
     """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
     old = leaf._grad
+    if FUSING.trace is not None and not create_graph:
+        # What is pending may read the old gradient.
+        value = FUSING.trace.before_accumulation(old, value)
     if create_graph:
         leaf._grad = clone(value) if old is None else old + value
     elif old is None:
-        owned = isinstance(value, np.generic) or (fresh and value.base is None and value.flags.writeable)
-        leaf._grad = Tensor._wrap(value if owned else value.copy())
+        leaf._grad = Tensor._wrap(value if owned and _is_writeable(value) else value.copy())
     else:
         QUIET.run(np.add, old._memory(), value, old._array)
         old._bump_version()

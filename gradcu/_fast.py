@@ -1,8 +1,9 @@
 """The recorder's fast path: closures for pointwise ops on Tensors and numbers of one floating dtype on the CPU.
 
 They do what ``gradcu._record.apply`` does, without its questions, and hand over to ``otherwise`` whatever does not fit:
-other dtypes, other devices, raw arrays, subclasses. A scalar chain spends most of its time here and in the walker, so
-the closures say the same few lines each instead of calling a function for them, which would cost a tenth of an op.
+other dtypes, other devices, raw arrays, subclasses, and everything while a function is traced. A scalar chain spends
+most of its time here and in the walker, so the closures say the same few lines each instead of calling a function for
+them, which would cost a tenth of an op.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from ._graph import GRAD_ENABLED, UNVERSIONED, next_sequence
 from ._op import Op
+from ._pending import TRACES
 from ._silence import QUIET, quietly
 from ._tensor import Tensor
 
@@ -37,14 +39,14 @@ def unary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with one operand; its static arguments must be given by position."""
     forward = quietly(op.numpy)
     native = not hasattr(op.numpy, "__code__")
-    quiet = QUIET
+    quiet, traces = QUIET, TRACES
     differentiable = op.differentiable
     plan: Any = None
     keeps = keeps_output = False
 
     def function(input: Any) -> Any:
         nonlocal plan, keeps, keeps_output
-        if type(input) is not Tensor:
+        if type(input) is not Tensor or traces:
             return otherwise(input)
         array = input._array
         kind = type(array)
@@ -86,7 +88,7 @@ def unary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
 def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with one operand and one static number, such as ``pow(x, 2)``."""
     forward = quietly(op.numpy)
-    quiet = QUIET
+    quiet, traces = QUIET, TRACES
     native = not hasattr(op.numpy, "__code__")
     plan: Any = None
     keeps = keeps_output = False
@@ -94,7 +96,7 @@ def unary_static(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
 
     def function(input: Any, number: Any = default, **kwargs: Any) -> Any:
         nonlocal plan, keeps, keeps_output
-        if (type(number) is not int and type(number) is not float) or kwargs or type(input) is not Tensor:
+        if (type(number) is not int and type(number) is not float) or kwargs or type(input) is not Tensor or traces:
             return otherwise(input, *(() if number is absent else (number,)), **kwargs)
         array = input._array
         kind = type(array)
@@ -136,7 +138,7 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a pointwise op with two operands, either of which may be a Python number."""
     forward = quietly(op.numpy)
     native = not hasattr(op.numpy, "__code__")
-    quiet = QUIET
+    quiet, traces = QUIET, TRACES
     plans: dict[int, Any] = {0: None}
 
     def made(key: int) -> Any:
@@ -147,6 +149,8 @@ def binary(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         return plan
 
     def function(input: Any, other: Any) -> Any:
+        if traces:
+            return otherwise(input, other)
         kind_a, kind_b = type(input), type(other)
         edge_a = edge_b = None
         counter_a = counter_b = UNVERSIONED

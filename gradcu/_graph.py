@@ -58,6 +58,10 @@ class Node:
     tensor_hooks: dict[int, HookTable] | None = None
     retained: dict[int, weakref.ref[Any]] | None = None
     operand_shapes: tuple[tuple[int, ...], ...] = ()
+    # Whether it is the node of a deferred value, in whose place a fused node may come.
+    fused = False
+    # Whether nobody else knows of the arrays that `backward` returns.
+    gives_new_arrays = False
 
     def name(self) -> str:
         """The node's name, such as ``AddBackward0``."""

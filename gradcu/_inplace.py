@@ -15,6 +15,7 @@ import numpy as np
 from ._dtype import can_cast, scalar_name
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node
 from ._op import OPS
+from ._pending import FUSING
 from ._record import record
 from ._tensor import Tensor, current_edge, replace_edge
 from .ops.convert import to_dtype
@@ -39,7 +40,7 @@ def refuse_leaf(tensor: Tensor) -> None:
     if not GRAD_ENABLED.get():
         return
     view, base = tensor._view, tensor._base
-    if view is not None and tensor._requires_grad:
+    if view is not None and view.base._requires_grad:
         view.refuse_write(tensor)
     if base is not None and base._requires_grad and current_edge(base) is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
@@ -68,8 +69,12 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
                 f"{scalar_name(memory.dtype)}"
             )
         result = to_dtype(result, memory.dtype)
+    if FUSING.trace is not None:
+        FUSING.trace.before_write(tensor, result)
     node = result.grad_fn
     if node is not None:
+        if tensor._view is not None:
+            tensor._view.refuse_write(tensor)
         _keep_old_value(node, tensor._version_counter)
     memory[...] = result._array
     tensor._bump_version()
@@ -81,9 +86,19 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
 
 
 def _keep_old_value(node: Node, counter: list[int]) -> None:
-    """Copies the old value of the operand that is about to change, if the node saved it."""
-    if node.saved and (first := node.saved[0]) is not None and first[1] is counter:
-        node.saved = ((np.array(first[0]), UNVERSIONED, 0), *node.saved[1:])
+    """Copies the old value of the operand that is about to change, if the node saved it.
+
+    A node without a plan has fused several ops, and any of them may have read it.
+    """
+    if not node.saved:
+        return
+    changing = [entry is not None and entry[1] is counter for entry in node.saved]
+    if node.plan is not None:
+        changing[1:] = [False] * (len(changing) - 1)
+    node.saved = tuple(
+        (np.array(entry[0]), UNVERSIONED, 0) if changes else entry
+        for entry, changes in zip(node.saved, changing, strict=True)
+    )
 
 
 def _share_saved_output(node: Node, tensor: Tensor) -> None:
@@ -103,6 +118,7 @@ def relink(tensor: Tensor, result: Tensor) -> None:
     if view is None:
         replace_edge(tensor, result._edge)
         return
+    view.refuse_write(tensor)
     base = view.base
     changed = Tensor._wrap(base._memory(), base._version_counter)
     record(OPS["view_replaced"], (base, result), (base._array, result._array), (view.replay,), (changed,))

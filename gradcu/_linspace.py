@@ -2,11 +2,12 @@
 
 Point i of num is the rational number start + i*(stop - start)/(num - 1). Adding a step again and again, or multiplying
 a rounded one, loses it: a float32 counter repeats itself from 2**24 on, and near a zero crossing even float64 keeps few
-digits. Here the points stand in segments of fixed length. The first point of a segment is computed in integers, and the
-offset of point j from it comes from a table; both are sums of two float64 (double-double), added with Knuth's exact
-TwoSum (The Art of Computer Programming, volume 2, 4.2.2, theorem B). That leaves a relative error below 2**-80
-everywhere but at the points next to a zero crossing, which are computed in integers too. Segments begin at multiples of
-their length, so a point depends on start, stop, num and its index, never on the block in which it was asked for.
+digits. Here the points stand in segments of fixed length, and as many segments in a span. The first point of a span is
+computed in integers; the offsets of segments in a span, and of points in a segment, come from one table. All are sums
+of two float64 (double-double), added with Knuth's exact TwoSum (The Art of Computer Programming, volume 2, 4.2.2,
+theorem B). That leaves a relative error below 2**-80 everywhere but at the points next to a zero crossing, which are
+computed in integers too. Spans begin at multiples of their length, so a point depends on start, stop, num and its
+index, never on the block in which it was asked for; and kernels/sweep.cu does the same additions on a GPU.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from typing import Any
 import numpy as np
 
 SEGMENT = 8192
-"""How many points share a base."""
+"""How many points share a base, and how many segments a span has."""
+
+SPAN = SEGMENT * SEGMENT
+"""How many points share an origin."""
 
 BEYOND = 512
 """For how many points the table of offsets goes on beyond a segment, unused, for those who read it in such steps."""
@@ -65,12 +69,40 @@ class Pieces:
         self.exact_at, self.exact = exact_at, exact
 
 
-def linspace_pieces(start: float, stop: float, num: int, first: int, count: int, dtype: Any) -> Pieces | None:
+def linspace_pieces(start: float, stop: float, num: int, first: int, count: int) -> Pieces | None:
     """The pieces of what ``linspace_block`` gives for the same arguments; None where it does more than adding up."""
     if num <= 2:
         return None
     line = _line(start, stop, num)
-    return None if line.shift else line.pieces(start, stop, first, count, dtype)
+    return None if line.shift else line.pieces(start, stop, first, count)
+
+
+class Spans:
+    """What a kernel makes the points of a block of, `linspace_block`'s to the last bit: see `_Line.bases`.
+
+    Span k of the block, the first being the one that the block's first point stands in, begins at ``origins[k]``, in
+    two parts. Point j of a segment stands j times ``step`` from its base: three parts, of which the products of the
+    first two with such a j are exact. The points number ``exact_at`` of the linspace are ``exact``, not sums.
+    """
+
+    __slots__ = ("exact", "exact_at", "origins", "step")
+
+    def __init__(
+        self, origins: np.ndarray, step: tuple[float, float, float], exact_at: list[int], exact: list[float]
+    ) -> None:
+        self.origins, self.step, self.exact_at, self.exact = origins, step, exact_at, exact
+
+
+def linspace_spans(start: float, stop: float, num: int, first: int, count: int) -> Spans | None:
+    """What points first, ..., first + count - 1 are made of; None where `linspace_block` does more than adding up."""
+    if num <= 2:
+        return None
+    line = _line(start, stop, num)
+    if line.shift:
+        return None
+    spans = range(first // SPAN, (first + max(count, 1) - 1) // SPAN + 1)
+    exact = line.exact(start, stop)
+    return Spans(np.array([line.point(span * SPAN) for span in spans]), line.step, list(exact), list(exact.values()))
 
 
 def equal_neighbours(start: float, stop: float, num: int, dtype: Any) -> bool:
@@ -79,6 +111,11 @@ def equal_neighbours(start: float, stop: float, num: int, dtype: Any) -> bool:
         return False
     if start == stop:
         return True
+    step = abs(stop / (num - 1) - start / (num - 1))
+    limits = np.finfo(dtype)
+    # Numbers stand nowhere wider apart than at the outer end, and points are within that distance of their true value.
+    if step >= 4 * float(limits.eps) * (max(abs(start), abs(stop)) + float(limits.smallest_normal)):
+        return False
     return any(_repeats_from_end(start, stop, num, dtype, at_start) for at_start in (True, False))
 
 
@@ -124,7 +161,7 @@ class _Line:
 
     def _fill_table(self, length: int) -> None:
         # Two pieces of 40 bits multiply every j below 2**13 exactly; the third carries what is left of the step.
-        pieces = []
+        pieces: list[float] = []
         top = self.rise
         bottom = self.divisor
         for _ in range(2):
@@ -133,11 +170,12 @@ class _Line:
             piece_top, piece_bottom = piece.as_integer_ratio()
             top, bottom = top * piece_bottom - piece_top * bottom, bottom * piece_bottom
             pieces.append(piece)
+        self.step = pieces[0], pieces[1], top / bottom
         j = np.arange(length, dtype=np.float64)
         large, small = j * pieces[0], j * pieces[1]
         self.high = large + small
         self.low = (large - self.high) + small
-        self.low += j * (top / bottom)
+        self.low += j * self.step[2]
 
     def point(self, index: int) -> tuple[float, float]:
         """The exact value as a sum of two float64, the first being the value correctly rounded."""
@@ -146,20 +184,37 @@ class _Line:
         high_top, high_bottom = high.as_integer_ratio()
         return high, (top * high_bottom - high_top * self.divisor) / (self.divisor * high_bottom)
 
-    def pieces(self, start: float, stop: float, first: int, count: int, dtype: Any) -> Pieces:
+    def pieces(self, start: float, stop: float, first: int, count: int) -> Pieces:
         segment, offset = divmod(first, SEGMENT)
         segments = -(-(offset + count) // SEGMENT)
-        bases = np.zeros((segments, 2))
-        if dtype == np.float64:
-            bases[:] = [self.point((segment + k) * SEGMENT) for k in range(segments)]
-        else:
-            begin, step = self.origin + segment * SEGMENT * self.rise, SEGMENT * self.rise
-            bases[:, 0] = [(begin + k * step) / self.divisor for k in range(segments)]
-        exact = {index: self.point(index)[0] for index in self.crossing} | {0: start, self.num - 1: stop}
+        exact = self.exact(start, stop)
         inside = [index - first for index in exact if first <= index < first + count]
         return Pieces(
-            offset, bases, self.high, self.low, np.array(inside, np.int64), np.array([exact[i + first] for i in inside])
-        )
+            offset, self.bases(segment, segments), self.high, self.low,
+            np.array(inside, np.int64), np.array([exact[i + first] for i in inside]),
+        )  # fmt: skip
+
+    def exact(self, start: float, stop: float) -> dict[int, float]:
+        """The points that are no sums, by their index."""
+        return {index: self.point(index)[0] for index in self.crossing} | {0: start, self.num - 1: stop}
+
+    def bases(self, segment: int, count: int) -> np.ndarray:
+        """The first points of that many segments, each in two parts, the first being the whole rounded."""
+        bases = np.empty((count, 2))
+        done = 0
+        while done < count:
+            span, first = divmod(segment + done, SEGMENT)
+            size = min(count - done, SEGMENT - first)
+            origin, rest = self.point(span * SPAN)
+            # A power of two times the offsets of points: exact.
+            high, low = SEGMENT * self.high[first : first + size], SEGMENT * self.low[first : first + size]
+            total = high + origin
+            part = total - origin
+            lost = (origin - (total - part)) + (high - part) + (low + rest)
+            base = total + lost
+            bases[done : done + size] = np.stack((base, lost - (base - total)), axis=1)
+            done += size
+        return bases
 
     def fill(self, out: np.ndarray, first: int) -> None:
         end = first + out.size
@@ -177,13 +232,13 @@ class _Line:
 
     def _fill_segments(self, out: np.ndarray, segment: int, segments: int, offset: int) -> None:
         """Fills whole segments, or, where there is one alone, a part of it that begins at offset."""
-        bases = [self.point((segment + k) * SEGMENT) for k in range(segments)]
+        bases = self.bases(segment, segments)
         offsets = slice(offset, offset + out.size // segments)
         high, low = self.high[offsets], self.low[offsets]
         target = out.reshape(segments, -1)
         if out.dtype != np.float64:
             # An error below 2**-38 of the value is none to speak of in float32.
-            total = np.array([[base] for base, _ in bases]) + high
+            total = bases[:, :1] + high
             target[...] = total if self.shift == 0 else np.ldexp(total, -self.shift)
             return
         lost, part = np.empty((2, high.size))

@@ -6,6 +6,7 @@ stands in ``gradcu.fuse``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ._device import device
+    from ._graph import Node
     from ._op import Op
+    from ._tensor import Tensor
 
 
 class Pending:
@@ -29,13 +32,26 @@ class Pending:
         """Where the elements will be."""
         raise NotImplementedError
 
+    def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
+        """Whether it says what becomes of ``op`` on ``arrays``; if not, the pending ones of them are computed first.
+
+        Views are of memory, which a pending value has none of.
+        """
+        return not op.view
+
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What ``op`` makes of ``operands``, of which this is one."""
         raise NotImplementedError
 
-    def lifted(self, value: Any) -> Any:
-        """An operand beside this one as a pending value too; a Python number and None stay what they are."""
+    def lifted(self, value: Any, operand: Any = None) -> Any:
+        """An operand beside this one as a pending value too; a Python number and None stay what they are.
+
+        ``operand`` is the Tensor whose array ``value`` is.
+        """
         raise NotImplementedError
+
+    def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
+        """Learns of the Tensors that hold what `computed` gave, and of the node that made them."""
 
     def held(self) -> Any:
         """The same value, through which no derivative passes: that of a Tensor that does not require grad."""
@@ -44,3 +60,21 @@ class Pending:
     def materialised(self) -> Any:
         """The array. Raises where there is none to be had."""
         raise NotImplementedError
+
+    def settle(self, tensor: Tensor, op: Op | None = None) -> None:
+        """Gives ``tensor``, whose value this is, an edge that others may know of, and an array if that takes one.
+
+        ``op`` is what asks for it.
+        """
+
+
+class _Fusing(threading.local):
+    """What the functions of this thread are recorded in while `gradcu.compile` runs one of them."""
+
+    trace: Any = None
+
+
+FUSING = _Fusing()
+
+TRACES: list[Any] = []
+"""The traces of all threads, so that a function outside of any sees it from a list that is empty."""

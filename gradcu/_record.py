@@ -15,9 +15,10 @@ from ._device import device_of, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
-from ._pending import Pending
+from ._pending import FUSING, TRACES, Pending
+from ._refusing_views import new_view
 from ._silence import silenced
-from ._tensor import Replay, Tensor, View, current_edge
+from ._tensor import Replay, Tensor, current_edge
 
 _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
@@ -31,7 +32,7 @@ PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
 
 def apply(op: Op, values: list[Any]) -> Any:
     """Runs ``op`` on the bound ``values`` of its parameters (operands first), of which at least one is a Tensor."""
-    if op.view:
+    if op.view and not _takes_view(op, values[0]._array):
         return _apply_view(op, values[0], tuple(values[1:]))
     count = len(op.operands)
     operands: Sequence[Any] = values[0] if op.variadic else values[:count]
@@ -44,22 +45,42 @@ def apply(op: Op, values: list[Any]) -> Any:
         else operand
         for operand in operands
     ]
+    pending = _taker(op, operands, arrays) if TRACES or _pending(arrays) is not None else None
     xp = _common_module(op, arrays)
     arrays = promoted(op, arrays)
     if op.prepare is not None:
         statics = op.prepare(*([arrays] if op.variadic else arrays), *statics)
-    pending = _pending(arrays)
     if pending is not None:
         # What is saved meets pending gradients, so nothing else may be among it.
-        arrays = [pending.lifted(array) for array in arrays]
+        arrays = [pending.lifted(array, operand) for array, operand in zip(arrays, operands, strict=True)]
         outputs = pending.computed(op, _held(arrays, operands), statics)
     else:
         outputs = _outputs(op, xp, arrays, statics)
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
-    if op.differentiable and _grad_enabled():
-        record(op, operands, arrays, statics, results)
+    node = record(op, operands, arrays, statics, results) if op.differentiable and _grad_enabled() else None
+    if pending is not None:
+        pending.recorded(results, node)
     return results[0] if single else results
+
+
+def _taker(op: Op, operands: Sequence[Any], arrays: list[Any]) -> Any:
+    """What says what becomes of the op, in place of its forward; without it, pending operands get their arrays here."""
+    pending = _pending(arrays)
+    if pending is None:
+        trace = FUSING.trace
+        return trace if trace is not None and trace.takes(op, arrays) else None
+    if pending.takes(op, arrays):
+        return pending
+    for position, operand in enumerate(operands):
+        if isinstance(arrays[position], Pending):
+            arrays[position].settle(operand, op)
+            arrays[position] = operand._memory()
+    return None
+
+
+def _takes_view(op: Op, array: Any) -> bool:
+    return isinstance(array, Pending) and array.takes(op, (array,))
 
 
 def _pending(arrays: Sequence[Any]) -> Pending | None:
@@ -80,6 +101,8 @@ def _held(arrays: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
 
 def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
     """`apply` for an op that gives views of its one operand: nothing is promoted, computed or moved."""
+    if isinstance(source._array, Pending):
+        source._array.settle(source, op)
     array = source._memory()
     if op.prepare is not None:
         statics = op.prepare(array, *statics)
@@ -249,7 +272,7 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
         if _share_memory(result._array, array):
             replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
-            result._view = View(base, replay, source._version_counter[0])
+            result._view = new_view(base, parent, replay, source._version_counter[0], several=not single)
 
 
 def _share_memory(result: Any, array: Any) -> bool:
@@ -271,7 +294,10 @@ def raw(op: Op, values: list[Any]) -> Any:
         return op.forward(np, *operands, *statics).item()
     pending = _pending(arrays)
     if pending is not None:
-        return pending.computed(op, operands, statics)
+        if pending.takes(op, arrays):
+            return pending.computed(op, operands, statics)
+        operands = [operand.materialised() if isinstance(operand, Pending) else operand for operand in operands]
+        arrays = [operand for operand in operands if operand is not None and not _is_number(operand)]
     return op.forward(xp_of(arrays[0]), *([operands] if op.variadic else operands), *statics)
 
 

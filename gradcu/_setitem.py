@@ -26,7 +26,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     elif not isinstance(value, (Tensor, *_NUMBERS)):
         raise TypeError(f"can't assign a {type_name(value)} to a gradcu.{scalar_name(self.dtype)}Tensor")
     if is_basic(index):
-        copy_(getitem(self, index), value)
+        copy_(self if index is Ellipsis else getitem(self, index), value)
         return
     refuse_leaf(self)
     write(self, index_put(self, _held(self, value), index))

@@ -57,19 +57,19 @@ class View:
 
     __slots__ = ("base", "replay", "seen")
 
-    def __init__(self, base: Tensor, replay: Callable[[Any], Any], seen: int) -> None:
+    def __init__(self, base: Tensor, replay: Replay | None, seen: int) -> None:
         self.base, self.replay, self.seen = base, replay, seen
 
     def refresh(self, tensor: Tensor) -> None:
         """Gives ``tensor``, whose view this is, an edge that accounts for all in-place changes so far."""
         again = None
         if self.base.requires_grad:
+            assert self.replay is not None
             token = GRAD_ENABLED.set(True)
             try:
                 again = self.replay(self.base)
             finally:
                 GRAD_ENABLED.reset(token)
-        # Not before, so that a view which can't be made again says so each time.
         self.seen = tensor._version_counter[0]
         if again is not None:
             replace_edge(tensor, again._edge)
@@ -87,17 +87,19 @@ class Replay:
 
     __slots__ = ("before", "call", "number", "statics")
 
-    def __init__(self, before: Any, call: Callable[..., Any], statics: tuple[Any, ...], number: int | None) -> None:
+    def __init__(
+        self, before: Replay | None, call: Callable[..., Any], statics: tuple[Any, ...], number: int | None
+    ) -> None:
         self.before, self.call, self.statics, self.number = before, call, statics, number
 
     def __call__(self, start: Any) -> Any:
         steps: list[Replay] = []
-        before: Callable[[Any], Any] | None = self
+        before: Replay | None = self
         # No recursion: a view of a view may go on for longer than Python's stack.
-        while isinstance(before, Replay):
+        while before is not None:
             steps.append(before)
             before = before.before
-        again = start if before is None else before(start)
+        again = start
         for step in reversed(steps):
             again = step.call(again, *step.statics)
             if step.number is not None:
@@ -154,6 +156,7 @@ class Tensor(TensorMethods):
         if isinstance(array, np.generic):
             array = self._array = np.asarray(array)
         elif isinstance(array, Pending):
+            array.settle(self)
             array = self._array = array.materialised()
         return array
 
@@ -192,6 +195,8 @@ class Tensor(TensorMethods):
     @property
     def grad_fn(self) -> Node | None:
         """The node that made this Tensor; None for a leaf."""
+        if isinstance(self._array, Pending):
+            self._array.settle(self)
         edge = current_edge(self)
         return edge[0] if type(edge) is tuple else edge
 

@@ -1,4 +1,4 @@
-"""Expressions in x from the command line: parsed with ast against a whitelist, compiled to a function of a Tensor.
+"""Expressions from the command line: parsed with ast against a whitelist, compiled to a function of Tensors.
 
 Nothing is ever evaluated by Python itself. Length and nesting are bounded before the parser sees the text, and a power
 of constants before it is computed, so no text takes long or brings the process down.
@@ -55,7 +55,7 @@ _REFUSED: dict[type[ast.AST], str] = {
     ast.BoolOp: "'and' and 'or' are not available; write (x > 0) & (x < 1), (x < 0) | (x > 1)",
     ast.IfExp: "'if' is not available; write where(x > 0, a, b)",
     ast.MatMult: "'@' multiplies matrices; an expression is elementwise",
-    ast.Lambda: "'lambda' is not available; the expression itself is the function of x",
+    ast.Lambda: "'lambda' is not available; the expression itself is the function",
     ast.Tuple: "a comma makes two expressions; give one",
     ast.NamedExpr: "assignments are not available",
 }
@@ -70,31 +70,34 @@ class ExpressionError(ValueError):
 
 
 class Expression:
-    """A function of one Tensor, given as text: ``Expression("x**3 - 3*x**2 + 4")(x)``.
+    """A function of Tensors, one for each of the variables, given as text: ``Expression("x**3 - 3*x**2 + 4")(x)``.
 
-    The text may use x, numbers, pi, e, inf and nan, ``+ - * / // % **``, comparisons, ``& |`` and gradcu's
-    elementwise functions. Raises ExpressionError, a ValueError, for anything else.
+    The text may use the variables, numbers, pi, e, inf and nan, ``+ - * / // % **``, comparisons, ``& |`` and gradcu's
+    elementwise functions. Raises ExpressionError, a ValueError, for anything else, and ValueError for variables that
+    are called as one of these.
 
     >>> import gradcu
     >>> Expression("where(x < 0, -x, sin(pi * x))")(gradcu.tensor([-2.0, 0.5]))
     tensor([2., 1.])
+    >>> Expression("u * v", ["u", "v"])(gradcu.tensor(2.0), gradcu.tensor(3.0))
+    tensor(6.)
     """
 
-    def __init__(self, text: str) -> None:
-        parser = _Parser(text)
+    def __init__(self, text: str, variables: Sequence[str] = ("x",)) -> None:
+        parser = _Parser(text, variables)
         result = parser.parse()
         self.text = self.__qualname__ = parser.source
         self._code = result if isinstance(result, list) else None
         self.value: float | int | None = None if isinstance(result, list) else result
-        """The number that the text stands for, where it does not name x."""
+        """The number that the text stands for, where it names no variable."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The value at x. Raises ExpressionError where a function refuses its arguments."""
+    def __call__(self, *values: Tensor) -> Tensor:
+        """The value where the variables have these. Raises ExpressionError where a function refuses its arguments."""
         if self._code is None:
-            return FUNCTIONS["full_like"](x, self.value)
+            return FUNCTIONS["full_like"](values[0], self.value)
         stack: list[Any] = []
         for step in self._code:
-            step.run(stack, x)
+            step.run(stack, values)
         return stack[0]
 
     def __repr__(self) -> str:
@@ -116,7 +119,7 @@ class _Step:
         self.name, self.function, self.arguments, self.keywords = name, function, arguments, keywords
         self.text, (self.start, self.end) = text, place
 
-    def run(self, stack: list[Any], x: Any) -> None:
+    def run(self, stack: list[Any], values: Sequence[Any]) -> None:
         cut = len(stack) - self.arguments
         stack[cut:] = [self.call(stack[cut:])]
 
@@ -131,15 +134,18 @@ class _Step:
 
 
 class _Variable:
-    def run(self, stack: list[Any], x: Any) -> None:
-        stack.append(x)
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def run(self, stack: list[Any], values: Sequence[Any]) -> None:
+        stack.append(values[self.number])
 
 
 class _Constant:
     def __init__(self, value: float | int) -> None:
         self.value = value
 
-    def run(self, stack: list[Any], x: Any) -> None:
+    def run(self, stack: list[Any], values: Sequence[Any]) -> None:
         stack.append(self.value)
 
 
@@ -147,10 +153,15 @@ _Code = list[_Step | _Variable | _Constant]
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, variables: Sequence[str]) -> None:
         # One line, so that places are columns; a space for a line break keeps them where they are.
         self.text = re.sub(r"\s", " ", text).rstrip()
         self.functions = functions()
+        self.variables = list(variables)
+        for name in self.variables:
+            if name in CONSTANTS or name in self.functions:
+                kind = "constant" if name in CONSTANTS else "function"
+                raise ValueError(f"a variable can't be called {name!r}, which is a {kind}")
 
     def error(self, message: str, node: Any) -> ExpressionError:
         return ExpressionError(message, self.text, *self.place(node))
@@ -266,15 +277,16 @@ class _Parser:
         return value
 
     def _name(self, node: ast.Name) -> _Code | float | int:
-        if node.id == "x":
-            return [_Variable()]
+        if node.id in self.variables:
+            return [_Variable(self.variables.index(node.id))]
         if node.id in CONSTANTS:
             return CONSTANTS[node.id]
         if node.id in self.functions:
-            raise self.error(f"{node.id!r} is a function; write {node.id}(x)", node)
-        raise self.error(
-            f"unknown name {node.id!r}{self._suggestion(node.id, ['x', *CONSTANTS])}; the variable is x", node
-        )
+            raise self.error(f"{node.id!r} is a function; write {node.id}({self.variables[0]})", node)
+        close = self._suggestion(node.id, [*self.variables, *CONSTANTS])
+        names = ", ".join(self.variables)
+        known = f"the variable is {names}" if len(self.variables) == 1 else f"the variables are {names}"
+        raise self.error(f"unknown name {node.id!r}{close}; {known}", node)
 
     def _operation(self, node: Any) -> tuple[_Step, list[Any]]:
         if isinstance(node, ast.BinOp):
@@ -308,7 +320,7 @@ class _Parser:
                 return self._operation(node.func)
             raise self.error(f"{self.source_of(node.func)!r} is not a function; multiplication is written *", node.func)
         name = node.func.id
-        if name == "x" or name in CONSTANTS:
+        if name in self.variables or name in CONSTANTS:
             raise self.error(f"{name!r} is not a function; multiplication is written *", node.func)
         if name not in self.functions:
             raise self.error(self._unknown_function(name), node.func)

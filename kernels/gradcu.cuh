@@ -11,7 +11,15 @@
 #define GRADCU_T float
 #endif
 
-#ifndef __CUDACC_RTC__
+#ifdef __CUDACC_RTC__
+/* NVRTC comes without <math.h>, and has its functions all the same, but for these. */
+#ifndef NAN
+#define NAN __int_as_float(0x7fffffff)
+#endif
+#ifndef INFINITY
+#define INFINITY __int_as_float(0x7f800000)
+#endif
+#else
 #ifdef __cplusplus
 #include <math.h>
 #else
@@ -28,9 +36,12 @@
 #define T(value) ((GRADCU_T)(value))
 #define GRADCU_PI T(3.14159265358979323846)
 
+/* Compilers make vector code of a choice between values that are there, and not of one that decides what is called. So
+   both sides are computed first, where neither takes long; the one not taken may be nan or infinite. */
+
 /* The larger or smaller operand, nan where either is. */
-GRADCU_FUNCTION GRADCU_T gradcu_maximum(GRADCU_T a, GRADCU_T b) { return a != a || a > b ? a : b; }
-GRADCU_FUNCTION GRADCU_T gradcu_minimum(GRADCU_T a, GRADCU_T b) { return a != a || a < b ? a : b; }
+GRADCU_FUNCTION GRADCU_T gradcu_maximum(GRADCU_T a, GRADCU_T b) { return (a != a) | (a > b) ? a : b; }
+GRADCU_FUNCTION GRADCU_T gradcu_minimum(GRADCU_T a, GRADCU_T b) { return (a != a) | (a < b) ? a : b; }
 
 /* What floor division leaves: exact, of the divisor's sign. */
 GRADCU_FUNCTION GRADCU_T gradcu_remainder(GRADCU_T a, GRADCU_T b) {
@@ -51,8 +62,14 @@ GRADCU_FUNCTION GRADCU_T gradcu_floor_divide(GRADCU_T a, GRADCU_T b) {
 
 /* log(exp(a) + exp(b)). Equal infinities have no difference. */
 GRADCU_FUNCTION GRADCU_T gradcu_logaddexp(GRADCU_T a, GRADCU_T b) {
-    if (a == b) return a + T(0.69314718055994530942);
-    return gradcu_maximum(a, b) + log1p(exp(-fabs(a - b)));
+    const GRADCU_T sum = gradcu_maximum(a, b) + log1p(exp(-fabs(a - b)));
+    return a == b ? a + T(0.69314718055994530942) : sum;
+}
+
+/* log(1 + exp(beta x)) / beta, or x where beta x is so large that it makes no difference. */
+GRADCU_FUNCTION GRADCU_T gradcu_softplus(GRADCU_T x, GRADCU_T beta, GRADCU_T threshold) {
+    const GRADCU_T soft = log1p(exp(x * beta)) / beta;
+    return x * beta > threshold ? x : soft;
 }
 
 /* x less the nearest even number, exactly: an angle in half turns. */
@@ -65,7 +82,8 @@ GRADCU_FUNCTION GRADCU_T gradcu_sin_of_turn(GRADCU_T turn) {
 }
 
 GRADCU_FUNCTION GRADCU_T gradcu_sinc(GRADCU_T x) {
-    return x == T(0) ? T(1) : gradcu_sin_of_turn(gradcu_turned(x)) / (x * GRADCU_PI);
+    const GRADCU_T quotient = gradcu_sin_of_turn(gradcu_turned(x)) / (x * GRADCU_PI);
+    return x == T(0) ? T(1) : quotient;
 }
 
 /* The derivative of sinc of this order, 1 or more: see sinc_derivative in ops/special.py. */
@@ -116,22 +134,48 @@ GRADCU_FUNCTION GRADCU_T gradcu_lgamma(GRADCU_T x) {
     return steps > 1 ? series - log(x) : series;
 }
 
-/* Upwards by psi(x) = psi(x + 1) - 1/x to where the asymptotic series (5.11.2) is exact; below 0 by reflection (5.5.4). */
+/* psi(x) for x in [1, 2]: the distance from its root, in two parts, times a polynomial in x - 3/2 that interpolates the
+   quotient of the two at the 22 Chebyshev points, which leaves a seventh of a unit in the last place. */
+GRADCU_FUNCTION GRADCU_T gradcu_digamma_around_root(GRADCU_T x) {
+    const GRADCU_T coefficients[] = {
+        T(0.951055876031832893), T(-0.423627421281460505), T(0.240542484240774219), T(-0.148404923053908857),
+        T(0.0949887244549412133), T(-0.0619221332730645317), T(0.040760833812420736), T(-0.0269757967561382488),
+        T(0.0179072524394511994), T(-0.0119082180015686448), T(0.00792694464640379604),
+        T(-0.00527996487325740421), T(0.00351900640150227605), T(-0.00234526763254076904),
+        T(0.00155663174744868393), T(-0.00103763740984186047), T(0.000723326627928755416),
+        T(-0.000482199053056678888), T(0.000227233166098737588), T(-0.000151485868367733659),
+        T(0.000259684821264307466), T(-0.000173122618027273933)};
+    const GRADCU_T from_root = (x - T(1.4616321325302124)) - T(1.24381499389189095e-8), z = x - T(1.5);
+    GRADCU_T quotient = T(0);
+    for (int k = sizeof coefficients / sizeof *coefficients - 1; k >= 0; k--) quotient = quotient * z + coefficients[k];
+    return from_root * quotient;
+}
+
+/* By psi(x + 1) = psi(x) + 1/x (5.5.2) to where a polynomial or the asymptotic series (5.11.2) is exact, in the direction
+   in which little cancels; below 0 by reflection (5.5.4). */
 GRADCU_FUNCTION GRADCU_T gradcu_digamma(GRADCU_T x) {
-    GRADCU_T result = T(0);
+    GRADCU_T reflected = T(0), steps = T(0);
     if (x == T(0)) return T(-1) / x;
     if (x < T(0)) {
         const GRADCU_T turn = gradcu_turned(x);
         if (turn == T(0) || fabs(turn) == T(1)) return T(0) / (x - x);
-        result = -GRADCU_PI * cos(turn * GRADCU_PI) / gradcu_sin_of_turn(turn);
+        reflected = -GRADCU_PI * cos(turn * GRADCU_PI) / gradcu_sin_of_turn(turn);
         x = T(1) - x;
     }
-    for (; x < T(10); x += T(1)) result -= T(1) / x;
+    if (x < T(6)) {
+        for (; x > T(2); steps += T(1) / x) x -= T(1);
+        if (x < T(1)) {
+            steps = T(-1) / x;
+            x += T(1);
+        }
+        return reflected + (gradcu_digamma_around_root(x) + steps);
+    }
+    for (; x < T(10); x += T(1)) steps += T(1) / x;
     const GRADCU_T y = T(1) / (x * x);
     const GRADCU_T series =
         y * (T(1) / T(12) - y * (T(1) / T(120) - y * (T(1) / T(252) - y * (T(1) / T(240) - y * (T(1) / T(132)
         - y * (T(691) / T(32760) - y / T(12)))))));
-    return result + (log(x) - T(0.5) / x - series);
+    return reflected + ((log(x) - T(0.5) / x - series) - steps);
 }
 
 /* (-1)^(n+1) n! zeta(n + 1, x) for n >= 1 (5.15.1), by the first terms of the sum and Euler-Maclaurin (25.11.5). */

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from gradcu._op import OPS, Op
+from tests.needs import missing
 
 COMPILERS = {
     "c": (("cc", "gcc", "clang"), ("-std=c11", "-x", "c")),
@@ -144,7 +145,7 @@ def compiled(
     commands, options = COMPILERS[language]
     compiler = next((found for found in map(shutil.which, commands) if found), None)
     if compiler is None:
-        pytest.skip(f"no compiler for {language}: none of {', '.join(commands)}")
+        missing("cc", f"there is no compiler for {language}: none of {', '.join(commands)}")
     chosen = calls(dtype == "int32")
     folder = tmp_path_factory.mktemp("expressions")
     text = folder / "expressions.c"

@@ -3,50 +3,18 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import gradcu
 from gradcu.cli import main
-
-CUBIC = ["x**3 - 3*x**2 + 4", "--start", "-5", "--stop", "5"]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GRADCU_DEVICE", "")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    return tmp_path
-
-
-def succeed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["sweep", *arguments]) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    return captured.out
-
-
-def figures(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    return json.loads(succeed(capsys, *arguments, "--json"))
-
-
-def fail(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> list[str]:
-    """The lines of the error."""
-    assert main(list(arguments)) == code
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("gradcu: error: ")
-    return captured.err.rstrip("\n").split("\n")
+from tests.command import CUBIC, fail, figures, succeed
 
 
 def test_the_main_job(here: Path, capsys: pytest.CaptureFixture[str]):
@@ -215,7 +183,7 @@ def test_a_module_that_cannot_be_imported_is_one_line(here: Path, capsys: pytest
 BAD = {
     "no command": ([], None),
     "unknown command": (["swoop"], "unknown command 'swoop'; there are: sweep, cache"),
-    "no arguments": (["sweep"], "the following arguments are required: EXPRESSION, --start, --stop, --num"),
+    "no arguments": (["sweep"], "the following arguments are required: EXPRESSION"),
     "no start": (["sweep", "x", "--stop", "1", "--num", "3"], "the following arguments are required: --start"),
     "unknown option": (["sweep", *CUBIC, "--num", "3", "--shrink"], "unknown option --shrink"),
     "misspelt option": (["sweep", *CUBIC, "--nmu", "3"], "unknown option --nmu; did you mean --num?"),
@@ -247,8 +215,32 @@ BAD = {
     "order fraction": (["sweep", *CUBIC, "--num", "3", "--order", "1.5"], "--order must be a whole number, at least 0"),
     "dtype": (["sweep", *CUBIC, "--num", "3", "--dtype", "int8"], "invalid choice: 'int8'"),
     "device": (["sweep", *CUBIC, "--num", "3", "--device", "tpu"], "Expected one of cpu, cuda, auto"),
-    "out suffix": (["sweep", *CUBIC, "--num", "3", "--out", "a.txt"], "'.txt' is not a known suffix; use .npz or .npy"),
+    "out suffix": (
+        ["sweep", *CUBIC, "--num", "3", "--out", "a.txt"],
+        "'.txt' is not a known suffix; use .npz, .npy or .zarr",
+    ),
     "out folder": (["sweep", *CUBIC, "--num", "3", "--out", "no/a.npz"], "no/a.npz cannot be written: No such file"),
+    "resume nothing": (["sweep", *CUBIC, "--num", "3", "--resume"], "resume needs out to end in .npy or .zarr"),
+    "resume npz": (["sweep", *CUBIC, "--num", "3", "--resume", "--out", "a.npz"], "a.npz appears once it is complete"),
+    "reduce name": (
+        ["sweep", *CUBIC, "--num", "3", "--reduce", "min,median"],
+        "reduce: there is no 'median'; there are",
+    ),
+    "reduce empty": (["sweep", *CUBIC, "--num", "3", "--reduce", ""], "reduce: there is no ''"),
+    "reduce options": (["sweep", *CUBIC, "--num", "3", "--reduce", "min=3"], "--reduce: 'min=3' is none of min, max"),
+    "reduce bins": (["sweep", *CUBIC, "--num", "3", "--reduce", "histogram=0"], "--reduce: histogram must be a whole"),
+    "reduce range": (
+        ["sweep", *CUBIC, "--num", "3", "--reduce", "histogram=8:1:1"],
+        "range of the histogram must be finite and go up",
+    ),
+    "reduce and out": (["sweep", *CUBIC, "--num", "3", "--reduce", "min", "--out", "a.npy"], "reduce keeps no rows"),
+    "reduce and plot": (["sweep", *CUBIC, "--num", "3", "--reduce", "min", "--plot", "a.png"], "--plot needs the rows"),
+    "engine": (["sweep", *CUBIC, "--num", "3", "--engine", "fortran"], "invalid choice: 'fortran'"),
+    "chunk": (["sweep", *CUBIC, "--num", "3", "--chunk", "0"], "--chunk must be a whole number, at least 1, not 0"),
+    "out a folder": (
+        ["sweep", *CUBIC, "--num", "3", "--out", "no/a.zarr"],
+        "no/a.zarr cannot be written: No such file",
+    ),
     "plot suffix": (["sweep", *CUBIC, "--num", "3", "--plot", "a.gif"], "'.gif' is not a known suffix"),
     "plot folder": (["sweep", *CUBIC, "--num", "3", "--plot", "no/a.png"], "no/a.png cannot be written: No such file"),
     "empty": (["sweep", "", *CUBIC[1:], "--num", "3"], "the expression is empty"),
@@ -311,10 +303,65 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]):
         assert "gradcu sweep EXPRESSION --start A" in capsys.readouterr().out
     assert main(["sweep", "--help"]) == 0
     text = capsys.readouterr().out
-    options = "--start --stop --num --order --dtype --device --out --plot --json"
+    options = "--start --stop --num --order --dtype --device --engine --out --resume --reduce --chunk --plot --explain"
     for part in (*options.split(), "examples", "exit codes", "softplus", "MODULE:FUNCTION", "-2*pi"):
         assert part in text
     assert max(map(len, text.split("\n"))) <= 120
+
+
+def test_a_grid_with_params_and_files(here: Path, capsys: pytest.CaptureFixture[str]):
+    table = succeed(
+        capsys, "sin(u) * v**2", "--grid", "u=0:pi:101", "--grid", "v=-2:2:51", "--order", "2", "--dtype", "float64",
+        "--out", "maps.npz", "--plot", "maps.png",
+    )  # fmt: skip
+    for part in ("points    101 x 51, float64", "u         101 from 0 to 3.14159", "d_u_v", "at v"):
+        assert part in table
+    assert "wrote maps.npz (" in table
+    with np.load("maps.npz") as saved:
+        assert set(saved) == {"u", "v", "f", "d_u", "d_v", "d_u_u", "d_u_v", "d_v_v"}
+        np.testing.assert_allclose(saved["d_u_v"], np.outer(np.cos(saved["u"]), 2 * saved["v"]), atol=1e-12)
+    found = figures(capsys, "x * a + b", "--start", "0", "--stop", "1", "--num", "5", "--param", "a=1,-2*pi",
+                    "--param", "b=0,1")  # fmt: skip
+    assert found["shape"] == [2, 5]
+    assert found["rows"]["f"]["minimum_at"] == {"x": 1, "a": pytest.approx(-2 * np.pi), "b": 1}
+
+
+def test_a_grid_is_reduced_and_explained(here: Path, capsys: pytest.CaptureFixture[str]):
+    found = figures(capsys, "u * v", "--grid", "u=0:2:101", "--grid", "v=0:1:11", "--reduce", "integral,argmax",
+                    "--dtype", "float64")  # fmt: skip
+    assert found["rows"]["f"]["integral"] == pytest.approx(1, rel=1e-12)
+    assert found["rows"]["f"]["argmax_x"] == {"u": 2, "v": 1}
+    text = succeed(capsys, "u * v", "--grid", "u=0:2:1000", "--grid", "v=0:1:1000", "--explain", "--engine", "numpy")
+    assert "rows      f and 2 derivatives, float32" in text
+    assert "return t0, x1, x0" in text
+
+
+def test_a_python_function_of_a_grid_by_the_names_of_its_parameters(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "planes.py").write_text("def tilted(v, u, a):\n    return u + 10 * v + 100 * a\n")
+    found = figures(capsys, "planes:tilted", "--grid", "u=0:1:2", "--grid", "v=0:2:2", "--param", "a=5")
+    assert found["rows"]["f"]["maximum"] == 521
+    (line,) = fail(capsys, "sweep", "planes:tilted", "--grid", "u=0:1:2", "--grid", "v=0:2:2")
+    assert "planes:tilted(v, u, a) does not take the variables u and v: missing a required argument: 'a'" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["u", "--grid", "u=0:1"], "--grid u must be u=START:STOP:NUM, not u=0:1"),
+        (["u", "--grid", "0:1:5"], "--grid must be such as u=0:1:1000, not '0:1:5'"),
+        (["u", "--grid", "u=0:1:5", "--grid", "u=0:1:5"], "--grid u is given twice"),
+        (["u", "--grid", "u=0:1:0"], "--grid u must be a whole number, at least 1, not 0"),
+        (["u", "--grid", "u=0:v:5"], "--grid u: unknown name 'v'"),
+        (["u", "--grid", "u=0:1:5", "--num", "5"], "--grid stands in place of --num; use one of them"),
+        (["u * w", "--grid", "u=0:1:5", "--grid", "v=0:1:5"], "unknown name 'w'; the variables are u, v"),
+        (["e * u", "--grid", "e=0:1:5"], "a variable can't be called 'e', which is a constant"),
+        (["x", "--start", "0", "--stop", "1", "--num", "5", "--param", "a="], "--param a: the expression is empty"),
+        (["f", "--grid", "f=0:1:5"], "'f' would be the name of a row of results and of a variable"),
+    ],
+)
+def test_wrong_grids_are_named(here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):
+    assert message in "\n".join(fail(capsys, "sweep", *arguments))
+    assert os.listdir(here) == []
 
 
 def test_examples_in_the_help_work(here: Path, capsys: pytest.CaptureFixture[str]):
@@ -326,7 +373,8 @@ def test_examples_in_the_help_work(here: Path, capsys: pytest.CaptureFixture[str
     assert len(examples) >= 4
     for example in examples:
         words = shlex.split(example)[1:]
-        words[words.index("--num") + 1] = "1001"
+        if "--num" in words:
+            words[words.index("--num") + 1] = "1001"
         assert main(words) == 0
         capsys.readouterr()
 
@@ -339,26 +387,6 @@ def test_without_matplotlib_nothing_is_computed(
     (line,) = fail(capsys, "sweep", *CUBIC, "--num", "3", "--plot", "a.png", "--out", "a.npz")
     assert 'pip install "gradcu[plot]"' in line
     assert os.listdir(here) == []
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a Unix shell's signals")
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_nothing_behind(here: Path, root: Path, sent: signal.Signals, code: int):
-    (here / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.5)\n    return x * 1\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gradcu", "sweep", "slow:f", *CUBIC[1:], "--num", "1e7", "--out", "a.npy"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)},
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not any(name.endswith(".tmp") for name in os.listdir(here)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.3)
-    process.send_signal(sent)
-    out, error = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert out == ""
-    assert error.count("\n") == 1
-    assert [name for name in os.listdir(here) if "a.npy" in name] == []
 
 
 def test_a_reader_that_leaves_early_is_no_disaster(here: Path, root: Path):

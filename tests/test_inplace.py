@@ -17,6 +17,11 @@ PROGRAMS: dict[str, str] = {
         y.add_(x)
         y.sum().backward()
         result = y, x.grad""",
+    "all elements set": """
+        x = torch.ones(2, requires_grad=True)
+        y = x * 2
+        y[...] = x
+        result = y""",
     "leaf": "x = torch.ones(2, requires_grad=True); x.add_(1)",
     "leaf with +=": "x = torch.ones(2, requires_grad=True); x += 1",
     "view of leaf": "x = torch.ones(2, requires_grad=True); x[0] = 5.0",
@@ -277,6 +282,40 @@ PROGRAMS: dict[str, str] = {
         y.clamp_(-0.5, 1.0).relu_().sigmoid_().tanh_()
         y.sum().backward()
         result = y.detach(), x.grad""",
+}
+
+# Views most of which must not be changed while that is recorded: v of y = x * 1, or of the leaf x.
+VIEWS = {
+    "unbind": "v = y.unbind()[1]",
+    "split": "v = y.split(2)[1]",
+    "chunk": "v = y.chunk(2)[0]",
+    "row of iteration": "v = list(y.view(2, 2))[1]",
+    "view of a part": "v = y.split(2)[0].view(2, 1)",
+    "item of a part": "v = y.split(2)[0][1]",
+    "without recording": "with torch.no_grad(): v = y[1:3]",
+    "of a leaf without recording": "with torch.no_grad(): v = x[1:3]",
+    "parts without recording": "with torch.no_grad(): v = y.split(2)[1]",
+    "of a constant": "y = torch.zeros(4); v = y[1:3]",
+    "part of a constant": "y = torch.zeros(4); v = y.split(2)[1]",
+    "of a constant without recording": "y = torch.zeros(4)\nwith torch.no_grad(): v = y[1:3]",
+    "of a detached": "v = y.detach().split(2)[1]",
+}
+CHANGES = {
+    "mul_": "v.mul_(2)",
+    "+=": "v += 1",
+    "zero_": "v.zero_()",
+    "item set": "v[...] = 5.0",
+    "by what requires grad": "v.mul_(x[0])",
+    "without recording": "with torch.no_grad(): v.mul_(2)",
+    "the base's": "y.mul_(2); v * 1",
+    "the base's by what requires grad": "y.mul_(x[0]); v * 1",
+    "a copy's": "v.clone().mul_(2)",
+}
+PROGRAMS |= {
+    f"view {view}, change {change}": f"x = torch.arange(4.0, requires_grad=True)\ny = x * 1\n{made}\n{changed}\n"
+    "result = y, v.detach()"
+    for view, made in VIEWS.items()
+    for change, changed in CHANGES.items()
 }
 
 

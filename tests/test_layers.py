@@ -9,6 +9,7 @@ LAYERS = [
     ("_graph",),
     ("_op",),
     ("_tensor",),
+    ("_refusing_views",),
     ("_record",),
     ("_fast",),
     ("_define",),

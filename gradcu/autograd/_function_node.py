@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
-from .._tensor import Tensor, View, current_edge
+from .._tensor import Tensor, current_edge
 
 if TYPE_CHECKING:
     from .function import Function
 
-_CUSTOM_VIEW = (
+RETURNED_VIEW = (
     "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to "
     "handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect "
     "gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
@@ -185,31 +184,6 @@ class FunctionNode(Node):
                     f"{list(value._array.shape)} but expected shape compatible with {list(wanted)}"
                 )
         return value if create_graph else value._array
-
-
-class CustomView(View):
-    """An output that shares memory with another Tensor: only the user's ``forward`` knows how to make it again."""
-
-    __slots__ = ("output",)
-
-    def __init__(self, base: Tensor, output: str, seen: int) -> None:
-        # Not a bound method, which would make a cycle.
-        super().__init__(base, functools.partial(_refuse_base_write, output), seen)
-        self.output = output
-
-    def refresh(self, tensor: Tensor) -> None:
-        """Raises RuntimeError: the shared memory was changed."""
-        self.replay(self.base)
-
-    def refuse_write(self, tensor: Tensor) -> None:
-        """Raises RuntimeError: the shared memory would be changed."""
-        raise RuntimeError(f"{self.output} is a view and is being modified inplace. {_CUSTOM_VIEW}")
-
-
-def _refuse_base_write(output: str, base: Any) -> NoReturn:
-    raise RuntimeError(
-        f"{output} is a view and its base or another view of its base has been modified inplace. {_CUSTOM_VIEW}"
-    )
 
 
 def edge_of(tensor: Tensor) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .._define import publish
 from .._graph import HookTable, RemovableHandle
+from .._pending import Pending
 from .._tensor import Tensor, current_edge, retain_gradient
 
 
@@ -23,6 +24,8 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     """
     if not self.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if isinstance(self._array, Pending):
+        self._array.settle(self)
     edge = current_edge(self)
     if edge is None:
         if self._hooks is None:
@@ -70,6 +73,8 @@ def retain_grad(self: Tensor) -> None:
     if not self.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if not self._retains_grad:
+        if isinstance(self._array, Pending):
+            self._array.settle(self)
         retain_gradient(self)
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
-from .._graph import GRAD_ENABLED, Node, next_sequence, operation_name
+from .._graph import GRAD_ENABLED, Node, next_sequence
 from .._inplace import relink
+from .._pending import FUSING
+from .._refusing_views import RefusingView
 from .._tensor import Tensor
-from ._function_node import CustomView, FunctionCtx, FunctionNode, Saved, alias, edge_of
+from ._function_node import RETURNED_VIEW, FunctionCtx, FunctionNode, Saved, alias, edge_of
 
 _REQUIRES_STATIC = (
     "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
@@ -103,6 +106,13 @@ class Function:
         if separate or kwargs:
             args = _bound(cls.forward, args, kwargs, separate)
         tensors = [argument for argument in args if isinstance(argument, Tensor)]
+        trace = FUSING.trace
+        with nullcontext() if trace is None else trace.suspended(tensors):
+            return cls._apply(args, tensors, separate)
+
+    @classmethod
+    def _apply(cls, args: tuple[Any, ...], tensors: list[Tensor], separate: bool) -> Any:
+        """`apply`, with all arguments by position."""
         edges = tuple(edge_of(tensor) for tensor in tensors)
         ctx = getattr(cls, "_ctx_class", FunctionCtx)()
         ctx.needs_input_grad = tuple(isinstance(argument, Tensor) and argument.requires_grad for argument in args)
@@ -154,8 +164,8 @@ def _connect(node: FunctionNode, inputs: list[Tensor], outputs: list[Any], wante
         else:
             base = bases[number]
             if base is not None:
-                name = f"Output {number} of {operation_name(node.name())}"
-                output._view = CustomView(base, name, output._version_counter[0])
+                # Only the user's forward knows how to make it again.
+                output._view = RefusingView(base, None, output._version_counter[0], RETURNED_VIEW)
             output._edge, output._requires_grad = edge, True
     ctx._saved = tuple(None if tensor is None else Saved(tensor, numbers.get(id(tensor))) for tensor in ctx._to_save)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .layout import Layout, boxes
 from .program import Line, Program, Reference
 
 _VECTORS = 64
@@ -38,13 +39,13 @@ class _Step:
 
 
 class Blocks:
-    """A program of one input, ready to run; any number of threads may call `evaluate`.
+    """A program ready to run; any number of threads may call `evaluate`.
 
     >>> import gradcu, numpy
     >>> from gradcu.fuse.trace import program
     >>> blocks = Blocks(program(gradcu.square, numpy.dtype("float64"), order=1))
     >>> results = numpy.empty((2, 3))
-    >>> blocks.evaluate(numpy.array([1.0, 2.0, 3.0]), list(results))
+    >>> blocks.evaluate([numpy.array([1.0, 2.0, 3.0])], (3,), 0, 3, list(results))
     >>> results
     array([[1., 4., 9.],
            [2., 4., 6.]])
@@ -53,46 +54,55 @@ class Blocks:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._steps, self._dtypes = _planned(program)
-        bytes_per_point = sum(dtype.itemsize for dtype in self._dtypes) + program.dtype.itemsize * (
-            1 + len(program.outputs)
-        )
-        fitting = 1 << (_MOST_BYTES // bytes_per_point).bit_length() - 1
+        taken = [*self._dtypes, *program.inputs.values(), *map(program.dtype_of, program.outputs)]
+        fitting = 1 << (_MOST_BYTES // sum(dtype.itemsize for dtype in taken)).bit_length() - 1
         self.length = min(max(fitting, _SHORTEST), _LONGEST)
         """How many points a block has."""
         # Each call takes one and puts it back, in whatever thread: a list's methods are atomic.
         self._workspaces: list[list[np.ndarray]] = []
 
-    def evaluate(self, x: np.ndarray, rows: Sequence[np.ndarray]) -> None:
-        """Writes the outputs at the points x into ``rows``, each as long as x."""
+    def evaluate(
+        self,
+        inputs: Sequence[np.ndarray],
+        shape: tuple[int, ...],
+        first: int,
+        count: int,
+        outputs: Sequence[np.ndarray],
+    ) -> None:
+        """Writes the outputs at elements first, ..., first + count - 1 of the shape: see `elementwise.Evaluator`."""
+        layout = Layout(inputs, shape)
+        views = [layout.view(array, number) for number, array in enumerate(inputs)]
         try:
             buffers = self._workspaces.pop()
         except IndexError:
             buffers = []
-        for first in range(0, x.size, self.length):
-            points = x[first : first + self.length]
-            self._evaluate_block(points, [row[first : first + points.size] for row in rows], buffers)
+        for done in range(0, count, self.length):
+            size = min(count - done, self.length)
+            padded = -(-size // _VECTORS) * _VECTORS
+            points = [_gathered(view, first + done, size, padded) for view in views]
+            self._evaluate_block(points, padded, [row[done : done + size] for row in outputs], buffers)
         self._workspaces.append(buffers)
 
-    def _evaluate_block(self, points: np.ndarray, rows: list[np.ndarray], buffers: list[np.ndarray]) -> None:
-        size = -(-points.size // _VECTORS) * _VECTORS
-        if size > points.size or not points.flags.c_contiguous:
-            points = np.concatenate((points, np.repeat(points[-1:], size - points.size)))
-        if not buffers or buffers[0].size < size:
-            buffers[:] = [np.empty(size, dtype) for dtype in self._dtypes]
+    def _evaluate_block(
+        self, points: list[np.ndarray], padded: int, rows: list[np.ndarray], buffers: list[np.ndarray]
+    ) -> None:
+        if not buffers or buffers[0].size < padded:
+            buffers[:] = [np.empty(padded, dtype) for dtype in self._dtypes]
+        named = dict(zip(self._program.inputs, points, strict=True))
         with np.errstate(all="ignore"):
-            values = self._run(points, [buffer[:size] for buffer in buffers])
+            values = self._run(named, [buffer[:padded] for buffer in buffers])
             for row, output in zip(rows, self._program.outputs, strict=True):
                 if isinstance(output, int):
                     row[...] = values[output][: row.size]
                 else:
-                    row[...] = points[: row.size] if isinstance(output, str) else output
+                    row[...] = named[output][: row.size] if isinstance(output, str) else output
 
-    def _run(self, points: np.ndarray, buffers: list[np.ndarray]) -> list[Any]:
+    def _run(self, points: dict[str, np.ndarray], buffers: list[np.ndarray]) -> list[Any]:
         """The values of all lines that are outputs."""
         values: list[Any] = [None] * len(self._steps)
         for step in self._steps:
             operands = [
-                values[operand] if type(operand) is int else points if type(operand) is str else operand[0]
+                values[operand] if type(operand) is int else points[operand] if type(operand) is str else operand[0]
                 for operand in step.operands
             ]
             if step.buffer < 0:
@@ -102,6 +112,20 @@ class Blocks:
             for index in step.done_with:
                 values[index] = None
         return values
+
+
+def _gathered(view: np.ndarray, first: int, size: int, padded: int) -> np.ndarray:
+    """Elements first, ..., first + size - 1 in one piece, filled up with the last one."""
+    if view.ndim == 1 and size == padded and view.strides[0] == view.itemsize:
+        return view[first : first + size]
+    points = np.empty(padded, view.dtype)
+    at = 0
+    for count, box in boxes(view.shape, first, size):
+        part = view[box]
+        points[at : at + count].reshape(part.shape)[...] = part
+        at += count
+    points[size:] = points[size - 1]
+    return points
 
 
 def _planned(program: Program) -> tuple[list[_Step], list[np.dtype[Any]]]:

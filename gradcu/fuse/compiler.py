@@ -31,6 +31,10 @@ _FLAGS = (
     "-shared",
 )
 
+# gcc would move a call behind the condition under which its value is used, join branches that have the same condition,
+# and compute part of a choice in each branch before it: three ways to a loop that goes point by point.
+_LEFT_ALONE = ("-fno-tree-sink", "-fno-thread-jumps", "-fno-tree-pre")
+
 # The vector functions of glibc, for which compilers have names on this platform.
 _VECTOR_LIBRARY = "libmvec.so.1"
 
@@ -48,9 +52,9 @@ class NoCompilerError(CompilerError):
 class Compiler:
     """One C compiler with the options that kernels are built with.
 
-    ``identity`` tells compilers apart whose code may differ: it has the version and the options, and, as `macros` has
-    everything that the compiler assumes of the processor, changes with either. ``vector_math`` is whether loops over
-    functions of <math.h> may call the platform's vector library.
+    ``identity`` is everything about the compiler that a kernel's machine code depends on: the options and, in `macros`,
+    its version and what it assumes of the processor. ``vector_math`` is whether loops over functions of <math.h> may
+    call the platform's vector library.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -63,18 +67,13 @@ class Compiler:
         self.libraries: tuple[str, ...] = ("-lm",)
         if self.vector_math:
             self.libraries = ("-lmvec", "-lm")
-            # gcc would move a call behind the condition under which its value is used, and then call it point by point.
-            self.flags += ("-fveclib=libmvec",) if self.is_clang else ("-fno-tree-sink",)
+            self.flags += ("-fveclib=libmvec",) if self.is_clang else _LEFT_ALONE
+        self.identity = "\n".join((" ".join((*self.flags, *self.libraries)), self.macros))
 
     @property
     def name(self) -> str:
         """What to call it in a summary: ``gcc 12.2.0``."""
         return self.version if self.is_clang else f"gcc {self.version}"
-
-    @property
-    def identity(self) -> str:
-        """Everything about the compiler that a kernel's machine code depends on."""
-        return "\n".join((" ".join((*self.flags, *self.libraries)), self.macros))
 
     def build(self, source: str, library: str) -> None:
         """Compiles a C translation unit to the shared library of that path. Raises CompilerError where that fails."""

@@ -5,8 +5,7 @@ A `Table` makes them, and what it folds away on the way gives the bits that the 
 - an op of constants alone is computed, by the op's own forward, in the operands' dtype;
 - ``x * 1``, ``x / 1``, ``x - 0``, ``x + -0.0``, ``x ** 1``, ``-(-x)``, a copy and a conversion to the dtype of x are x;
   ``x * -1`` is ``-x``; ``x ** 0`` is 1;
-- ``x ** 2`` is ``x * x``, ``x ** 4`` its square, ``x ** -1`` is ``1 / x``, ``x ** 0.5`` the square root and
-  ``x ** -0.5`` 1 by that, as the op itself computes them;
+- ``x ** 2`` is ``x * x``, ``x ** 4`` its square, and ``x ** -1`` is ``1 / x``, as the op itself computes them;
 - ``a - (-b)`` is ``a + b``, and ``a + (-b)`` is ``a - b``;
 - ``x / c`` is ``x * (1 / c)`` where c is a power of two, so that its reciprocal is exact; the reciprocal of x is
   ``1 / x``;
@@ -25,13 +24,17 @@ from typing import Any
 import numpy as np
 
 from .._op import OPS, Op
+from .._silence import QUIET
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Expr:
     """An op on expressions, an argument (which has a ``name``), a constant (a ``value``), or another expression held.
 
-    ``varies`` says whether a derivative may pass: it does not through constants, what is held, and other dtypes than
-    floating ones. Expressions of one table are equal where they are the same object; one has no truth value.
+    ``varies`` names the arguments by which a derivative may pass: none does through constants, what is held, and other
+    dtypes than floating ones. Expressions of one table are equal where they are the same object; one has no truth
+    value.
     """
 
     __slots__ = ("dtype", "name", "op", "operands", "statics", "value", "varies")
@@ -45,7 +48,7 @@ class Expr:
         *,
         name: str | None = None,
         value: np.generic | None = None,
-        varies: bool = False,
+        varies: frozenset[str] = _NOTHING,
     ) -> None:
         self.op, self.operands, self.statics, self.dtype = op, operands, statics, dtype
         self.name, self.value, self.varies = name, value, varies
@@ -62,16 +65,18 @@ class Expr:
 class Table:
     """Makes the expressions of one trace, and makes none twice."""
 
-    __slots__ = ("_constants", "_dtypes", "_exprs")
+    __slots__ = ("_constants", "_exprs")
 
     def __init__(self) -> None:
         self._exprs: dict[Any, Expr] = {}
         self._constants: dict[Any, Expr] = {}
-        self._dtypes: dict[Any, np.dtype[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._exprs) + len(self._constants)
 
     def argument(self, name: str, dtype: np.dtype[Any]) -> Expr:
         """A new argument."""
-        return Expr(None, (), (), dtype, name=name, varies=dtype.kind == "f")
+        return Expr(None, (), (), dtype, name=name, varies=frozenset((name,)) if dtype.kind == "f" else _NOTHING)
 
     def constant(self, value: np.generic) -> Expr:
         """A constant: one object for equal bits in one dtype."""
@@ -83,14 +88,13 @@ class Table:
 
     def number(self, value: float, dtype: np.dtype[Any]) -> Expr:
         """A Python number as a constant, rounded to ``dtype`` as NumPy rounds it beside an array."""
-        with np.errstate(all="ignore"):
-            return self.constant(dtype.type(value))
+        return self.constant(QUIET.run(dtype.type, value))
 
     def held(self, expr: Expr) -> Expr:
         """The same value, through which no derivative passes."""
         if not expr.varies:
             return expr
-        return self._made(None, (expr,), (), expr.dtype, varies=False)
+        return self._made(None, (expr,), (), expr.dtype, _NOTHING)
 
     def convert(self, expr: Expr, dtype: np.dtype[Any]) -> Expr:
         """The expression in another dtype."""
@@ -109,12 +113,19 @@ class Table:
             folded = fold(self, *operands, *statics)
             if folded is not None:
                 return folded
-        dtype = self._result_dtype(op, operands, statics)
-        varies = dtype.kind == "f" and any(operand.varies for operand in operands)
-        return self._made(op, tuple(operands), statics, dtype, varies=varies)
+        dtype = result_dtype(op, [operand.dtype for operand in operands], statics)
+        varies = _NOTHING
+        if dtype.kind == "f":
+            varies = varies.union(*[operand.varies for operand in operands])
+        return self._made(op, tuple(operands), statics, dtype, varies)
 
     def _made(
-        self, op: Op | None, operands: tuple[Expr, ...], statics: tuple[Any, ...], dtype: np.dtype[Any], *, varies: bool
+        self,
+        op: Op | None,
+        operands: tuple[Expr, ...],
+        statics: tuple[Any, ...],
+        dtype: np.dtype[Any],
+        varies: frozenset[str],
     ) -> Expr:
         name = "" if op is None else op.name
         alike: Any = frozenset(operands) if name in _COMMUTATIVE else operands
@@ -130,15 +141,22 @@ class Table:
             value = op.numpy(*(operand.value for operand in operands), *statics)
         return self.constant(np.atleast_1d(value)[0])
 
-    def _result_dtype(self, op: Op, operands: Sequence[Expr], statics: tuple[Any, ...]) -> np.dtype[Any]:
-        """The dtype that the op's forward gives for these dtypes, found by asking it once."""
-        key = op.name, tuple(operand.dtype for operand in operands), repr(statics)
-        found = self._dtypes.get(key)
-        if found is None:
-            with np.errstate(all="ignore"):
-                result = op.numpy(*(np.ones(1, operand.dtype) for operand in operands), *statics)
-            found = self._dtypes[key] = result.dtype
-        return found
+
+_MOST_DTYPES = 4096
+_dtypes: dict[Any, np.dtype[Any]] = {}
+
+
+def result_dtype(op: Op, dtypes: Sequence[np.dtype[Any]], statics: tuple[Any, ...]) -> np.dtype[Any]:
+    """The dtype that the op's forward gives for these dtypes, found by asking it once."""
+    key = op.name, *dtypes, repr(statics)
+    found = _dtypes.get(key)
+    if found is None:
+        with np.errstate(all="ignore"):
+            result = op.numpy(*(np.ones(1, dtype) for dtype in dtypes), *statics)
+        if len(_dtypes) >= _MOST_DTYPES:
+            _dtypes.clear()
+        found = _dtypes[key] = result.dtype
+    return found
 
 
 _COMMUTATIVE = frozenset(("add", "mul"))
@@ -212,11 +230,7 @@ def _fold_power(table: Table, x: Expr, exponent: Any) -> Expr | None:
     if exponent in (2, 4):
         square = table.call("mul", x, x)
         return square if exponent == 2 else table.call("mul", square, square)
-    if exponent == 0.5:
-        return table.call("sqrt", x)
-    if exponent in (-1, -0.5):
-        return table.call("div", table.number(1, x.dtype), x if exponent == -1 else table.call("sqrt", x))
-    return None
+    return table.call("div", table.number(1, x.dtype), x) if exponent == -1 else None
 
 
 def _fold_conversion(table: Table, x: Expr, dtype: np.dtype[Any]) -> Expr | None:

@@ -17,6 +17,9 @@ from .source import TILE, kernel_source
 Extremes = tuple[int, int]
 """The indices of the first of the least and the first of the largest numbers of a row."""
 
+_CACHED = 1 << 24
+"""The bytes from which on results are not found in a cache: half of a third-level cache of the usual size."""
+
 _MOST_LOADED = 256
 _loaded: dict[tuple[str, str], Kernel] = {}
 
@@ -27,13 +30,13 @@ class Kernel:
     It may be called from several threads at a time, and keeps none of them waiting: a call releases Python's lock.
     """
 
-    def __init__(self, path: str, dtype: np.dtype) -> None:
+    def __init__(self, library: ctypes.CDLL, dtype: np.dtype) -> None:
         self._dtype = dtype
-        # The library stays loaded for as long as the process lives: an unloaded one could be running in another thread.
-        self._function = ctypes.CDLL(path).gradcu_sweep
+        self._function = library.gradcu_sweep
         pointer, integer = ctypes.c_void_p, ctypes.c_longlong
         self._function.argtypes = [
-            pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer
+            pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer,
+            integer,
         ]  # fmt: skip
         self._function.restype = None
 
@@ -45,27 +48,28 @@ class Kernel:
         Without x the points are not kept. Gives the extremes of each row; None for a row that has NaN or infinity.
         """
         count = rows[0].size
-        pieces = linspace_pieces(start, stop, num, first, count, self._dtype)
+        pieces = linspace_pieces(start, stop, num, first, count)
         if pieces is None:
             points = linspace_block(start, stop, num, first, count, self._dtype)
             if x is not None:
                 x[...] = points
             return self.at(points, rows)
-        offsets = (_address(pieces.bases), _address(pieces.high), _address(pieces.low), pieces.first)
-        exact = (_address(pieces.exact_at), _address(pieces.exact), pieces.exact.size)
-        return self._called(None, offsets, exact, None if x is None else _address(x), rows)
+        offsets = (address(pieces.bases), address(pieces.high), address(pieces.low), pieces.first)
+        exact = (address(pieces.exact_at), address(pieces.exact), pieces.exact.size)
+        return self._called(None, offsets, exact, None if x is None else address(x), rows)
 
     def at(self, points: np.ndarray, rows: Sequence[np.ndarray]) -> list[Extremes | None]:
         """Writes the rows at the points, a contiguous array of the kernel's dtype, and gives the extremes of each."""
-        return self._called(_address(points), (None, None, None, 0), (None, None, 0), None, rows)
+        return self._called(address(points), (None, None, None, 0), (None, None, 0), None, rows)
 
     def _called(
         self, given: int | None, offsets: tuple[Any, ...], exact: tuple[Any, ...], x: int | None,
         rows: Sequence[np.ndarray],
     ) -> list[Extremes | None]:  # fmt: skip
-        addresses = np.array([_address(row) for row in rows], np.uintp)
+        addresses = np.array([address(row) for row in rows], np.uintp)
         figures = np.empty((len(rows), 3), np.int64)
-        self._function(given, *offsets, rows[0].size, *exact, x, _address(addresses), _address(figures))
+        stream = _outgrow_caches(rows)
+        self._function(given, *offsets, rows[0].size, *exact, x, address(addresses), address(figures), stream)
         return [_extremes(row, *found) for row, found in zip(rows, figures.tolist(), strict=True)]
 
 
@@ -80,16 +84,31 @@ def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
     kernel = _loaded.get(key)
     if kernel is None:
         source = kernel_source(c_body(program), len(program.outputs), program.dtype, compiler)
-        facts = "\n".join((source, compiler.identity))
-        try:
-            kernel = Kernel(library(facts, lambda path: compiler.build(source, path)), program.dtype)
-        except OSError:
-            # Another process has cleared the cache between building and loading.
-            kernel = Kernel(library(facts, lambda path: compiler.build(source, path)), program.dtype)
+        kernel = Kernel(loaded(source, compiler), program.dtype)
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()
         _loaded[key] = kernel
     return kernel
+
+
+def is_loaded(program: Program) -> bool:
+    """Whether `kernel_of` has the program's kernel in memory, so that there is nothing to compile or to load."""
+    # Where there is any kernel, a compiler was found before.
+    return bool(_loaded) and (program.key, find_compiler().identity) in _loaded
+
+
+def loaded(source: str, compiler: Compiler) -> ctypes.CDLL:
+    """The library of a translation unit, built if it is not on disk.
+
+    It stays loaded for as long as the process lives: an unloaded one could be running in another thread. Raises
+    CompilerError where the compiler fails, and CacheError where the directory for compiled code cannot be used.
+    """
+    facts = "\n".join((source, compiler.identity))
+    try:
+        return ctypes.CDLL(library(facts, lambda path: compiler.build(source, path)))
+    except OSError:
+        # Another process has cleared the cache between building and loading.
+        return ctypes.CDLL(library(facts, lambda path: compiler.build(source, path)))
 
 
 def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extremes | None:
@@ -101,5 +120,11 @@ def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extr
     return least_in + least, largest_in + largest
 
 
-def _address(array: np.ndarray) -> int:
+def _outgrow_caches(rows: Sequence[np.ndarray]) -> bool:
+    """Whether the arrays that the rows are parts of are larger than what caches hold."""
+    return sum(getattr(row.base, "nbytes", row.nbytes) for row in rows) > _CACHED
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's memory begins."""
     return array.__array_interface__["data"][0]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .expr import Expr, Table, is_op
 
 
-def lowered(table: Table, outputs: Sequence[Expr]) -> list[Expr]:
-    """The outputs with small powers written as the products that the op computes; what was held is its value alone.
+def lowered(table: Table, outputs: Sequence[Expr], given: Mapping[Expr, Expr] | None = None) -> list[Expr]:
+    """The outputs with small powers as the products and roots that the op computes; what was held is its value alone.
 
     So ``x**3`` shares a product with ``x**2``. A `Table` leaves these powers alone because their rules, ``3 * x**2``
-    and so on, are better derivatives than those of products.
+    and so on, are better derivatives than those of products, and, at -0.0, have other signs than those of roots.
+    ``given`` has what to write in place of some expressions.
     """
-    done: dict[Expr, Expr] = {}
+    done: dict[Expr, Expr] = dict(given or {})
     stack = [(output, False) for output in outputs]
     while stack:
         expr, ready = stack.pop()
@@ -37,6 +38,9 @@ def _line(table: Table, expr: Expr, operands: list[Expr]) -> Expr:
 
 
 def _power(table: Table, x: Expr, exponent: float) -> Expr | None:
+    if exponent in (0.5, -0.5):
+        root = table.call("sqrt", x)
+        return root if exponent == 0.5 else table.call("div", table.number(1, x.dtype), root)
     if exponent not in (3, 5, -2):
         return None
     square = table.call("mul", x, x)

@@ -30,7 +30,7 @@ class Line:
         self.index, self.op, self.operands, self.statics, self.dtype = index, op, operands, statics, dtype
 
     def __repr__(self) -> str:
-        arguments = [*map(_text, self.operands), *map(repr, self.statics)]
+        arguments = [*map(reference_text, self.operands), *map(repr, self.statics)]
         return f"t{self.index}:{self.dtype} = {self.op.name}({', '.join(arguments)})"
 
 
@@ -38,21 +38,42 @@ class Program:
     """Lines that compute outputs from inputs.
 
     ``inputs`` maps names to dtypes. Two programs with one ``key`` compute the same: it names ops, so it holds within
-    one version of gradcu. ``dtype`` is the dtype of the first input.
+    one version of gradcu. ``dtype`` is the dtype of the first input that is no condition, of bool. ``graph_lost`` says
+    that the derivatives among the outputs are zero only because the function that was traced cut all its values off
+    from its arguments.
     """
 
-    __slots__ = ("dtype", "inputs", "key", "lines", "outputs")
+    __slots__ = ("dtype", "graph_lost", "inputs", "key", "lines", "outputs")
 
     def __init__(self, inputs: dict[str, np.dtype[Any]], lines: Sequence[Line], outputs: Sequence[Reference]) -> None:
         self.inputs, self.lines, self.outputs = inputs, tuple(lines), tuple(outputs)
-        self.dtype = next(iter(inputs.values()))
+        dtypes = list(inputs.values())
+        self.dtype = next((dtype for dtype in dtypes if dtype.kind != "b"), dtypes[0])
+        self.graph_lost = False
         self.key = "\n".join(
             [
                 *(f"{name}:{dtype}" for name, dtype in inputs.items()),
                 *map(repr, self.lines),
-                f"return {', '.join(map(_text, self.outputs))}",
+                f"return {', '.join(map(reference_text, self.outputs))}",
             ]
         )
+
+    def parametrised(self) -> tuple[Program, list[np.generic]]:
+        """The same with further inputs, c0, c1, ..., in place of its numbers; and these."""
+        numbers: dict[Any, tuple[str, np.generic]] = {}
+
+        def named(reference: Reference) -> Reference:
+            if not isinstance(reference, np.generic) or reference.dtype.kind == "b":
+                return reference
+            key = reference.dtype, reference.tobytes()
+            return numbers.setdefault(key, (f"c{len(numbers)}", reference))[0]
+
+        lines = [
+            Line(line.index, line.op, tuple(map(named, line.operands)), line.statics, line.dtype) for line in self.lines
+        ]
+        outputs = list(map(named, self.outputs))
+        inputs = self.inputs | {name: number.dtype for name, number in numbers.values()}
+        return Program(inputs, lines, outputs), [number for _, number in numbers.values()]
 
     def dtype_of(self, reference: Reference) -> np.dtype[Any]:
         """The dtype of what a line reads, or of an output."""
@@ -95,7 +116,7 @@ class NotInCError(Exception):
 def c_body(program: Program) -> list[str]:
     """The statements that compute ``out0``, ``out1``, ... from the inputs' names, which they read as variables.
 
-    ``T`` is the type of the program's dtype, as in kernels/gradcu.cuh; the dtype is the outputs' too. Raises
+    ``T`` is the type of the program's dtype, as in kernels/gradcu.cuh; inputs and outputs are of it, or of bool. Raises
     NotInCError for a program that has no C.
 
     >>> from gradcu.fuse import trace
@@ -104,6 +125,9 @@ def c_body(program: Program) -> list[str]:
     ['const T t0 = exp(x);', 'const T t1 = t0 * x;', 'const T t2 = t0 + t1;', 'out0 = t1;', 'out1 = t2;']
     """
     body = []
+    for name, dtype in program.inputs.items():
+        if dtype != program.dtype and dtype.kind != "b":
+            raise NotInCError(f"input {name} is of {dtype}, not of {program.dtype}")
     for line in program.lines:
         if line.dtype != program.dtype and line.dtype.kind != "b":
             raise NotInCError(f"{line!r} is neither of {program.dtype} nor of bool")
@@ -114,8 +138,9 @@ def c_body(program: Program) -> list[str]:
         else:
             body.append(f"const T t{line.index} = {expression};")
     for number, output in enumerate(program.outputs):
-        if program.dtype_of(output) != program.dtype:
-            raise NotInCError(f"output {number} is of {program.dtype_of(output)}, not of {program.dtype}")
+        dtype = program.dtype_of(output)
+        if dtype != program.dtype and dtype.kind != "b":
+            raise NotInCError(f"output {number} is of {dtype}, not of {program.dtype}")
         body.append(f"out{number} = {_c_operand(output)};")
     return body
 
@@ -154,7 +179,8 @@ def _c_number(value: float) -> str:
     return f"T({float(value)!r})"
 
 
-def _text(reference: Reference) -> str:
+def reference_text(reference: Reference) -> str:
+    """What a line shows of what it reads."""
     if isinstance(reference, int):
         return f"t{reference}"
     if isinstance(reference, str):

@@ -9,15 +9,14 @@ is flushed to zero.
 
 from __future__ import annotations
 
-import functools
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from .._linspace import BEYOND, SEGMENT
 from .compiler import Compiler
 from .program import NotInCError
+from .template import filled, kernel_file
 
 TILE = BEYOND
 """How many points go through the loop at a time: all rows of a tile stay in the first-level cache."""
@@ -33,20 +32,23 @@ VECTOR_FUNCTIONS = {
     2: ("atan2", "hypot", "pow"),
 }  # fmt: skip
 
-_LOOP = """
+_TILE_FUNCTION = """
 typedef GRADCU_T T;
-typedef @INDEX@ gradcu_index;
 enum { TILE = @TILE@ };
 
 /* A tile of points, all of it. */
-static GRADCU_ALONE void gradcu_tile(const T *restrict points@PARAMETERS@) {
+static GRADCU_ALONE void gradcu_tile(@PARAMETERS@) {
     for (int i = 0; i < TILE; i++) {
-        const T x = points[i];
+@LOADS@
         T @OUTPUTS@;
 @BODY@
 @STORES@
     }
 }
+"""
+
+_LOOP = """
+typedef @INDEX@ gradcu_index;
 
 /* The least and the largest number of a tile, and whether it has a NaN or an infinity, without which they are right. */
 static GRADCU_ALONE int gradcu_extremes(const T *restrict row, T *least, T *largest) {
@@ -90,12 +92,27 @@ static GRADCU_ALONE void gradcu_points(
     }
 }
 
+#ifdef __SSE2__
+enum { CAN_STREAM = 1 };
+/* Writes a tile to memory past the caches. */
+static GRADCU_ALONE void gradcu_stream(T *to, const T *from) {
+    for (size_t i = 0; i < TILE * sizeof(T); i += sizeof(__m128i))
+        _mm_stream_si128((__m128i *)((char *)to + i), _mm_load_si128((const __m128i *)((const char *)from + i)));
+}
+#define GRADCU_STREAMED() _mm_sfence()
+#else
+enum { CAN_STREAM = 0 };
+static void gradcu_stream(T *to, const T *from) { memcpy(to, from, TILE * sizeof(T)); }
+#define GRADCU_STREAMED()
+#endif
+
 /* Points first, ..., first + count - 1, counted from the beginning of a segment. Those that are no sums stand in
-   `exact`, by their number in this call. Where `given` is not null, it has the points. */
+   `exact`, by their number in this call. Where `given` is not null, it has the points. `stream` is whether the rows
+   are too large to be found in a cache: a processor reads what it writes to into one, unless told otherwise. */
 GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
     const T *given, const double *bases, const double *high, const double *low, long long first, long long count,
     const long long *exact_at, const double *exact, long long exact_count, T *x, T *const *rows,
-    struct figures *figures
+    struct figures *figures, long long stream
 ) {
     _Alignas(64) T points[TILE], buffers[@ROWS@][TILE];
     T least[@ROWS@], largest[@ROWS@];
@@ -117,17 +134,24 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
         const int whole = size == TILE;
         for (long long i = size; i < TILE; i++) points[i] = points[size - 1];
         T *out[@ROWS@];
-        for (int r = 0; r < @ROWS@; r++) out[r] = whole ? rows[r] + done : buffers[r];
+        int streamed[@ROWS@];
+        for (int r = 0; r < @ROWS@; r++) {
+            /* In whole lines of the cache. */
+            streamed[r] = CAN_STREAM && stream && whole && (size_t)(rows[r] + done) % 64 == 0;
+            out[r] = whole && !streamed[r] ? rows[r] + done : buffers[r];
+        }
         gradcu_tile(points@ARGUMENTS@);
         for (int r = 0; r < @ROWS@; r++) {
             T low_here, high_here;
-            if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
+            if (streamed[r]) gradcu_stream(rows[r] + done, buffers[r]);
+            else if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
             if (figures[r].odd) continue;
             figures[r].odd = gradcu_extremes(out[r], &low_here, &high_here);
             if (done == 0 || low_here < least[r]) least[r] = low_here, figures[r].least_in = done;
             if (done == 0 || high_here > largest[r]) largest[r] = high_here, figures[r].largest_in = done;
         }
     }
+    GRADCU_STREAMED();
 }
 """
 
@@ -138,25 +162,55 @@ def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: 
     ``body`` are the statements that `gradcu.fuse.program.c_body` gives: they read ``x`` and assign ``out0``, ``out1``,
     ... Raises `NotInCError` for a dtype that C does not have.
     """
-    if dtype.name not in _C_TYPES:
-        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
-    real, index = _C_TYPES[dtype.name]
-    names = [f"out{k}" for k in range(outputs)]
+    tile = tile_source(body, {"x": dtype}, [dtype] * outputs, dtype, compiler)
     fillings = {
-        "INDEX": index,
-        "TILE": str(TILE),
+        "INDEX": _C_TYPES[dtype.name][1],
         "SEGMENT": str(SEGMENT),
         "ROWS": str(outputs),
-        "PARAMETERS": "".join(f", T *restrict row{k}" for k in range(outputs)),
         "ARGUMENTS": "".join(f", out[{k}]" for k in range(outputs)),
-        "OUTPUTS": ", ".join(names),
-        "BODY": "\n".join(f"        {statement}" for statement in body),
-        "STORES": "\n".join(f"        row{k}[i] = {name};" for k, name in enumerate(names)),
     }
-    loop = _LOOP
-    for name, text in fillings.items():
-        loop = loop.replace(f"@{name}@", text)
-    return "\n".join((*_preamble(real, compiler), _helpers(), loop))
+    return tile + filled(_LOOP, fillings)
+
+
+def tile_source(
+    body: Sequence[str],
+    inputs: Mapping[str, np.dtype],
+    outputs: Sequence[np.dtype],
+    dtype: np.dtype,
+    compiler: Compiler,
+) -> str:
+    """What a kernel's translation unit begins with: the preamble, and ``gradcu_tile(inputs, ..., outputs, ...)``.
+
+    That is the loop over one tile, of pointers to the inputs' elements and to where the outputs go, which are of
+    ``dtype`` or of bool. Raises `NotInCError` for a dtype that C does not have.
+    """
+    if dtype.name not in _C_TYPES:
+        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
+    parameters = [f"const {_element(own)} *restrict in{k}" for k, own in enumerate(inputs.values())]
+    parameters += [f"{_element(own)} *restrict row{k}" for k, own in enumerate(outputs)]
+    loads = [
+        f"const {'int' if own.kind == 'b' else 'T'} {name} = in{k}[i];" for k, (name, own) in enumerate(inputs.items())
+    ]
+    fillings = {
+        "TILE": str(TILE),
+        "PARAMETERS": ", ".join(parameters),
+        "LOADS": _indented(loads),
+        "OUTPUTS": ", ".join(f"out{k}" for k in range(len(outputs))),
+        "BODY": _indented(body),
+        "STORES": _indented(f"row{k}[i] = out{k};" for k in range(len(outputs))),
+    }
+    return "\n".join(
+        (*_preamble(_C_TYPES[dtype.name][0], compiler), kernel_file("gradcu.cuh"), filled(_TILE_FUNCTION, fillings))
+    )
+
+
+def _element(dtype: np.dtype) -> str:
+    """The C type of an element in memory."""
+    return "unsigned char" if dtype.kind == "b" else "T"
+
+
+def _indented(statements: Iterable[str]) -> str:
+    return "\n".join(f"        {statement}" for statement in statements)
 
 
 def _preamble(real: str, compiler: Compiler) -> list[str]:
@@ -164,6 +218,9 @@ def _preamble(real: str, compiler: Compiler) -> list[str]:
         f"#define GRADCU_T {real}",
         "#include <string.h>",
         "#include <tgmath.h>",
+        "#ifdef __SSE2__",
+        "#include <emmintrin.h>",
+        "#endif",
         "#ifdef _WIN32",
         "#define GRADCU_EXPORT __declspec(dllexport)",
         "#else",
@@ -201,13 +258,3 @@ def _vector_declarations(real: str) -> list[str]:
                 f"#define {function} gradcu_{function}_of_lanes",
             ]
     return lines
-
-
-@functools.cache
-def _helpers() -> str:
-    """kernels/gradcu.cuh, from the installed package, or from the checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    installed = os.path.join(package, "_kernels")
-    folder = installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "kernels")
-    with open(os.path.join(folder, "gradcu.cuh"), encoding="utf-8") as file:
-        return file.read()

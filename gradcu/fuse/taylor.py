@@ -1,4 +1,4 @@
-"""Derivatives of any order: the Taylor coefficients of every expression in x, from the rules of the ops.
+"""Derivatives of any order: the Taylor coefficients of every expression in one variable, from the rules of the ops.
 
 At a point x0 an expression y of x is the series y(x0 + h) = c_0 + c_1 h + c_2 h^2 + ..., with derivatives k! c_k. Sums,
 products and quotients of series have recurrences (A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition,
@@ -11,6 +11,9 @@ Choices act on each coefficient alone, by what the point x0 says: there the rule
 coefficient after the other. A coefficient that is zero whatever x is is None: a constant has none but the first.
 Derivatives that a rule computes as zeros (of a sign, of a rounding) are numbers like others: nan times such a zero is
 nan, as it is in the backward.
+
+The coefficients are expressions themselves, of the other variables too, and have series in those: mixed derivatives
+are the coefficients of coefficients.
 """
 
 from __future__ import annotations
@@ -58,10 +61,13 @@ class _Series:
 
 
 class Taylor:
-    """The series of a table's expressions; ``payload`` makes of an expression what the rules' text runs on."""
+    """The series of a table's expressions in the argument of that name, all others kept as they are.
 
-    def __init__(self, table: Table, payload: Callable[[Expr], Any]) -> None:
-        self._table, self._payload = table, payload
+    ``payload`` makes of an expression what the rules' text runs on.
+    """
+
+    def __init__(self, table: Table, payload: Callable[[Expr], Any], variable: str) -> None:
+        self._table, self._payload, self._variable = table, payload, variable
         self._series: dict[Expr, _Series] = {}
 
     def derivatives(self, y: Expr, count: int) -> list[Coefficient]:
@@ -80,7 +86,7 @@ class Taylor:
 
     def coefficient(self, expr: Expr, k: int) -> Coefficient:
         """c_k of the expression."""
-        if not expr.varies:
+        if not self._varies(expr):
             return None if k else expr
         known = self._of(expr).coefficients
         while len(known) <= k:
@@ -89,13 +95,26 @@ class Taylor:
 
     def derivative(self, expr: Expr, k: int) -> Coefficient:
         """The coefficient k of the expression's derivative, which is (k + 1) c_(k + 1)."""
-        if not expr.varies:
+        if not self._varies(expr):
             return None
         series = self._of(expr)
         known = series.derivative
         while len(known) <= k:
             known.append(self._next_of_derivative(expr, series, len(known)))
         return known[k]
+
+    def _varies(self, expr: Expr) -> bool:
+        return self._variable in expr.varies
+
+    def _is_linear(self, expr: Expr) -> bool:
+        """Whether the expression is a linear function of its operands that vary."""
+        if expr.op is None:
+            return False
+        if expr.op.name == "mul":
+            return not all(map(self._varies, expr.operands))
+        if expr.op.name == "div":
+            return not self._varies(expr.operands[1])
+        return expr.op.name in _RECURRENCES
 
     def _of(self, expr: Expr) -> _Series:
         series = self._series.get(expr)
@@ -104,14 +123,14 @@ class Taylor:
             if expr.op is not None and expr.op.name not in _RECURRENCES and _halves(expr) is None:
                 series.terms = [] if is_selection(expr) else self._terms(expr)
                 series.direct = True
-            elif _is_linear(expr):
-                series.direct = any(operand.varies and self._of(operand).direct for operand in expr.operands)
+            elif self._is_linear(expr):
+                series.direct = any(self._varies(operand) and self._of(operand).direct for operand in expr.operands)
         return series
 
     def _terms(self, expr: Expr) -> list[_Term]:
         one = self._table.number(1, expr.dtype)
         operands = range(len(expr.operands))
-        factors = {i: self._by_rule(expr, i, one) for i in operands if expr.operands[i].varies}
+        factors = {i: self._by_rule(expr, i, one) for i in operands if self._varies(expr.operands[i])}
         return [_Term(expr.operands[i], factor) for i, factor in factors.items() if factor is not None]
 
     def _by_rule(self, expr: Expr, number: int, cotangent: Expr) -> Coefficient:
@@ -143,7 +162,7 @@ class Taylor:
             return self._table.number(1, expr.dtype) if k == 1 else None
         if self._of(expr).direct:
             return self._scaled(self.derivative(expr, k - 1), 1 / k)
-        if _is_linear(expr):
+        if self._is_linear(expr):
             return self._linear(expr, lambda operand: self.coefficient(operand, k))
         if is_op(expr, "mul"):
             return self._product(expr.operands[0], expr.operands[1], k)
@@ -179,7 +198,9 @@ class Taylor:
             return self._difference(None, parts[0])
         if name == "to_dtype":
             return self._cast(parts[0], expr)
-        given = [value if operand.varies else operand for value, operand in zip(parts, expr.operands, strict=True)]
+        given = [
+            value if self._varies(operand) else operand for value, operand in zip(parts, expr.operands, strict=True)
+        ]
         return None if None in given else self._table.apply(expr.op, [value for value in given if value is not None])
 
     def _of_term(self, term: _Term, k: int) -> Coefficient:
@@ -239,17 +260,6 @@ class Taylor:
 
 
 _RECURRENCES = frozenset(("add", "sub", "neg", "mul", "div", "to_dtype"))
-
-
-def _is_linear(expr: Expr) -> bool:
-    """Whether the expression is a linear function of its operands that vary."""
-    if expr.op is None:
-        return False
-    if expr.op.name == "mul":
-        return not all(operand.varies for operand in expr.operands)
-    if expr.op.name == "div":
-        return not expr.operands[1].varies
-    return expr.op.name in _RECURRENCES
 
 
 _SELECTIONS = frozenset(("where", "relu_gate", "leaky_relu_gate"))

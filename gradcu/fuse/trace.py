@@ -8,55 +8,109 @@ result or the right error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .._backward import grad
-from .._device import CPU, device
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
-from .._op import OPS, Op
-from .._pending import Pending
+from .._op import Op
 from .._tensor import Tensor
-from .expr import Expr, Table
+from .expr import Expr, Table, result_dtype
 from .lower import lowered
+from .operators import COPIES, PendingOperators
+from .partials import partials
 from .program import Program, program_of
-from .taylor import Taylor, in_order, is_selection
+from .taylor import in_order
 
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
 
-_WALKED = 2
-"""The order up to which derivatives are the autograd's own."""
-
-_COPIES = frozenset(("to_dtype", "clone", "zeros_of"))
-"""The ops that compute each element from that element alone, besides those that are `pointwise`."""
+_MOST_KNOWN = 256
+_known: dict[Any, Program] = {}
 
 
 class UntraceableError(Exception):
     """The function can't be traced, for the reason that the message gives."""
 
 
+class _Shape(tuple[int, ...]):
+    """The shape of the points, which remembers whether somebody has read how many they are."""
+
+    was_read = False
+
+    def __iter__(self) -> Iterator[int]:
+        self.was_read = True
+        return super().__iter__()
+
+    def __getitem__(self, index: Any) -> Any:
+        self.was_read = True
+        return super().__getitem__(index)
+
+
+class _Step(NamedTuple):
+    """An op on what earlier steps made (their numbers) and on Python numbers (their text), which get a dtype."""
+
+    op: Op
+    read: list[int | str]
+    numbers: list[Any]
+    dtype: np.dtype[Any]
+    statics: tuple[Any, ...]
+
+
 class Trace:
-    """One call of a function: its expressions, and why it is untraceable, if it is.
+    """One call of a function: what it does, step by step, and why it is untraceable, if it is.
 
     The reason stays even if the function catches the exception, since what it then does need not be what it does with
-    an array.
+    an array. Calls that take the same ``steps`` make the same expressions and the same graph, so expressions are made
+    of the steps only when somebody asks for them.
     """
 
-    __slots__ = ("reason", "shape", "table")
+    __slots__ = ("_exprs", "_makers", "reason", "shape", "steps", "table")
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.table, self.shape = Table(), shape
+    def __init__(self, length: int) -> None:
+        self.table, self.shape = Table(), _Shape((length,))
+        self.steps: list[Any] = []
+        self._makers: list[Expr | int | _Step] = []
+        self._exprs: list[Expr] = []
         self.reason: str | None = None
+
+    def step(self, key: Any, maker: Expr | int | _Step) -> int:
+        """Notes a step, which makes an expression, holds what an earlier one made, or computes; gives its number."""
+        self.steps.append(key)
+        self._makers.append(maker)
+        return len(self.steps) - 1
+
+    def made_by(self, number: int) -> Expr:
+        """The expression that a step makes."""
+        while len(self._exprs) <= number:
+            maker = self._makers[len(self._exprs)]
+            if isinstance(maker, int):
+                maker = self.table.held(self._exprs[maker])
+            elif isinstance(maker, _Step):
+                maker = self._computed(maker)
+            self._exprs.append(maker)
+        return self._exprs[number]
+
+    def _computed(self, step: _Step) -> Expr:
+        numbers = iter(step.numbers)
+        operands = [
+            self._exprs[read] if isinstance(read, int) else self.table.number(next(numbers), step.dtype)
+            for read in step.read
+        ]
+        return self.table.apply(step.op, operands, step.statics)
 
     def refuse(self, reason: str) -> NoReturn:
         """Gives up."""
         if self.reason is None:
             self.reason = reason
         raise UntraceableError(reason)
+
+    def pending(self, expr: Expr) -> PendingArray:
+        """The expression as an array with an element a point."""
+        return PendingArray(self, self.step(None, expr), expr.dtype, self.shape)
 
     def expr(self, value: Any) -> Expr:
         """The expression of a payload. An array must be the same number everywhere."""
@@ -70,72 +124,77 @@ class Trace:
             self.refuse(f"it uses an array of shape {array.shape}")
         return self.table.constant(elements[0])
 
+    def lifted(self, value: Any) -> PendingArray:
+        """An array as a pending constant: it must be the same number everywhere."""
+        if isinstance(value, PendingArray):
+            if value.trace is self:
+                return value
+            self.refuse("it uses a Tensor of another trace")
+        constant = self.expr(value)
+        # It fits this number of points; whether it fits any other is to be seen.
+        self.shape.was_read |= bool(value.shape)
+        key = ("constant", constant.dtype, repr(constant.value), value.shape == self.shape or value.shape)
+        return PendingArray(self, self.step(key, constant), constant.dtype, value.shape)
 
-class PendingArray(Pending):
-    """The payload of a Tensor under a trace: an expression of one element, and the shape of all.
+
+class PendingArray(PendingOperators):
+    """The payload of a Tensor under a trace: the number of the step that made it, and what is known without elements.
 
     Operators are ops. Whatever else an array could be asked refuses the trace.
     """
 
-    __slots__ = ("dtype", "expr", "ndim", "shape", "trace")
+    __slots__ = ("dtype", "ndim", "number", "shape", "trace")
 
-    # NumPy's arrays and scalars leave operators to this class.
-    __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]
-    # It shares its elements with nobody, and can't be changed.
-    base = None
-
-    def __init__(self, trace: Trace, expr: Expr, shape: tuple[int, ...]) -> None:
-        self.trace, self.expr, self.shape, self.dtype, self.ndim = trace, expr, shape, expr.dtype, len(shape)
+    def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.trace, self.number, self.dtype, self.shape, self.ndim = trace, number, dtype, shape, len(shape)
 
     @property
-    def device(self) -> device:
-        """The CPU: expressions are traced before it is known where they will run."""
-        return CPU
+    def expr(self) -> Expr:
+        """The expression of one element."""
+        return self.trace.made_by(self.number)
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> PendingArray:
         """The expression of an elementwise op; any other op refuses the trace."""
         trace = self.trace
-        if not op.elementwise and op.name not in _COPIES:
+        if not op.elementwise and op.name not in COPIES:
             trace.refuse(f"{op.name} is not elementwise")
-        arrays = [self.lifted(operand) for operand in operands if hasattr(operand, "dtype")]
-        shape = np.broadcast_shapes(*(array.shape for array in arrays))
-        if shape not in ((), trace.shape):
-            trace.refuse(f"{op.name} makes an array of another shape")
-        numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
+        read: list[int | str] = []
+        arrays: list[PendingArray] = []
+        numbers: list[Any] = []
+        for operand in operands:
+            if hasattr(operand, "dtype"):
+                array = trace.lifted(operand)
+                read.append(array.number)
+                arrays.append(array)
+            else:
+                # A rule may compute with a number before it is rounded to a dtype, and tell an int from a float.
+                read.append(repr(operand))
+                numbers.append(operand)
         # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
-        dtypes = [array.dtype for array in arrays if array.dtype.kind != "b"]
-        dtype = dtypes[0] if dtypes else result_type(*numbers) if numbers else self.dtype
-        exprs = [
-            trace.expr(operand) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
-            for operand in operands
-        ]
-        result = trace.table.apply(op, exprs, statics)
-        if result.dtype.kind == "c":
+        dtype = arrays[0].dtype
+        if dtype.kind == "b" and len(read) > 1:
+            others = [array.dtype for array in arrays if array.dtype.kind != "b"]
+            dtype = others[0] if others else result_type(*numbers) if numbers else dtype
+        dtypes = [array.dtype for array in arrays] if not numbers else _beside(read, arrays, dtype)
+        result = result_dtype(op, dtypes, statics)
+        if result.kind == "c":
             trace.refuse("it computes with complex numbers")
-        return PendingArray(trace, result, shape)
+        number = trace.step((op.name, *read, repr(statics)), _Step(op, read, numbers, dtype, statics))
+        shape = arrays[0].shape if len(arrays) == 1 else _shape_of(op, trace, arrays)
+        return PendingArray(trace, number, result, shape)
 
-    def lifted(self, value: Any) -> Any:
-        """An array as a pending constant: it must be the same number everywhere."""
-        if not hasattr(value, "dtype"):
-            return value
-        if not isinstance(value, PendingArray):
-            return PendingArray(self.trace, self.trace.expr(value), value.shape)
-        if value.trace is not self.trace:
-            self.trace.refuse("it uses a Tensor of another trace")
-        return value
+    def lifted(self, value: Any, operand: Any = None) -> Any:
+        """An array as a pending constant; a Python number stays what it is."""
+        return self.trace.lifted(value) if hasattr(value, "dtype") else value
 
     def held(self) -> PendingArray:
         """The same value, through which no derivative passes."""
-        return PendingArray(self.trace, self.trace.table.held(self.expr), self.shape)
+        trace = self.trace
+        return PendingArray(trace, trace.step(("held", self.number), self.number), self.dtype, self.shape)
 
     def materialised(self) -> NoReturn:
         """Refuses the trace."""
         self.trace.refuse("it needs the elements of a Tensor")
-
-    def astype(self, dtype: np.dtype[Any], copy: bool = True) -> PendingArray:
-        """The same values in another dtype."""
-        return self.computed(OPS["to_dtype"], (self,), (np.dtype(dtype),))
 
     def copy(self) -> PendingArray:
         """The same: nothing can change it."""
@@ -153,123 +212,136 @@ class PendingArray(Pending):
     __getitem__ = __setitem__ = __array__ = _refuse_elements
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse_elements
 
-    def __neg__(self) -> PendingArray:
-        return self.computed(OPS["neg"], (self,), ())
 
-    def __add__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["add"], (self, other), ())
-
-    def __radd__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["add"], (other, self), ())
-
-    def __sub__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["sub"], (self, other), ())
-
-    def __rsub__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["sub"], (other, self), ())
-
-    def __mul__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["mul"], (self, other), ())
-
-    def __rmul__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["mul"], (other, self), ())
-
-    def __truediv__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["div"], (self, other), ())
-
-    def __rtruediv__(self, other: Any) -> PendingArray:
-        return self.computed(OPS["div"], (other, self), ())
+def _beside(read: Sequence[int | str], arrays: Sequence[PendingArray], dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
+    """The dtypes of operands of which some are numbers, which have this one."""
+    found = iter(arrays)
+    return [next(found).dtype if isinstance(number, int) else dtype for number in read]
 
 
-def program(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int) -> Program:
-    """The program of f and its first ``order`` derivatives at one point ``x`` of that dtype; so are all its outputs.
+def _shape_of(op: Op, trace: Trace, arrays: Sequence[PendingArray]) -> tuple[int, ...]:
+    """The shape of what an elementwise op makes of arrays: that of the points, or of a number."""
+    shapes = {array.shape for array in arrays if array.shape}
+    if not shapes:
+        return ()
+    if shapes != {trace.shape} and np.broadcast_shapes(*shapes) != trace.shape:
+        trace.refuse(f"{op.name} makes an array of another shape")
+    return trace.shape
 
-    f takes a Tensor of shape (n,) and returns one of that shape, elementwise. Raises UntraceableError where f can't be
-    traced.
+
+def program(
+    f: Callable[..., Tensor], dtype: np.dtype[Any], order: int, variables: int = 1, parameters: int = 0
+) -> Program:
+    """The program of f and its partial derivatives up to a total order; inputs and outputs are of that dtype.
+
+    f takes a Tensor of shape (n,) for each variable, and then one of shape () for each parameter, by which it is not
+    differentiated; it returns a Tensor of shape (n,), elementwise. The inputs are ``x``, or ``x0``, ``x1``, ... where
+    there are several variables, and ``p0``, ``p1``, ...; the outputs stand in the order of
+    `gradcu.fuse.partials.multi_indices`. Raises UntraceableError where f can't be traced.
 
     >>> import gradcu, numpy
     >>> program(lambda x: gradcu.sin(x), numpy.dtype("float64"), order=2).lines
     (t0:float64 = sin(x), t1:float64 = cos(x), t2:float64 = neg(t0))
+    >>> program(lambda u, v: u * v, numpy.dtype("float64"), order=1, variables=2).outputs
+    (0, 'x1', 'x0')
     """
-    first, second = (_traced(f, dtype, order, length) for length in _LENGTHS)
-    if first.key != second.key:
-        raise UntraceableError("it computes something else at every call, or for another number of points")
-    return first
+    first = _Call(f, dtype, variables, parameters, _LENGTHS[0])
+    key = (*first.key, order)
+    known = _known.get(key)
+    # Steps that are known were found to be the same for any number of points, unless this function made them of it.
+    if known is None or first.trace.shape.was_read:
+        second = _Call(f, dtype, variables, parameters, _LENGTHS[1])
+        if first.key != second.key:
+            raise UntraceableError("it computes something else at every call, or for another number of points")
+    if known is None:
+        known = first.program(order)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = known
+    return known
 
 
-def _traced(f: Callable[[Tensor], Tensor], dtype: np.dtype[Any], order: int, length: int) -> Program:
-    trace = Trace((length,))
-    argument = trace.table.argument("x", dtype)
-    x = Tensor._wrap(PendingArray(trace, argument, trace.shape))
-    x._requires_grad = True
-    token = GRAD_ENABLED.set(True)
-    try:
-        y = f(x)
-        _check(trace, x, y)
-        outputs = _with_derivatives(trace, x, y, order)
-    except Exception as error:
-        if trace.reason is not None or isinstance(error, UntraceableError):
-            raise UntraceableError(trace.reason or str(error)) from error
-        raise UntraceableError(f"it raises {type(error).__name__} when traced: {error}") from error
-    finally:
-        GRAD_ENABLED.reset(token)
-    zero = trace.table.number(0, dtype)
-    table = trace.table
-    final = [zero if output is None else table.convert(output, dtype) for output in outputs]
-    return program_of(lowered(table, final), [argument])
+class _Call:
+    """One call of a function with pending Tensors; ``key`` is all that its derivatives follow from."""
+
+    def __init__(
+        self, f: Callable[..., Tensor], dtype: np.dtype[Any], variables: int, parameters: int, length: int
+    ) -> None:
+        self.trace = trace = Trace(length)
+        names = ["x"] if variables == 1 else [f"x{number}" for number in range(variables)]
+        names += [f"p{number}" for number in range(parameters)]
+        self.arguments = [trace.table.argument(name, dtype) for name in names]
+        tensors = [
+            Tensor._wrap(PendingArray(trace, trace.step(name, argument), dtype, trace.shape if k < variables else ()))
+            for k, (name, argument) in enumerate(zip(names, self.arguments, strict=True))
+        ]
+        self.variables, self.dtype = tensors[:variables], dtype
+        for tensor in self.variables:
+            tensor._requires_grad = True
+        with self._explained():
+            self.y = f(*tensors)
+            _check(trace, self.variables, self.y)
+            result = trace.lifted(self.y._array)
+        self.key = (str(dtype), variables, parameters, tuple(trace.steps), result.number, self.y.requires_grad)
+
+    def program(self, order: int) -> Program:
+        """The program of the function and its partial derivatives."""
+        table = self.trace.table
+        with self._explained():
+            outputs = partials(self.trace, self.variables, self.y, order)
+        zero = table.number(0, self.dtype)
+        final = [zero if output is None else table.convert(output, self.dtype) for output in outputs]
+        made = program_of(lowered(table, final), self.arguments)
+        made.graph_lost = not self.y.requires_grad and self._would_vary()
+        return made
+
+    def _would_vary(self) -> bool:
+        """Whether the result would have a derivative if nothing had been held."""
+        varying = set(self.arguments[: len(self.variables)])
+        result = self.trace.expr(self.y._array)
+        for expr in in_order(result):
+            if expr.dtype.kind == "f" and not varying.isdisjoint(expr.operands):
+                varying.add(expr)
+        return result in varying
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Records, and says of any exception that the function can't be traced, and why."""
+        token = GRAD_ENABLED.set(True)
+        try:
+            yield
+        except Exception as error:
+            if self.trace.reason is not None or isinstance(error, UntraceableError):
+                raise UntraceableError(self.trace.reason or str(error)) from error
+            raise UntraceableError(f"it raises {type(error).__name__} when traced: {error}") from error
+        finally:
+            GRAD_ENABLED.reset(token)
 
 
-def _with_derivatives(trace: Trace, x: Tensor, y: Tensor, order: int) -> list[Expr | None]:
-    """y, y', y'', ...; None for what is zero everywhere.
-
-    The autograd itself takes the first two, so they are eager's to the last bit. With it each further order would have
-    some three times as many lines as the one before, so from the third on there are series: of y, or where there are
-    choices of y', since behind a choice it is the backward that says whether a singular branch not taken gives nan.
-    """
-    one = PendingArray(trace, trace.table.number(1, y.dtype), trace.shape)
-    tensors: list[Tensor | None] = [y]
-    for k in range(1, min(order, _WALKED) + 1):
-        value = tensors[-1]
-        if value is not None and value.requires_grad:
-            create_graph = k < order
-            (value,) = grad(value, x, Tensor._wrap(one), create_graph=create_graph, allow_unused=True)
-        else:
-            value = None
-        tensors.append(value)
-    found = [None if tensor is None else trace.expr(tensor._array) for tensor in tensors]
-    if order <= _WALKED:
-        return found
-    taylor = Taylor(trace.table, lambda expr: PendingArray(trace, expr, trace.shape))
-    start = 1 if found[1] is not None and any(map(is_selection, in_order(found[1]))) else 0
-    base = found[start]
-    if base is None or found[1] is None:
-        return found + [None] * (order - _WALKED)
-    return found + taylor.derivatives(base, order - start)[_WALKED - start :]
-
-
-def _check(trace: Trace, x: Tensor, y: Any) -> None:
+def _check(trace: Trace, variables: Sequence[Tensor], y: Any) -> None:
     """Refuses the trace where what the function returned is no row of a sweep, or not all there is to it."""
     if trace.reason is not None:
         trace.refuse(trace.reason)
     if not isinstance(y, Tensor):
         trace.refuse(f"it returns no Tensor, but {type(y).__name__}")
-    if y.shape != trace.shape:
-        trace.refuse(f"it returns shape {tuple(y.shape)} for shape {trace.shape}")
+    shape = y._array.shape
+    if shape != trace.shape:
+        trace.refuse(f"it returns shape {tuple(shape)} for shape {tuple(trace.shape)}")
     if y.requires_grad:
-        _check_graph(trace, x, y)
+        _check_graph(trace, variables, y)
 
 
-def _check_graph(trace: Trace, x: Tensor, y: Tensor) -> None:
-    """Refuses the trace where the graph from y to x does not say what the expressions say.
+def _check_graph(trace: Trace, variables: Sequence[Tensor], y: Tensor) -> None:
+    """Refuses the trace where the graph from y to the variables does not say what the expressions say.
 
     Each operand that does not require grad is held as it is used, so they agree, unless a gradient is computed or
-    changed by the user's own code, or leads to a leaf that was made of x.
+    changed by the user's own code, or leads to a leaf that was made of a variable.
     """
+    leaves = set(map(id, variables))
     seen: set[int] = set()
     pending: list[Any] = [y.grad_fn or y]
-    for tensor in (x, y):
-        if tensor._hooks:
-            trace.refuse("it has hooks")
+    if any(tensor._hooks for tensor in (*variables, y)):
+        trace.refuse("it has hooks")
     while pending:
         node = pending.pop()
         node = node[0] if isinstance(node, tuple) else node
@@ -277,7 +349,7 @@ def _check_graph(trace: Trace, x: Tensor, y: Tensor) -> None:
             continue
         seen.add(id(node))
         if not isinstance(node, Node):
-            if node is not x and isinstance(node._array, PendingArray):
+            if id(node) not in leaves and isinstance(node._array, PendingArray):
                 trace.refuse("it makes a leaf of an intermediate value")
             continue
         if node.plan is None:

@@ -111,7 +111,7 @@ softplus = pointwise(
     promotion="same",
     prepare=refusing("biu", "softplus_cpu"),
     method=False,
-    c="{x} * {beta} > {threshold} ? {x} : log1p(exp({x} * {beta})) / {beta}",
+    c="gradcu_softplus({x}, {beta}, {threshold})",
     dx=lambda g, x, beta, threshold: where(greater(x * beta, threshold), g, g * sigmoid(x * beta)),
     doc="""log(1 + exp(beta * input)) / beta, a smooth relu, elementwise; ``input`` where beta * input > threshold.
 

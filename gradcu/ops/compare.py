@@ -126,6 +126,8 @@ def _choose(condition: Any, a: Any, b: Any) -> Any:
     """
     if type(condition) is not np.ndarray:
         return _choose_scalar(condition, a, b)
+    if condition.size >= _LARGE:
+        a, b = (np.asarray(value) if isinstance(value, np.generic) else value for value in (a, b))
     bits = _BITS.get(getattr(a if type(a) is np.ndarray else b, "dtype", None))
     if bits is None:
         return np.where(condition, a, b)

@@ -151,7 +151,7 @@ isnan = pointwise(
     "isnan",
     operands=("x",),
     promotion="none",
-    c="isnan({x}) != 0",
+    c="isnan(T({x})) != 0",
     doc="""Where ``input`` is nan, elementwise: a bool Tensor.
 
     >>> import gradcu
@@ -165,7 +165,7 @@ isinf = pointwise(
     "isinf",
     operands=("x",),
     promotion="none",
-    c="isinf({x}) != 0",
+    c="isinf(T({x})) != 0",
     doc="""Where ``input`` is infinite, elementwise: a bool Tensor.
 
     >>> import gradcu
@@ -179,7 +179,7 @@ isfinite = pointwise(
     "isfinite",
     operands=("x",),
     promotion="none",
-    c="isfinite({x}) != 0",
+    c="isfinite(T({x})) != 0",
     doc="""Where ``input`` is neither infinite nor nan, elementwise: a bool Tensor.
 
     >>> import gradcu
@@ -209,8 +209,8 @@ isclose = pointwise(
     promotion="none",
     prepare=_check_closeness,
     c=lambda rtol, atol, equal_nan: (
-        "{a} == {b} || (isfinite({b}) && fabs({a} - {b}) <= {atol} + {rtol} * fabs({b}))"
-        + (" || (isnan({a}) && isnan({b}))" if equal_nan else "")
+        "{a} == {b} || (isfinite(T({b})) && fabs({a} - {b}) <= {atol} + {rtol} * fabs({b}))"
+        + (" || (isnan(T({a})) && isnan(T({b})))" if equal_nan else "")
     ),
     doc="""Where ``|input - other| <= atol + rtol * |other|``, elementwise and broadcast: a bool Tensor.
 

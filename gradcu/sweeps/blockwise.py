@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..fuse.blocks import Blocks
+from .domain import Domain
 from .engine import thread_count
-from .grid import Grid
+from .identity import digest, numpy_build
+from .inputs import Inputs
 from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
@@ -21,17 +23,24 @@ class BlocksEngine:
 
     name = "numpy"
 
-    def __init__(self, program: Program, grid: Grid, reason: str = "asked for") -> None:
-        self._blocks, self._grid, self.reason = Blocks(program), grid, reason
+    def __init__(self, program: Program, domain: Domain, reason: str = "asked for") -> None:
+        self._blocks, self._inputs, self.reason = Blocks(program), Inputs(domain), reason
+        self._program, self._sorted = program, domain.sorted
         self.threads = thread_count()
         self.chunk = self._blocks.length
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
-        """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
+        """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given."""
         for start in range(0, rows[0].size, self.chunk):
             part = slice(start, start + self.chunk)
-            points = self._grid.block(first + start, rows[0][part].size)
-            if x is not None:
-                x[part] = points
-            self._blocks.evaluate(points, [row[part] for row in rows])
-        return BlockStatistics(rows, first)
+            points = None if x is None else x[part]
+            self._inputs.evaluate(self._blocks, first + start, points, [row[part] for row in rows])
+        return BlockStatistics(rows, first, sign_changes=self._sorted)
+
+    def program(self) -> str:
+        """A digest of the program's lines."""
+        return digest(self._program.key)
+
+    def foundation(self) -> str:
+        """The build of NumPy."""
+        return numpy_build()

@@ -9,16 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from ._memory import POOL
+from ..fuse.memory import POOL
 from .grid import counted
 
 # Headers, the directory of a .npz, file-system bookkeeping.
 _FRAME = 1 << 16
 
+# So few bytes are there, or the rest of the program fails too; to ask takes longer than a small sweep.
+_FEW = 1 << 24
+
 
 def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
     """Raises MemoryError where ``rows`` arrays of ``num`` points are more than the memory that is free."""
     needed = num * rows * dtype.itemsize
+    if needed <= _FEW:
+        return
     free = available_memory()
     if free is not None and needed > free:
         POOL.clear()
@@ -31,20 +36,33 @@ def check_memory(num: int, rows: int, dtype: np.dtype[Any]) -> None:
         )
 
 
-def check_disk(path: str, num: int, rows: int, dtype: np.dtype[Any]) -> None:
-    """Raises OSError where ``rows`` arrays of ``num`` points are more than the free space beside ``path``."""
+def check_disk(path: str, num: int, rows: int, dtype: np.dtype[Any], already: int = 0) -> None:
+    """Raises OSError where ``rows`` arrays of ``num`` points are more than the free space beside ``path``.
+
+    ``already`` are the bytes that the disk has of them.
+    """
     folder = os.path.dirname(os.path.realpath(path))
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise unwritable(path, error) from error
     needed = num * rows * dtype.itemsize + _FRAME
-    if needed > free:
+    if needed - already > free:
         raise OSError(
             errno.ENOSPC,
             f"num = {num:.10g} needs {in_bytes(needed)} on disk for {rows} arrays of {dtype}, and {in_bytes(free)} are "
             f"free in {folder}, enough for {_floor(max(free - _FRAME, 0) // (rows * dtype.itemsize))} points",
         )
+
+
+def bytes_on_disk(folder: str) -> int:
+    """What the files in a directory take of the disk; 0 where it is not there."""
+    return sum(
+        # Where the system does not say how many blocks a file has, it has no holes either.
+        found.st_blocks * 512 if hasattr(found, "st_blocks") else found.st_size
+        for place, _, names in os.walk(folder)
+        for found in (os.stat(os.path.join(place, name)) for name in names)
+    )
 
 
 def unwritable(path: str, error: OSError) -> OSError:

@@ -7,6 +7,7 @@ tasks on it. So what is computed together is evaluated once.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from .._device import CPU, auto_device
 from .._device import device as as_device
 from .capacity import check_memory
 from .choice import make_engine
-from .grid import Grid, counted, whole_number
+from .cut import Cut
+from .domain import Domain, Partial, partials, row_name, row_names
+from .grid import GivenAxis, LinspaceAxis, counted
 from .recipe import Block, Recipe, Report, merged
-from .result import Run, SweepResult
-from .store import row_names
+from .result import Run, SweepResult, derivative_of, only_variable, partial_of
 
 if TYPE_CHECKING:
     from dask.array.core import Array
@@ -43,6 +45,8 @@ _FEW = 64
 
 _INSTEAD = {
     "out": 'write its Dask arrays, as with result.y.to_zarr("y.zarr") or dask.array.to_npy_stack("folder", result.y)',
+    "resume": "a cluster makes up for the workers that it loses; what can be resumed is a local one, to a file",
+    "reduce": "take its summary(), or reduce its Dask arrays, as with result.y.max()",
     "progress": "use dask.diagnostics.ProgressBar, or the dashboard of the cluster",
 }
 
@@ -50,7 +54,8 @@ _INSTEAD = {
 class DaskSweep:
     """f and its derivatives at the points of a sweep, as Dask arrays that are computed when they are asked for.
 
-    It is a Dask collection, so `dask.compute` and `dask.persist` take it as well as its arrays.
+    The arrays have the names and the shapes of `SweepResult`, and chunks of whole rows of the last axes. It is a
+    Dask collection, so `dask.compute` and `dask.persist` take it as well as its arrays.
 
     >>> import dask, gradcu
     >>> sweep = gradcu.sweep(gradcu.sin, 0, 1, 1001, distributed="dask", chunk=500)
@@ -61,6 +66,12 @@ class DaskSweep:
     >>> y, slope = dask.compute(sweep.y[:1], sweep.derivative(1).max())
     >>> y, float(slope)
     (array([0.], dtype=float32), 1.0)
+    >>> grid = {"u": (0, 1, 5), "v": (1, 3, 3)}
+    >>> map = gradcu.sweep(lambda u, v: u * v**2, grid=grid, order=2, distributed="dask", chunk=8)
+    >>> map.partial("u", "v").chunks
+    ((2, 2, 1), (3,))
+    >>> (map.partial("u") - map.axis("v") ** 2).any().compute()
+    np.False_
     """
 
     def __init__(self, recipe: Recipe, name: str, graph: HighLevelGraph) -> None:
@@ -68,23 +79,45 @@ class DaskSweep:
 
     @property
     def x(self) -> Array:
-        """The points, in the blocks of the rows."""
+        """The points of a sweep of one variable. Raises ValueError where there are several."""
+        return self.axis(only_variable(self._recipe.domain, "x", "axis"))
+
+    def axis(self, name: str) -> Array:
+        """The values of a variable or of a param along its axis, with the chunks that the rows have there.
+
+        Raises ValueError for an unknown name.
+        """
+        lengths = self._recipe.cut.chunks[self._recipe.domain.dimension(name)]
         source = _source(self._recipe)
-        tasks = [(Recipe.points, *source.layers, number) for number in self._numbers]
-        return self._array("x", tasks, source)
+        firsts = itertools.accumulate(lengths, initial=0)
+        tasks = [
+            (Recipe.axis, *source.layers, name, first, count) for first, count in zip(firsts, lengths, strict=False)
+        ]
+        return self._array(f"axis-{name}", (lengths,), tasks, source)
 
     @property
     def y(self) -> Array:
         """The values of f."""
-        return self.derivative(0)
+        return self.partial()
+
+    @property
+    def partials(self) -> tuple[Partial, ...]:
+        """What there is: f, which is (), and its partial derivatives, each by the variables that it names."""
+        return tuple(partials(self._recipe.domain.variables, self._recipe.order))
+
+    def partial(self, *variables: str) -> Array:
+        """The partial derivative by these variables, in any order, each as often as it is named; ``partial()`` is f.
+
+        Raises ValueError for a name that is none of the sweep's variables, and for more of them than its order.
+        """
+        return self._row(partial_of(self._recipe, variables))
 
     def derivative(self, k: int) -> Array:
-        """The k-th derivative at the points; the 0-th is f. Raises ValueError for a k beyond the order of the sweep."""
-        k = whole_number("k", k, least=0)
-        order = self._recipe.order
-        if k > order:
-            raise ValueError(f"k = {k} is beyond the order of this sweep, {order}")
-        return self._array(row_names(order)[1 + k], [(_row, key, k) for key in self.__dask_keys__()], self._graph)
+        """The k-th derivative at the points of a sweep of one variable; the 0-th is f.
+
+        Raises ValueError for a k beyond the order of the sweep, and where there are several variables.
+        """
+        return self._row(derivative_of(self._recipe, k))
 
     def compute(self, **options: Any) -> SweepResult:
         """All of it in the memory of this process, as the result that a sweep without Dask gives.
@@ -98,8 +131,8 @@ class DaskSweep:
         """
         from dask.base import compute
 
-        grid = self._recipe.grid
-        check_memory(grid.num, self._recipe.order + 1, grid.dtype)
+        domain = self._recipe.domain
+        check_memory(domain.num, len(self.partials), domain.dtype)
         return compute(self, **options)[0]
 
     def persist(self, **options: Any) -> DaskSweep:
@@ -145,20 +178,25 @@ class DaskSweep:
     def __repr__(self) -> str:
         recipe = self._recipe
         return (
-            f"<Dask sweep of {recipe.function}: {counted(recipe.grid.num, 'point')} in "
-            f"{counted(len(self._numbers), 'block')}, order {recipe.order}, {recipe.grid.dtype}>"
+            f"<Dask sweep of {recipe.function}: {counted(recipe.domain.num, 'point')} in "
+            f"{counted(recipe.cut.count, 'block')}, order {recipe.order}, {recipe.domain.dtype}>"
         )
 
-    @property
-    def _numbers(self) -> range:
-        return range(len(self._recipe.lengths))
+    def _row(self, partial: Partial) -> Array:
+        number = self.partials.index(partial)
+        tasks = [(_row, key, number) for key in self.__dask_keys__()]
+        return self._array(row_name(partial, self._recipe.domain), self._recipe.cut.chunks, tasks, self._graph)
 
-    def _array(self, row: str, tasks: Sequence[Any], graph: HighLevelGraph) -> Array:
+    def _array(
+        self, row: str, chunks: tuple[tuple[int, ...], ...], tasks: Sequence[Any], graph: HighLevelGraph
+    ) -> Array:
         from dask.array.core import Array
 
         name = f"{self._name}-{row}"
-        extended = _extended(graph, name, {(name, number): task for number, task in enumerate(tasks)})
-        return Array(extended, name, (self._recipe.lengths,), meta=np.empty(0, self._recipe.grid.dtype))
+        places = itertools.product(*(range(len(lengths)) for lengths in chunks))
+        layer = {(name, *place): task for place, task in zip(places, tasks, strict=True)}
+        meta = np.empty((0,) * len(chunks), self._recipe.domain.dtype)
+        return Array(_extended(graph, name, layer), name, chunks, meta=meta)
 
     # The protocol of Dask's collections: https://docs.dask.org/en/stable/custom-collections.html.
 
@@ -166,7 +204,7 @@ class DaskSweep:
         return self._graph
 
     def __dask_keys__(self) -> list[tuple[str, int]]:
-        return [(self._name, number) for number in self._numbers]
+        return [(self._name, number) for number in range(self._recipe.cut.count)]
 
     def __dask_layers__(self) -> tuple[str]:
         return (self._name,)
@@ -193,8 +231,8 @@ class DaskSweep:
 
 
 def dask_sweep(
-    f: Callable[[Tensor], Tensor],
-    grid: Grid,
+    f: Callable[..., Tensor],
+    domain: Domain,
     order: int,
     *,
     device: Any,
@@ -203,20 +241,23 @@ def dask_sweep(
     distributed: Any,
     beside: Mapping[str, Any],
 ) -> DaskSweep:
-    """What `gradcu.sweep` gives with ``distributed="dask"``; ``beside`` has the arguments that don't go with that."""
+    """What `gradcu.sweep` gives with ``distributed="dask"``; ``beside`` has the arguments that don't go with that.
+
+    f takes a Tensor for each of the domain's names.
+    """
     if distributed != "dask":
         raise ValueError(f'distributed must be "dask" or None, not {distributed!r}')
     for name, value in beside.items():
         if value is not None and value is not False:
             raise ValueError(f'{name} does not go with distributed="dask"; {_INSTEAD[name]}')
     _require_dask()
-    length = _block_length(grid, order, chunk)
+    cut = _cut(domain, order, chunk)
     # What "auto" stands for is each worker's own matter.
     wanted = "auto" if device == "auto" else str(as_device("cpu" if device is None else device))
-    _check(f, grid, order, wanted, engine)
-    recipe = Recipe(f, grid, order, wanted, engine, length)
+    _check(f, domain, order, wanted, engine)
+    recipe = Recipe(f, domain, order, wanted, engine, cut)
     source = _source(recipe)
-    blocks = {(recipe.name, number): (Recipe.block, *source.layers, number) for number in range(len(recipe.lengths))}
+    blocks = {(recipe.name, number): (Recipe.block, *source.layers, number) for number in range(cut.count)}
     return DaskSweep(recipe, recipe.name, _extended(source, recipe.name, blocks))
 
 
@@ -228,30 +269,46 @@ def _require_dask() -> None:
         raise ImportError(problem) from error
 
 
-def _block_length(grid: Grid, order: int, chunk: int | None) -> int:
-    least = -(-grid.num // _MOST_BLOCKS)
+def _cut(domain: Domain, order: int, chunk: int | None) -> Cut:
+    least = -(-domain.num // _MOST_BLOCKS)
+    # Of several axes, most blocks are somewhat shorter than they may be.
+    while Cut(domain.shape, least).count > _MOST_BLOCKS:
+        least *= 2
     if chunk is None:
         # A power of two, as the segments in which the points are made.
-        fitting = 1 << (_FITTING // ((order + 1) * grid.dtype.itemsize)).bit_length() - 1
-        chunk = max(fitting, least)
-    elif chunk < least:
+        row = len(row_names(domain, order)) * domain.dtype.itemsize
+        chunk = max(1 << (_FITTING // row).bit_length() - 1, least)
+    found = Cut(domain.shape, chunk)
+    if found.count > _MOST_BLOCKS:
         raise ValueError(
-            f"chunk = {chunk:,} makes {-(-grid.num // chunk):,} blocks of num = {grid.num:,} points, and at most "
+            f"chunk = {chunk:,} makes {found.count:,} blocks of num = {domain.num:,} points, and at most "
             f"{_MOST_BLOCKS:,} are allowed; take a chunk of {least:,} or more"
         )
-    return min(chunk, grid.num)
+    return found
 
 
-def _check(f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: str, engine: str) -> None:
+def _few(domain: Domain) -> Domain:
+    """Some of the points, as a domain of the same variables and params."""
+    line = domain.line
+    if line is not None:
+        return Domain([LinspaceAxis(line.start, line.stop, min(line.num, _FEW), line.dtype, *line.names)])
+    sample = dict(zip(domain.names, domain.sample(_FEW), strict=True))
+
+    def axis(names: Sequence[str]) -> GivenAxis:
+        return GivenAxis({name: sample[name] for name in names}, domain.dtype, {name: name for name in names})
+
+    return Domain([axis(domain.variables)], axis(domain.params) if domain.params else None)
+
+
+def _check(f: Callable[..., Tensor], domain: Domain, order: int, device: str, engine: str) -> None:
     """Raises what every worker would raise of the function and the arguments, by the engine for a few of the points."""
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError
 
-    few = Grid(grid.start, grid.stop, min(grid.num, _FEW), grid.dtype)
     # Of CUDA and compilers, the workers may have what this machine lacks.
     place = CPU if device == "cpu" else auto_device()[0]
     with contextlib.suppress(CompilerError, CacheError):
-        make_engine(engine, f, few, order, place)
+        make_engine(engine, f, _few(domain), order, place, depth=2)
 
 
 def _source(recipe: Recipe) -> HighLevelGraph:
@@ -280,7 +337,8 @@ def _report(block: Block) -> Report:
 def _assembled(blocks: Sequence[Block], recipe: Recipe) -> SweepResult:
     """The result that all blocks make."""
     report = merged([block.report for block in blocks])
-    rows = [np.concatenate([block.rows[k] for block in blocks]) for k in range(recipe.order + 1)]
+    count = len(blocks[0].rows)
+    rows = [np.concatenate([block.rows[k].reshape(-1) for block in blocks]) for k in range(count)]
     return SweepResult(_run(recipe, report), report.statistics, rows)
 
 
@@ -302,13 +360,14 @@ def _run(recipe: Recipe, report: Report) -> Run:
     seconds = max(report.ended - report.begun, time.get_clock_info("time").resolution)
     return Run(
         function=recipe.function,
-        grid=recipe.grid,
+        domain=recipe.domain,
         order=recipe.order,
         device=devices,
         reason=reasons,
         engine=engines,
         engine_reason=engine_reasons,
         threads=len(report.threads),
-        chunk=recipe.chunk,
+        chunk=recipe.cut.size,
         seconds=seconds,
+        computed=recipe.domain.num,
     )

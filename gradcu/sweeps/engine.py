@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -15,13 +16,14 @@ import numpy as np
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
-from .grid import Grid
-from .probe import as_numpy, checked_value, leaf
+from .domain import Domain, partials
+from .identity import code_of, numpy_build
+from .probe import as_numpy, checked_value, leaves
 from .statistics import BlockStatistics
 
 
 class Engine(Protocol):
-    """Computes f and its derivatives at any block of a grid's points."""
+    """Computes f and its partial derivatives at any block of a domain's points."""
 
     name: str
     reason: str
@@ -32,11 +34,35 @@ class Engine(Protocol):
     """How many threads may call `evaluate` at once."""
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
-        """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given.
+        """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.
 
         Gives the figures of the rows.
         """
         ...
+
+    def program(self) -> str:
+        """What tells the function and its derivatives from others: a digest of what is computed."""
+        ...
+
+    def foundation(self) -> str:
+        """What the results depend on beside that, down to the last bit: compiler, processor, libraries."""
+        ...
+
+
+def evaluated(
+    engine: Engine, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray], piece: int
+) -> BlockStatistics:
+    """What `Engine.evaluate` does, ``piece`` points at a time."""
+    figures: BlockStatistics | None = None
+    for begin in range(0, rows[0].size, piece):
+        part = slice(begin, begin + piece)
+        found = engine.evaluate(first + begin, None if x is None else x[part], [row[part] for row in rows])
+        if figures is None:
+            figures = found
+        else:
+            figures.merge(found)
+    assert figures is not None
+    return figures
 
 
 # Enough points to hide what Python costs an operation; arrays of them fit the second-level cache.
@@ -54,44 +80,65 @@ class EagerEngine:
     name = "eager"
 
     def __init__(
-        self, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, reason: str = "asked for"
+        self, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str = "asked for"
     ) -> None:
-        self._f, self._grid, self._order, self._device, self.reason = f, grid, order, device, reason
+        self._f, self._domain, self._order, self._device, self.reason = f, domain, order, device, reason
+        self._partials = partials(domain.variables, order)
         self.threads = thread_count() if device.type == "cpu" else 1
         self.chunk = self._fitting_chunk()
-        if grid.num > self.chunk:
+        if domain.num > self.chunk:
             _keep_freed_memory()
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
-        """Writes f, f', f'', ... at points first, first + 1, ... into ``rows``, and the points into x if given."""
-        points = self._grid.block(first, rows[0].size)
+        """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given."""
+        points = self._domain.block(first, rows[0].size)
         if x is not None:
-            x[...] = points
+            x[...] = points[0]
         for row, value in zip(rows, self._values(points), strict=True):
             if value is None:
                 row.fill(0)
             else:
                 with np.errstate(all="ignore"):
                     row[...] = as_numpy(value)
-        return BlockStatistics(rows, first)
+        return BlockStatistics(rows, first, sign_changes=self._domain.sorted)
 
-    def _values(self, points: np.ndarray) -> Iterator[Tensor | None]:
-        """f, f', ... at the points; None for a derivative that is zero because nothing depends on x any more."""
+    def program(self) -> str:
+        """A digest of the function's code."""
+        return code_of(self._f)
+
+    def foundation(self) -> str:
+        """The build of NumPy."""
+        return numpy_build()
+
+    def _values(self, points: Sequence[np.ndarray]) -> Iterator[Tensor | None]:
+        """The values of f and its partials; None for one that is zero because nothing depends on the variable."""
         with enable_grad():
-            x = leaf(points, self._device)
-            value: Tensor | None = checked_value(self._f, x)
+            tensors = leaves(points, self._domain, self._device)
+            value: Tensor | None = checked_value(self._f, tensors, self._domain)
         yield value
-        for k in range(1, self._order + 1):
+        variables = tensors[: len(self._domain.variables)]
+        # What can be differentiated once more, by its last variable or a later one: so each mixed partial is once.
+        sources: deque[tuple[int, Tensor | None]] = deque([(0, value)])
+        for partial in self._partials:
+            if len(partial) == self._order:
+                return
+            last, value = sources.popleft()
+            more = len(partial) + 1 < self._order
+            found: Sequence[Tensor | None] = [None] * (len(variables) - last)
             if value is not None and value.requires_grad:
-                ones = Tensor._wrap(self._device.xp.ones(points.shape, value.dtype))
-                (value,) = gradient(value, x, ones, create_graph=k < self._order, allow_unused=True)
-            else:
-                value = None
-            yield value
+                ones = Tensor._wrap(self._device.xp.ones(points[0].shape, value.dtype))
+                # Those of one order share parts of their graphs.
+                found = gradient(
+                    value, variables[last:], ones, retain_graph=more or bool(sources), create_graph=more,
+                    allow_unused=True,
+                )  # fmt: skip
+            if more:
+                sources.extend(enumerate(found, last))
+            yield from found
 
     def _fitting_chunk(self) -> int:
         """A block that stays in the cache, and whose graph, of which f decides the size, stays in the budget."""
-        if self._grid.num <= _SAMPLE:
+        if self._domain.num <= _SAMPLE:
             return _SAMPLE
         fitting = int(BUDGET / self.threads / (self._peak(_SAMPLE) / _SAMPLE))
         # A power of two, as the segments in which the points are made.
@@ -99,7 +146,7 @@ class EagerEngine:
 
     def _peak(self, count: int) -> int:
         """The bytes that evaluating ``count`` points takes at most at a time."""
-        rows = [np.empty(count, self._grid.dtype) for _ in range(self._order + 1)]
+        rows = [np.empty(count, self._domain.dtype) for _ in self._partials]
         # What is made once and kept is not counted.
         self.evaluate(0, None, rows)
         already = tracemalloc.is_tracing()

@@ -1,38 +1,66 @@
-"""The points of a sweep: the arguments that describe them, checked, and any block of them."""
+"""The axes of a sweep: evenly spaced points, or given ones. The arguments that describe them are checked here."""
 
 from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._linspace import equal_neighbours, linspace_block
+from .._tensor import Tensor
 
 
-class Grid:
-    """``num`` points from ``start`` to ``stop``, end points included.
+class Axis(Protocol):
+    """Points in a row, each with a value for every one of the ``names``."""
 
-    >>> Grid(-1, 1, 5, np.dtype("float32")).block(3, 2)
+    names: tuple[str, ...]
+    num: int
+    dtype: np.dtype[Any]
+    sorted: bool
+    """Whether each point is greater than the one before it, or each less."""
+
+    def block(self, first: int, count: int) -> np.ndarray:
+        """Points first, ..., first + count - 1: an array of shape (names, count)."""
+        ...
+
+    def sample(self, count: int) -> np.ndarray:
+        """``count`` points from all over the axis, for trials: an array of shape (names, count)."""
+        ...
+
+
+class LinspaceAxis:
+    """``num`` points from ``start`` to ``stop``, end points included. Messages put ``owner`` before these names.
+
+    >>> LinspaceAxis(-1, 1, 5, np.dtype("float32")).points(3, 2)
     array([0.5, 1. ], dtype=float32)
     """
 
-    __slots__ = ("dtype", "num", "start", "stop")
+    __slots__ = ("dtype", "names", "num", "start", "stop")
 
-    def __init__(self, start: Any, stop: Any, num: Any, dtype: Any) -> None:
+    # Where rounding makes neighbours equal, they differ before it.
+    sorted = True
+
+    def __init__(self, start: Any, stop: Any, num: Any, dtype: Any, name: str = "x", owner: str = "") -> None:
+        self.names = (name,)
         self.dtype = checked_dtype(dtype)
-        self.start = _finite("start", start, self.dtype)
-        self.stop = _finite("stop", stop, self.dtype)
-        self.num = whole_number("num", num, least=1)
+        self.start = _finite(f"{owner}start", start, self.dtype)
+        self.stop = _finite(f"{owner}stop", stop, self.dtype)
+        self.num = whole_number(f"{owner}num", num, least=1)
 
-    def block(self, first: int, count: int) -> np.ndarray:
+    def points(self, first: int, count: int) -> np.ndarray:
         """Points first, ..., first + count - 1."""
         return linspace_block(self.start, self.stop, self.num, first, count, self.dtype)
 
-    def point(self, index: int) -> float:
-        """One point, as the float that it is in the grid's dtype."""
-        return float(self.block(index, 1)[0])
+    def block(self, first: int, count: int) -> np.ndarray:
+        """The same points, as those of every axis."""
+        return self.points(first, count)[None]
+
+    def sample(self, count: int) -> np.ndarray:
+        """``count`` points from start to stop, however many the axis has."""
+        return linspace_block(self.start, self.stop, count, 0, count, self.dtype)[None]
 
     @property
     def step(self) -> float:
@@ -40,8 +68,45 @@ class Grid:
         return 0.0 if self.num == 1 else self.stop / (self.num - 1) - self.start / (self.num - 1)
 
     def repeats(self) -> bool:
-        """Whether neighbouring points are equal in the grid's dtype."""
+        """Whether neighbouring points are equal in the axis's dtype."""
         return equal_neighbours(self.start, self.stop, self.num, self.dtype)
+
+
+class GivenAxis:
+    """Points that the user gives: equally long arrays, one a name, converted to the dtype of the sweep.
+
+    Messages call each array what ``labels`` says.
+    """
+
+    __slots__ = ("dtype", "names", "num", "sorted", "values")
+
+    def __init__(self, arrays: Mapping[str, Any], dtype: Any, labels: Mapping[str, str]) -> None:
+        self.names = tuple(arrays)
+        self.dtype = checked_dtype(dtype)
+        rows = [_converted(labels[name], array, self.dtype) for name, array in arrays.items()]
+        for name, row in zip(self.names, rows, strict=True):
+            if row.size != rows[0].size:
+                raise ValueError(
+                    f"{labels[self.names[0]]} and {labels[name]} must be equally long: "
+                    f"they have {rows[0].size:,} and {counted(row.size, 'value')}"
+                )
+        self.values = np.stack(rows)
+        self.num = rows[0].size
+        later, earlier = self.values[:, 1:], self.values[:, :-1]
+        self.sorted = len(self.names) == 1 and bool((later > earlier).all() or (later < earlier).all())
+
+    def block(self, first: int, count: int) -> np.ndarray:
+        """Points first, ..., first + count - 1."""
+        block = self.values[:, first : first + count]
+        # f may be given it. Another process has the values from a pickle, which forgets such a flag of theirs.
+        block.setflags(write=False)
+        return block
+
+    def sample(self, count: int) -> np.ndarray:
+        """``count`` of the points, finite ones where there are any, again and again where they are fewer."""
+        finite = np.flatnonzero(np.isfinite(self.values).all(axis=0))
+        chosen = finite if finite.size else np.arange(self.num)
+        return self.values[:, chosen[np.arange(count) * chosen.size // count]]
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -95,3 +160,29 @@ def _finite(name: str, value: Any, dtype: np.dtype[Any]) -> float:
     if abs(number) > float(np.finfo(dtype).max):
         raise ValueError(f"{name} = {value!r} is beyond the range of {dtype}")
     return number
+
+
+def _converted(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """The values as a new one-dimensional array. NaN and infinities are values like others."""
+    try:
+        array = value.numpy(force=True) if isinstance(value, Tensor) else np.asarray(value)
+    except ValueError:
+        # Lists of unequal length.
+        array = np.asarray(value, object)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of real numbers, not {_shown(value)} ({type(value).__name__})")
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, not of shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must have at least one value; it is empty")
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    lost = np.isinf(converted) & np.isfinite(array)
+    if lost.any():
+        raise ValueError(f"{name} has {array[lost][0]!s}, which is beyond the range of {dtype}")
+    return converted
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."

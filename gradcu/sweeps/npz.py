@@ -12,7 +12,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 _ALIGNMENT = 64
 # What stands in a 32-bit field whose value is in a Zip64 record.
@@ -24,32 +24,39 @@ _POLYNOMIAL = 0xEDB88320
 _DATE = 0x0021
 
 
-class Layout:
-    """Where everything stands in a .npz of equally long members, each ``header`` and then ``size`` bytes of data."""
+class Member(NamedTuple):
+    """A member of a .npz: its name, its header, and then so many bytes of data."""
 
-    def __init__(self, names: Sequence[str], header: bytes, size: int) -> None:
-        self._names = [name.encode() for name in names]
-        self._header, self._size = header, size
-        self._wide = (len(header) + size + 1024) * len(names) >= _LIMIT
+    name: str
+    header: bytes
+    size: int
+
+
+class Layout:
+    """Where everything stands in a .npz of these members."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self._wide = sum(len(member.header) + member.size + 1024 for member in members) >= _LIMIT
         self._lock = threading.Lock()
-        self._parts: list[dict[int, tuple[int, int]]] = [{} for _ in names]
+        self._parts: list[dict[int, tuple[int, int]]] = [{} for _ in members]
         self._starts: list[int] = []
         self._paddings: list[int] = []
         end = 0
-        for name in self._names:
+        for member in members:
             self._starts.append(end)
-            before = end + len(self._local_header(name, 0, 0)) + len(header)
+            before = end + len(self._local_header(member, 0, 0)) + len(member.header)
             # Memory maps and vector loads like their data aligned.
             padding = -before % _ALIGNMENT
             self._paddings.append(padding + _ALIGNMENT if 0 < padding < _FIELD else padding)
-            end = before + self._paddings[-1] + size
+            end = before + self._paddings[-1] + member.size
         self._end = end
 
-    def data_offset(self, member: int) -> int:
-        """Where in the file the member's data begins, after its header."""
-        name = self._names[member]
-        frame = len(self._local_header(name, 0, self._paddings[member]))
-        return self._starts[member] + frame + len(self._header)
+    def data_offset(self, number: int) -> int:
+        """Where in the file the data of that member begins, after its header."""
+        member = self._members[number]
+        frame = len(self._local_header(member, 0, self._paddings[number]))
+        return self._starts[number] + frame + len(member.header)
 
     def checksum(self, member: int, start: int, piece: Any) -> None:
         """Notes that ``piece`` is written at ``start`` in the member's data. Every byte must be written once."""
@@ -73,16 +80,16 @@ class Layout:
     def pieces(self) -> Iterator[tuple[int, bytes]]:
         """Offset and bytes of all that is not data: local headers, the directory and the file's end."""
         directory = b""
-        for member, name in enumerate(self._names):
-            ((end, (begin, crc)),) = self._parts[member].items()
-            assert (begin, end) == (0, self._size), "a piece of the member is missing"
-            whole = combined(zlib.crc32(self._header), crc, self._size)
-            yield self._starts[member], self._local_header(name, whole, self._paddings[member]) + self._header
-            directory += self._directory_entry(name, whole, self._starts[member])
+        for member, start, padding, parts in zip(self._members, self._starts, self._paddings, self._parts, strict=True):
+            ((end, (begin, crc)),) = parts.items()
+            assert (begin, end) == (0, member.size), "a piece of the member is missing"
+            whole = combined(zlib.crc32(member.header), crc, member.size)
+            yield start, self._local_header(member, whole, padding) + member.header
+            directory += self._directory_entry(member, whole, start)
         yield self._end, directory + self._end_records(len(directory))
 
-    def _local_header(self, name: bytes, crc: int, padding: int) -> bytes:
-        length = len(self._header) + self._size
+    def _local_header(self, member: Member, crc: int, padding: int) -> bytes:
+        name, length = member.name.encode(), len(member.header) + member.size
         extra = struct.pack("<HHQQ", 1, 16, length, length) if self._wide else b""
         if padding:
             # An extra field that readers pass over.
@@ -91,8 +98,8 @@ class Layout:
         fields = (self._version, 0, 0, 0, _DATE, crc, shown, shown, len(name), len(extra))
         return b"PK\x03\x04" + struct.pack("<HHHHHIIIHH", *fields) + name + extra
 
-    def _directory_entry(self, name: bytes, crc: int, start: int) -> bytes:
-        length = len(self._header) + self._size
+    def _directory_entry(self, member: Member, crc: int, start: int) -> bytes:
+        name, length = member.name.encode(), len(member.header) + member.size
         extra = struct.pack("<HHQQQ", 1, 24, length, length, start) if self._wide else b""
         shown, at = (_LIMIT, _LIMIT) if self._wide else (length, start)
         version = self._version
@@ -101,7 +108,7 @@ class Layout:
 
     def _end_records(self, size: int) -> bytes:
         """The end of a directory of that size."""
-        count, at = len(self._names), self._end
+        count, at = len(self._members), self._end
         wide = b""
         if self._wide:
             wide = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, at)

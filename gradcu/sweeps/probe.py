@@ -7,82 +7,92 @@ at the others, exactly. And do values stay what they are when other points, or t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._graph import Node
-from .._linspace import linspace_block
 from .._op import FUNCTIONS
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
-from .grid import Grid
+from .domain import Domain, listed
 
 _POINTS = 61
 
 
-def check_elementwise(f: Callable[[Tensor], Tensor], grid: Grid, device: Any) -> None:
+def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> None:
     """Raises TypeError where f returns no real Tensor, ValueError where f is not elementwise.
 
-    What f itself raises comes through, with a note. A function that gives other values at every call (one that draws
-    random numbers) passes the second question unasked.
+    f takes a Tensor for each of the domain's names. What it raises itself comes through, with a note. A function that
+    gives other values at every call (one that draws random numbers) passes the second question unasked.
     """
-    points = linspace_block(grid.start, grid.stop, _POINTS, 0, _POINTS, grid.dtype)
     # Neither sorted nor evenly spaced, so that sorting, cumulating or differencing shows.
-    points = np.concatenate((points[1::2], points[::-2]))
+    points = domain.sample(_POINTS)
 
-    def values(block: np.ndarray) -> np.ndarray:
-        return as_numpy(checked_value(f, leaf(block, device)))
+    def values(block: list[np.ndarray]) -> np.ndarray:
+        return as_numpy(checked_value(f, leaves(block, domain, device), domain))
 
     with enable_grad():
-        x = leaf(points, device)
-        y = checked_value(f, x)
-        _refuse_if(_gradient_leaks(y, x), f, _mixes(y))
+        tensors = leaves(points, domain, device)
+        y = checked_value(f, tensors, domain)
+        _refuse_if(_gradient_leaks(y, tensors[: len(domain.variables)]), f, _mixes(y))
         first = as_numpy(y)
         if not np.array_equal(values(points), first, equal_nan=True):
             return
         half = np.arange(_POINTS) % 2 == 0
         for kept in (half, ~half):
-            others = points.copy()
-            # One value for all of them, so that their extremes change as well as their places.
-            others[~kept] = points[kept][0]
+            # One value for all others, so that their extremes change as well as their places.
+            others = [np.where(kept, column, column[kept][0]) for column in points]
             _refuse_if(not _close(values(others)[kept], first[kept]), f, _mixes(y))
         length = _POINTS // 2
-        _refuse_if(not _close(values(points[length:]), first[length:]), f, _POSITION + _uses(y))
+        later = [column[length:] for column in points]
+        _refuse_if(not _close(values(later), first[length:]), f, _POSITION + _uses(y))
+
+
+def graph_is_lost(f: Callable[..., Tensor], domain: Domain, device: Any) -> bool:
+    """Whether f's values vary from point to point, not only in steps, and no gradient flows back to the points."""
+    count = len(domain.variables)
+    points = [
+        column if k < count else np.full_like(column, column[0]) for k, column in enumerate(domain.sample(_POINTS))
+    ]
+    with enable_grad():
+        y = checked_value(f, leaves(points, domain, device), domain)
+    return y.dtype.kind == "f" and not y.requires_grad and np.unique(as_numpy(y)).size > _POINTS // 2
 
 
 _POSITION = "its value at a point depends on the point's position in the block, or on the number of points"
 
 
-def checked_value(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """``f(x)``. Raises TypeError where that is no real Tensor, ValueError where it has not the shape of x."""
+def checked_value(f: Callable[..., Tensor], tensors: Sequence[Tensor], domain: Domain) -> Tensor:
+    """``f(*tensors)``. Raises TypeError where that is no real Tensor, ValueError where it has not their shape."""
+    shape = tensors[0].shape
     try:
-        y = f(x)
+        y = f(*tensors)
     except Exception as error:
-        points = x.shape[0]
-        error.add_note(f"(raised by {name_of(f)} on {points} points; gradcu.sweep calls it on blocks of any length)")
+        error.add_note(f"(raised by {name_of(f)} on {shape[0]} points; gradcu.sweep calls it on blocks of any length)")
         raise
     if not isinstance(y, Tensor):
         number = isinstance(y, (int, float, np.number))
-        hint = f"; for a constant return gradcu.full_like(x, {y})" if number else ""
+        hint = f"; for a constant return gradcu.full_like({domain.names[0]}, {y})" if number else ""
         raise TypeError(f"{name_of(f)} must return a Tensor, not {type(y).__name__}{hint}")
     if y.dtype.kind == "c":
         raise TypeError(f"{name_of(f)} must return a real Tensor, not one of {y.dtype}")
-    if y.shape != x.shape:
+    if y.shape != shape:
         raise ValueError(
-            f"{name_of(f)} is not elementwise: for x of shape {tuple(x.shape)} it returned shape {tuple(y.shape)}"
-            f"{_uses(y)}"
+            f"{name_of(f)} is not elementwise: for {listed(domain.names)} of shape {tuple(shape)} it returned shape "
+            f"{tuple(y.shape)}{_uses(y)}"
         )
     return y
 
 
-def leaf(points: np.ndarray, device: Any) -> Tensor:
-    """The points as a Tensor whose operations are recorded."""
-    x = Tensor._wrap(device.xp.asarray(points))
-    x._requires_grad = True
-    return x
+def leaves(points: Sequence[np.ndarray], domain: Domain, device: Any) -> list[Tensor]:
+    """The coordinates as Tensors; the operations on the variables are recorded."""
+    tensors = [Tensor._wrap(device.xp.asarray(column)) for column in points]
+    for tensor in tensors[: len(domain.variables)]:
+        tensor._requires_grad = True
+    return tensors
 
 
 def as_numpy(tensor: Tensor) -> np.ndarray:
@@ -105,15 +115,15 @@ def _refuse_if(found: bool, f: Any, reason: str) -> None:
         raise ValueError(f"{name_of(f)} is not elementwise: {reason}")
 
 
-def _gradient_leaks(y: Tensor, x: Tensor) -> bool:
+def _gradient_leaks(y: Tensor, variables: Sequence[Tensor]) -> bool:
     if not y.requires_grad:
         return False
     for offset in (0, 1):
         cotangent = np.zeros(_POINTS, y.dtype)
         cotangent[offset::2] = 1
-        (found,) = gradient(y, x, Tensor._wrap(y.device.xp.asarray(cotangent)), retain_graph=True, allow_unused=True)
-        if found is not None:
-            others = as_numpy(found)[1 - offset :: 2]
+        given = Tensor._wrap(y.device.xp.asarray(cotangent))
+        for found in gradient(y, variables, given, retain_graph=True, allow_unused=True):
+            others = np.zeros(0) if found is None else as_numpy(found)[1 - offset :: 2]
             # Zero times an infinite slope is NaN.
             if bool(((others != 0) & ~np.isnan(others)).any()):
                 return True

@@ -20,8 +20,9 @@ import numpy as np
 
 from .._dtype import get_default_dtype
 from .choice import make_engine
-from .engine import Engine
-from .grid import Grid
+from .cut import Cut
+from .domain import Domain, row_names
+from .engine import Engine, evaluated
 from .probe import name_of
 from .run import place_of
 from .statistics import BlockStatistics
@@ -72,52 +73,45 @@ def merged(reports: Sequence[Report]) -> Report:
 
 
 class Block(NamedTuple):
-    """A block of results: f, f', f'', ..., each an array of its own, so that one can be freed without the others."""
+    """A block of results: f and its partials, each an array of its own, so that one can be freed without the others."""
 
     rows: list[np.ndarray]
     report: Report
 
 
 class Recipe:
-    """A sweep, cut into blocks of ``chunk`` points, in a form that can be sent to another process.
+    """A sweep, cut into blocks, in a form that can be sent to another process.
 
-    Raises TypeError where f can't be pickled.
+    f takes a Tensor for each of the domain's names. Raises TypeError where it can't be pickled.
     """
 
-    __slots__ = ("chunk", "default_dtype", "device", "engine", "function", "grid", "name", "order", "pickled")
+    __slots__ = ("cut", "default_dtype", "device", "domain", "engine", "function", "name", "order", "pickled")
 
     def __init__(
-        self, f: Callable[[Tensor], Tensor], grid: Grid, order: int, device: Any, engine: str, chunk: int
+        self, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, engine: str, cut: Cut
     ) -> None:
         # Never the name of another sweep: functions of one name and one code may still look up different data.
         self.name = f"sweep-{uuid.uuid4().hex}"
         self.function, self.pickled = name_of(f), _pickled(f)
-        self.grid, self.order, self.device, self.engine, self.chunk = grid, order, device, engine, chunk
+        self.domain, self.order, self.device, self.engine, self.cut = domain, order, device, engine, cut
         self.default_dtype = get_default_dtype()
 
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """How many points each block has."""
-        whole, rest = divmod(self.grid.num, self.chunk)
-        return (self.chunk,) * whole + ((rest,) if rest else ())
-
-    def points(self, number: int) -> np.ndarray:
-        """The points of a block."""
-        first = number * self.chunk
-        return self.grid.block(first, min(self.chunk, self.grid.num - first))
+    def axis(self, name: str, first: int, count: int) -> np.ndarray:
+        """Values of a variable or param along its axis."""
+        return self.domain.axis(name, first, count)
 
     def block(self, number: int) -> Block:
         """The results of a block, computed on this thread by this process's engine for the sweep."""
         self._check_default_dtype()
         prepared = _prepared(self)
-        first = number * self.chunk
-        count = min(self.chunk, self.grid.num - first)
+        first, count = self.cut.span(number)
         # Not from the pool of recycled results: a worker that seems to need its freed memory is paused or ended.
-        rows = [np.empty(count, self.grid.dtype) for _ in range(self.order + 1)]
+        rows = [np.empty(count, self.domain.dtype) for _ in row_names(self.domain, self.order)]
         with prepared.slots:
             begun = time.time()
-            statistics = _evaluated(prepared.engine, first, rows)
-        return Block(rows, Report(statistics, prepared.way, begun))
+            statistics = evaluated(prepared.engine, first, None, rows, prepared.engine.chunk)
+        shape = self.cut.shape(number)
+        return Block([row.reshape(shape) for row in rows], Report(statistics, prepared.way, begun))
 
     def _check_default_dtype(self) -> None:
         """Tensors that f makes of numbers have the default dtype, and with another one the results would differ."""
@@ -128,19 +122,6 @@ class Recipe:
                 f"{found} on the worker; set it there too: client.run(gradcu.set_default_dtype, "
                 f"gradcu.{self.default_dtype})"
             )
-
-
-def _evaluated(engine: Engine, first: int, rows: Sequence[np.ndarray]) -> BlockStatistics:
-    """Fills the rows in pieces of the engine's own size, and gives their figures."""
-    whole = None
-    for start in range(0, rows[0].size, engine.chunk):
-        found = engine.evaluate(first + start, None, [row[start : start + engine.chunk] for row in rows])
-        if whole is None:
-            whole = found
-        else:
-            whole.merge(found)
-    assert whole is not None
-    return whole
 
 
 class _Prepared(NamedTuple):
@@ -161,7 +142,9 @@ def _prepared(recipe: Recipe) -> _Prepared:
         found = _kept.get(recipe.name)
         if found is None:
             place, reason = place_of(recipe.device)
-            engine = make_engine(recipe.engine, pickle.loads(recipe.pickled), recipe.grid, recipe.order, place)
+            function = pickle.loads(recipe.pickled)
+            # Whoever made the sweep was warned of the function there.
+            engine = make_engine(recipe.engine, function, recipe.domain, recipe.order, place, depth=None)
             way = Way(str(place), reason, engine.name, engine.reason)
             found = _kept[recipe.name] = _Prepared(engine, way, threading.Semaphore(engine.threads))
             if len(_kept) > _MOST_ENGINES:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .._tensor import Tensor
-from .grid import Grid, counted, whole_number
+from .domain import Domain, Partial, listed, partials
+from .grid import Axis, LinspaceAxis, counted, whole_number
 from .statistics import BlockStatistics
 from .store import open_store
 
@@ -20,61 +21,92 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16
 
 
+class Swept(Protocol):
+    """What the rows of a sweep are of."""
+
+    domain: Domain
+    order: int
+
+
 class Run:
     """How a sweep was done."""
 
     __slots__ = (
-        "chunk", "device", "engine", "engine_reason", "function", "grid", "order", "reason", "seconds", "threads",
+        "chunk", "computed", "device", "domain", "engine", "engine_reason", "function", "order", "reason", "seconds",
+        "threads",
     )  # fmt: skip
 
     def __init__(
-        self, *, function: str, grid: Grid, order: int, device: str, reason: str, engine: str,
-        engine_reason: str, threads: int, chunk: int, seconds: float,
+        self, *, function: str, domain: Domain, order: int, device: str, reason: str, engine: str,
+        engine_reason: str, threads: int, chunk: int, seconds: float, computed: int,
     ) -> None:  # fmt: skip
-        self.function, self.grid, self.order = function, grid, order
+        self.function, self.domain, self.order = function, domain, order
         self.device, self.reason, self.engine, self.engine_reason = device, reason, engine, engine_reason
         self.threads, self.chunk, self.seconds = threads, chunk, seconds
+        self.computed = computed
 
 
 class SweepResult:
-    """f and its derivatives at the points of a sweep.
+    """f and its derivatives at the points of a sweep: Tensors with a dimension for each axis, the params' first.
 
     >>> import gradcu
     >>> result = gradcu.sweep(gradcu.sin, 0, 1, 1001)
     >>> result.x[-1], result.derivative(1)[0]
     (tensor(1.), tensor(1.))
+    >>> map = gradcu.sweep(lambda u, v: u * v**2, grid={"u": (0, 1, 2), "v": (1, 3, 3)}, order=2)
+    >>> map.partial("u", "v")
+    tensor([[2., 4., 6.],
+            [2., 4., 6.]])
+    >>> map.partials
+    ((), ('u',), ('v',), ('u', 'u'), ('u', 'v'), ('v', 'v'))
     """
 
     def __init__(
         self, run: Run, statistics: BlockStatistics, rows: Sequence[np.ndarray], x: np.ndarray | None = None
     ) -> None:
         self._run, self._statistics = run, statistics
-        self._rows = [Tensor._wrap(row) for row in rows]
-        self._x = None if x is None else Tensor._wrap(x)
+        domain = run.domain
+        self._rows = _Tensors(partials(domain.variables, run.order), rows, domain.shape)
+        self._axes = {} if x is None else {domain.variables[0]: Tensor._wrap(x)}
 
     @property
     def x(self) -> Tensor:
-        """The points. A sweep in memory makes them at the first request, since their bits follow from their index."""
-        if self._x is None:
-            grid = self._run.grid
-            points = np.empty(grid.num, grid.dtype)
-            for first in range(0, grid.num, _BLOCK):
-                count = min(_BLOCK, grid.num - first)
-                points[first : first + count] = grid.block(first, count)
-            self._x = Tensor._wrap(points)
-        return self._x
+        """The points of a sweep of one variable, shape (num,). Raises ValueError where there are several."""
+        return self.axis(only_variable(self._run.domain, "x", "axis"))
+
+    def axis(self, name: str) -> Tensor:
+        """The values of a variable or of a param along its axis: one-dimensional, in the sweep's dtype.
+
+        Those of scattered points are along the axis that they share. A sweep in memory makes evenly spaced points at
+        the first request, since their bits follow from their index. Raises ValueError for an unknown name.
+        """
+        if name not in self._axes:
+            self._axes[name] = Tensor._wrap(self._run.domain.axis(name))
+        return self._axes[name]
 
     @property
     def y(self) -> Tensor:
         """The values of f."""
-        return self._rows[0]
+        return self.partial()
+
+    @property
+    def partials(self) -> tuple[Partial, ...]:
+        """What was computed: f, which is (), and its partial derivatives, each by the variables that it names."""
+        return tuple(self._rows)
+
+    def partial(self, *variables: str) -> Tensor:
+        """The partial derivative by these variables, in any order, each as often as it is named; ``partial()`` is f.
+
+        Raises ValueError for a name that is none of the sweep's variables, and for more of them than its order.
+        """
+        return self._rows[partial_of(self._run, variables)]
 
     def derivative(self, k: int) -> Tensor:
-        """The k-th derivative at the points; the 0-th is f. Raises ValueError for a k beyond the order of the sweep."""
-        k = whole_number("k", k, least=0)
-        if k > self._run.order:
-            raise ValueError(f"k = {k} is beyond the order of this sweep, {self._run.order}")
-        return self._rows[k]
+        """The k-th derivative at the points of a sweep of one variable; the 0-th is f.
+
+        Raises ValueError for a k beyond the order of the sweep, and where there are several variables.
+        """
+        return self._rows[derivative_of(self._run, k)]
 
     def summary(self) -> Summary:
         """What was computed, how, how fast, and the extremes of every row: a table when printed.
@@ -89,14 +121,17 @@ class SweepResult:
         return Summary(self._run, self._statistics)
 
     def plot(self, path: Any = None) -> Figure:
-        """A picture with a panel for f and for each derivative: a matplotlib Figure, also written to ``path`` if given.
+        """A picture of f and of each derivative: a matplotlib Figure, also written to ``path`` if given.
 
-        Where there are more points than pixels it shows the minimum and maximum of each column, so no peak is lost.
-        The path ends in .png, .svg or .pdf. Raises ImportError where matplotlib is not installed.
+        One variable gives a panel of lines for each, two give a map for each. Each value of params has a line of its
+        own; many values, in place of lines, a map. Where there are more points than pixels no peak is lost: of each
+        column of a line the minimum and the maximum are shown, of each pixel of a map the value that is the farthest
+        from the middle of the scale. The path ends in .png, .svg or .pdf. Raises ImportError where matplotlib is not
+        installed, and ValueError for more variables than can be drawn.
         """
         from .plot import draw, save_figure
 
-        figure = draw(self._run, [row._memory() for row in self._rows])
+        figure = draw(self._run, {partial: row._memory() for partial, row in self._rows.items()})
         if path is not None:
             save_figure(figure, path)
         return figure
@@ -104,7 +139,9 @@ class SweepResult:
     def save(self, path: Any) -> None:
         """Writes x, f, d1, d2, ... to a .npz, or to a .npy of records with these fields.
 
-        The file appears once it is complete. Raises ValueError for another suffix, OSError where it cannot be written.
+        A sweep of several variables, or with params, has their names in place of x, and d_u, d_v, d_u_u, d_u_v, ...
+        for the partials. In a .npz the former are the values along the axes, in a .npy every record has them. The file
+        appears once it is complete. Raises ValueError for another suffix, OSError where it cannot be written.
 
         >>> import gradcu, numpy, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -115,25 +152,86 @@ class SweepResult:
         """
         if path is None:
             raise TypeError("path must be a path, not None")
-        grid = self._run.grid
-        store = open_store(path, grid.num, self._run.order, grid.dtype, argument="path")
+        domain = self._run.domain
+        store = open_store(path, domain, self._run.order, argument="path")
         try:
-            for first in range(0, grid.num, _BLOCK):
-                count = min(_BLOCK, grid.num - first)
+            for first in range(0, domain.num, _BLOCK):
+                count = min(_BLOCK, domain.num - first)
                 rows = store.rows(first, count)
-                rows[0][...] = grid.block(first, count)
-                for target, row in zip(rows[1:], self._rows, strict=True):
-                    target[...] = row._memory()[first : first + count]
+                if store.keeps_x:
+                    rows[0][...] = domain.block(first, count)[0]
+                for target, row in zip(rows[store.keeps_x :], self._rows.values(), strict=True):
+                    target[...] = row._memory().reshape(-1)[first : first + count]
                 store.write(first, rows)
-            store.close()
-        except BaseException:
-            store.abandon()
+            store.close(self._statistics)
+        except BaseException as error:
+            store.abandon(error)
             raise
 
     def __repr__(self) -> str:
         run = self._run
-        grid = run.grid
-        return (
-            f"<sweep of {run.function}: {counted(grid.num, 'point')} from {grid.start:g} to {grid.stop:g}, "
-            f"order {run.order}, {grid.dtype}>"
-        )
+        return f"<sweep of {run.function}: {described(run.domain)}, order {run.order}, {run.domain.dtype}>"
+
+
+def partial_of(run: Swept, variables: Sequence[str]) -> Partial:
+    """The partial derivative by these variables, as the sweep calls it. Raises ValueError where there is none."""
+    known = run.domain.variables
+    for name in variables:
+        if name not in known:
+            hint = f"; {name!r} is a param, by which f is not differentiated" if name in run.domain.params else ""
+            raise ValueError(f"there is no variable {name!r}; this sweep has {listed(known)}{hint}")
+    if len(variables) > run.order:
+        raise ValueError(f"partial{tuple(variables)!r} is beyond the order of this sweep, {run.order}")
+    return tuple(sorted(variables, key=known.index))
+
+
+def derivative_of(run: Swept, k: int) -> Partial:
+    """The k-th derivative. Raises ValueError for a k beyond the order, and where there are several variables."""
+    k = whole_number("k", k, least=0)
+    if k > run.order:
+        raise ValueError(f"k = {k} is beyond the order of this sweep, {run.order}")
+    return (only_variable(run.domain, "derivative", "partial"),) * k
+
+
+def only_variable(domain: Domain, asked: str, instead: str) -> str:
+    """The one variable of a sweep. Raises ValueError where there are several, which says what to use instead."""
+    first, *others = domain.variables
+    if others:
+        several = listed([first, *others])
+        raise ValueError(f"{asked} is for sweeps of one variable, and this has {several}; use {instead}({first!r})")
+    return first
+
+
+def described(domain: Domain) -> str:
+    """``1,001 points from 0 to 1``, ``1,000 x 500 points: u from 0 to 1, v from -2 to 2``."""
+    line = domain.line
+    if line is not None:
+        return f"{counted(line.num, 'point')} from {line.start:g} to {line.stop:g}"
+    sizes = " x ".join(f"{axis.num:,}" for axis in domain.axes)
+    return f"{sizes} points: " + ", ".join(map(_axis_described, domain.axes))
+
+
+def _axis_described(axis: Axis) -> str:
+    if isinstance(axis, LinspaceAxis):
+        return f"{axis.names[0]} from {axis.start:g} to {axis.stop:g}"
+    return f"{listed(axis.names)} given"
+
+
+class _Tensors(Mapping[Partial, Tensor]):
+    """Rows as Tensors, each made at its first use: a row on the disk may be more than memory holds."""
+
+    def __init__(self, names: Sequence[Partial], rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> None:
+        self._numbers = {name: number for number, name in enumerate(names)}
+        self._rows, self._shape = rows, shape
+        self._made: dict[Partial, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Partial]:
+        return iter(self._numbers)
+
+    def __getitem__(self, name: Partial) -> Tensor:
+        if name not in self._made:
+            self._made[name] = Tensor._wrap(self._rows[self._numbers[name]].reshape(self._shape))
+        return self._made[name]

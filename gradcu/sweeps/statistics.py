@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -41,6 +42,11 @@ class RowStatistics:
         if math.isinf(self.minimum) or math.isinf(self.maximum):
             self.infinite = int(np.isinf(row).sum())
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The extremes, where they bound all of the row: a NaN hides between them."""
+        return None if self.nan else (self.minimum, self.maximum)
+
     def merge(self, later: RowStatistics) -> None:
         """Adds what was found in a later part of the same row."""
         self.nan += later.nan
@@ -49,6 +55,19 @@ class RowStatistics:
             self.minimum, self.minimum_at = later.minimum, later.minimum_at
         if later.maximum > self.maximum or math.isnan(self.maximum):
             self.maximum, self.maximum_at = later.maximum, later.maximum_at
+
+    def as_json(self) -> list[Any]:
+        """All of it, exactly, in what JSON has."""
+        extremes = (self.minimum.hex(), self.minimum_at, self.maximum.hex(), self.maximum_at)
+        return [*extremes, self.nan, self.infinite]
+
+    @classmethod
+    def from_json(cls, figures: Sequence[Any]) -> Self:
+        """What `as_json` gave, as it was."""
+        made = cls.__new__(cls)
+        minimum, made.minimum_at, maximum, made.maximum_at, made.nan, made.infinite = figures
+        made.minimum, made.maximum = float.fromhex(minimum), float.fromhex(maximum)
+        return made
 
 
 Entry = tuple[int, float]
@@ -67,8 +86,10 @@ class SignChanges:
         self.count = 0
         self.places: list[tuple[Entry, Entry]] = []
         low, high = bounds or (-math.inf, math.inf)
-        if low > 0 or high < 0:
-            where: Sequence[int] | np.ndarray = range(row.size)
+        if low == high == 0:
+            where: Sequence[int] | np.ndarray = range(0)
+        elif low > 0 or high < 0:
+            where = range(row.size)
         else:
             zero = row == 0
             # Few rows have zeros, and to list the other places takes longer than all else.
@@ -102,6 +123,29 @@ class SignChanges:
         if self.blank:
             self.blank, self.head = False, later.head
 
+    def as_json(self) -> list[Any]:
+        """All of it, exactly, in what JSON has."""
+        places = [[_entry_as_json(before), _entry_as_json(after)] for before, after in self.places]
+        return [self.count, self.blank, _entry_as_json(self.head), _entry_as_json(self.tail), places]
+
+    @classmethod
+    def from_json(cls, figures: Sequence[Any]) -> Self:
+        """What `as_json` gave, as it was."""
+        made = cls.__new__(cls)
+        made.count, made.blank, head, tail, places = figures
+        made.head, made.tail = _entry_from_json(head), _entry_from_json(tail)
+        found = [(_entry_from_json(before), _entry_from_json(after)) for before, after in places]
+        made.places = [(before, after) for before, after in found if before and after]
+        return made
+
+
+def _entry_as_json(entry: Entry | None) -> list[Any] | None:
+    return None if entry is None else [entry[0], entry[1].hex()]
+
+
+def _entry_from_json(found: Sequence[Any] | None) -> Entry | None:
+    return None if found is None else (found[0], float.fromhex(found[1]))
+
 
 def _entry(row: np.ndarray, index: int, first: int) -> Entry | None:
     value = float(row[index])
@@ -109,21 +153,22 @@ def _entry(row: np.ndarray, index: int, first: int) -> Entry | None:
 
 
 class BlockStatistics:
-    """The figures of one block: a RowStatistics for f and for each derivative, and the sign changes of f'."""
+    """The figures of one block: a RowStatistics for f and for each derivative, and the sign changes of f'.
+
+    With ``sign_changes`` False, where neighbours in a row are none on a line, there are none of these.
+    """
 
     __slots__ = ("changes", "rows")
 
     def __init__(
-        self, rows: Sequence[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None = None
-    ) -> None:
+        self, rows: Sequence[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None = None,
+        sign_changes: bool = True,
+    ) -> None:  # fmt: skip
         known = extremes or [None] * len(rows)
         self.rows = [RowStatistics(row, first, found) for row, found in zip(rows, known, strict=True)]
         self.changes = None
-        if len(rows) > 1:
-            slope = self.rows[1]
-            # A NaN hides between the bounds.
-            bounds = None if slope.nan else (slope.minimum, slope.maximum)
-            self.changes = SignChanges(rows[1], first, bounds)
+        if sign_changes and len(rows) > 1:
+            self.changes = SignChanges(rows[1], first, self.rows[1].bounds)
 
     def merge(self, later: BlockStatistics) -> None:
         """Adds the block that follows."""
@@ -132,17 +177,37 @@ class BlockStatistics:
         if self.changes is not None and later.changes is not None:
             self.changes.merge(later.changes)
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it, exactly, in what JSON has."""
+        changes = None if self.changes is None else self.changes.as_json()
+        return {"rows": [row.as_json() for row in self.rows], "changes": changes}
 
-class Collector:
+    @classmethod
+    def from_json(cls, figures: dict[str, Any]) -> Self:
+        """What `as_json` gave, as it was."""
+        made = cls.__new__(cls)
+        made.rows = [RowStatistics.from_json(row) for row in figures["rows"]]
+        made.changes = None if figures["changes"] is None else SignChanges.from_json(figures["changes"])
+        return made
+
+
+class _Mergeable(Protocol):
+    def merge(self, later: Self, /) -> None: ...
+
+
+Figures = TypeVar("Figures", bound=_Mergeable)
+
+
+class Collector(Generic[Figures]):
     """Merges the blocks' figures in order, whatever the order in which threads hand them in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, BlockStatistics] = {}
+        self._waiting: dict[int, Figures] = {}
         self._next = 0
-        self.merged: BlockStatistics | None = None
+        self.merged: Figures | None = None
 
-    def add(self, number: int, block: BlockStatistics) -> None:
+    def add(self, number: int, block: Figures) -> None:
         """Takes the figures of block ``number``; blocks are numbered from 0 without a gap."""
         with self._lock:
             self._waiting[number] = block
@@ -154,7 +219,7 @@ class Collector:
                     self.merged.merge(ready)
 
     @property
-    def result(self) -> BlockStatistics:
+    def result(self) -> Figures:
         """The figures of all blocks, once every one was handed in."""
         assert self.merged is not None
         assert not self._waiting

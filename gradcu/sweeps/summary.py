@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .grid import Grid, counted
+import numpy as np
+
+from .domain import Domain, Place, row_names
+from .grid import LinspaceAxis, counted
 from .statistics import CHANGES_LISTED, BlockStatistics, Entry
-from .store import row_names
 
 if TYPE_CHECKING:
     from .result import Run
@@ -16,17 +19,18 @@ if TYPE_CHECKING:
 class Row:
     """The extremes of f or of a derivative over all points where it is not NaN, where they are, NaNs and infinities.
 
-    Of equal extremes the first counts. All NaN gives NaN, nowhere (None).
+    A place is the value of x, or where there are several variables, or params, a dict of all their values. Of equal
+    extremes the first counts. All NaN gives NaN, nowhere (None).
     """
 
     __slots__ = ("infinite", "maximum", "maximum_at", "minimum", "minimum_at", "name", "nan")
 
-    def __init__(self, name: str, statistics: Any, grid: Grid) -> None:
+    def __init__(self, name: str, statistics: Any, domain: Domain) -> None:
         self.name = name
         self.minimum, self.maximum = statistics.minimum, statistics.maximum
         found = not math.isnan(self.minimum)
-        self.minimum_at = grid.point(statistics.minimum_at) if found else None
-        self.maximum_at = grid.point(statistics.maximum_at) if found else None
+        self.minimum_at: Place | None = domain.place(statistics.minimum_at) if found else None
+        self.maximum_at: Place | None = domain.place(statistics.maximum_at) if found else None
         self.nan, self.infinite = statistics.nan, statistics.infinite
 
 
@@ -35,41 +39,49 @@ class SignChange:
 
     __slots__ = ("rising", "x")
 
-    def __init__(self, before: Entry, after: Entry, grid: Grid) -> None:
+    def __init__(self, before: Entry, after: Entry, domain: Domain) -> None:
+        def point(index: int) -> float:
+            return float(domain.block(index, 1)[0][0])
+
         (left, a), (right, b) = before, after
         self.rising = a < 0
         if right - left > 1:
             # The points in between have f' = 0.
-            self.x = (grid.point(left + 1) + grid.point(right - 1)) / 2
+            self.x = (point(left + 1) + point(right - 1)) / 2
             return
         # A pole, where f' is infinite on one side, or a difference too large to tell: the middle is as good as any.
         share = a / (a - b) if math.isfinite(a - b) else 0.5
-        low, high = grid.point(left), grid.point(right)
+        low, high = point(left), point(right)
         self.x = low + share * (high - low)
 
 
 class Summary:
     """What a sweep computed, how and how fast; ``print`` shows it as a table.
 
-    ``rows`` has a Row for f and for each derivative. ``sign_change_count`` counts the sign changes of f' (None at
-    order 0), and ``sign_changes`` lists the first of them, at most 20. Zeros between two signs are passed over, NaN is
-    not.
+    ``axes`` has the figures of each variable and param: start, stop, num and step of evenly spaced points, num, minimum
+    and maximum of others; ``start``, ``stop`` and ``step`` are None unless there is one variable, evenly spaced.
+    ``rows`` has a Row for f and for each derivative. ``sign_change_count`` counts the sign changes of f' (None at order
+    0, and where the points are not one row in ascending or descending order), and ``sign_changes`` lists the first of
+    them, at most 20. Zeros between two signs are passed over, NaN is not.
     """
 
     def __init__(self, run: Run, statistics: BlockStatistics) -> None:
-        grid = run.grid
+        domain = run.domain
         self.function, self.order = run.function, run.order
-        self.start, self.stop, self.num, self.step, self.dtype = grid.start, grid.stop, grid.num, grid.step, grid.dtype
+        self.num, self.shape, self.dtype = domain.num, domain.shape, domain.dtype
+        self.axes = {name: _axis_figures(domain, name) for name in domain.names}
+        line = domain.line
+        self.start, self.stop, self.step = (None,) * 3 if line is None else (line.start, line.stop, line.step)
         self.device, self.device_reason = run.device, run.reason
         self.engine, self.engine_reason = run.engine, run.engine_reason
         self.threads, self.chunk, self.seconds = run.threads, run.chunk, run.seconds
-        self.points_per_second = grid.num / run.seconds
-        names = row_names(run.order)[1:]
-        self.rows = [Row(name, found, grid) for name, found in zip(names, statistics.rows, strict=True)]
+        self.points_per_second = run.computed / run.seconds
+        names = row_names(domain, run.order)
+        self.rows = [Row(name, found, domain) for name, found in zip(names, statistics.rows, strict=True)]
         changes = statistics.changes
         self.sign_change_count = None if changes is None else changes.count
         places = [] if changes is None else changes.places
-        self.sign_changes = [SignChange(before, after, grid) for before, after in places]
+        self.sign_changes = [SignChange(before, after, domain) for before, after in places]
 
     def as_dict(self) -> dict[str, Any]:
         """All figures as JSON has them; NaN and infinities, which it lacks, are the strings "nan", "inf" and "-inf"."""
@@ -84,13 +96,14 @@ class Summary:
         rows = {}
         for row in self.rows:
             figures = {name: getattr(row, name) for name in Row.__slots__ if name != "name"}
-            rows[row.name] = {name: _json(value) for name, value in figures.items()}
+            rows[row.name] = {name: as_json(value) for name, value in figures.items()}
+        if self.step is None:
+            points = {"num": self.num, "shape": list(self.shape), "axes": as_json(self.axes)}
+        else:
+            points = {"start": self.start, "stop": self.stop, "num": self.num, "step": self.step}
         return {
             "function": self.function,
-            "start": self.start,
-            "stop": self.stop,
-            "num": self.num,
-            "step": self.step,
+            **points,
             "dtype": str(self.dtype),
             "order": self.order,
             "device": self.device,
@@ -105,11 +118,11 @@ class Summary:
             "sign_changes": changes,
         }
 
-    def __str__(self) -> str:
-        digits = 8 if self.dtype.itemsize <= 4 else 15
+    def heading(self) -> list[str]:
+        """The lines that say what was computed, and how."""
         facts = [
             ("function", self.function),
-            ("points", f"{self.num:,} from {self.start:g} to {self.stop:g}, step {self.step:g}, {self.dtype}"),
+            *self._points_described(),
             ("order", f"{self.order}"),
             ("device", f"{self.device} ({self.device_reason})"),
             (
@@ -118,27 +131,61 @@ class Summary:
                 f"blocks of {counted(self.chunk, 'point')}",
             ),
             ("time", f"{self.seconds:.3g} s"),
-            ("rate", f"{_thousands(self.points_per_second)} points/s"),
+            ("rate", f"{thousands(self.points_per_second)} points/s" if self.points_per_second else "all was there"),
         ]
-        lines = [f"{name:<10}{value}" for name, value in facts]
-        table = [["", "minimum", "at x", "maximum", "at x", "NaN", "inf"]]
-        for k, row in enumerate(self.rows):
-            places = [row.minimum, row.minimum_at, row.maximum, row.maximum_at]
-            shown = ["-" if value is None else f"{value:.{digits}g}" for value in places]
-            table.append([mark(k), *shown, f"{row.nan:,}", f"{row.infinite:,}"])
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines.append("")
-        for cells in table:
-            name, *figures = cells
-            right = (f"{cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True))
-            lines.append("  ".join((f"{name:<{max(widths[0], 8)}}", *right)))
+        width = max(10, *(len(name) + 2 for name, _ in facts))
+        return [f"{name:<{width}}{value}" for name, value in facts]
+
+    @property
+    def digits(self) -> int:
+        """How many digits of a result are worth printing."""
+        return 8 if self.dtype.itemsize <= 4 else 15
+
+    def __str__(self) -> str:
+        lines = [*self.heading(), "", *aligned(self._extremes())]
         if self.sign_change_count is not None:
-            lines += ["", *self._sign_change_lines(digits)]
+            lines += ["", *self._sign_change_lines()]
         return "\n".join(lines)
 
     __repr__ = __str__
 
-    def _sign_change_lines(self, digits: int) -> list[str]:
+    def _points_described(self) -> list[tuple[str, str]]:
+        if self.step is not None:
+            line = f"{self.num:,} from {self.start:g} to {self.stop:g}, step {self.step:g}, {self.dtype}"
+            return [("points", line)]
+        sizes = " x ".join(f"{size:,}" for size in self.shape)
+        described = []
+        for name, axis in self.axes.items():
+            if "step" in axis:
+                values = f"from {axis['start']:g} to {axis['stop']:g}, step {axis['step']:g}"
+            else:
+                values = f"given, from {axis['minimum']:g} to {axis['maximum']:g}"
+            described.append((name, f"{axis['num']:,} {values}"))
+        return [("points", f"{sizes}, {self.dtype}"), *described]
+
+    def titles(self) -> list[str]:
+        """The titles of a place's columns, one a coordinate."""
+        return [f"at {name}" for name in self.axes]
+
+    def coordinates(self, place: Place | None) -> list[float | None]:
+        """What goes under `titles`."""
+        return list(place.values()) if isinstance(place, dict) else [place] * len(self.axes)
+
+    def cells(self, figures: Iterable[float | None]) -> list[str]:
+        """The figures of a table."""
+        return ["-" if value is None else f"{value:.{self.digits}g}" for value in figures]
+
+    def _extremes(self) -> list[list[str]]:
+        table = [["", "minimum", *self.titles(), "maximum", *self.titles(), "NaN", "inf"]]
+        for k, row in enumerate(self.rows):
+            least = [row.minimum, *self.coordinates(row.minimum_at)]
+            greatest = [row.maximum, *self.coordinates(row.maximum_at)]
+            cells = self.cells([*least, *greatest])
+            table.append([shown_name(row.name, k), *cells, f"{row.nan:,}", f"{row.infinite:,}"])
+        return table
+
+    def _sign_change_lines(self) -> list[str]:
+        digits = self.digits
         count, shown = self.sign_change_count, len(self.sign_changes)
         if not count:
             return ["f' does not change its sign"]
@@ -148,16 +195,45 @@ class Summary:
         return [head, *(f"  x = {c.x:<{digits + 6}.{digits}g} {'- to +' if c.rising else '+ to -'}" for c in changes)]
 
 
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table: names to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for name, *figures in table:
+        right = (f"{cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True))
+        lines.append("  ".join((f"{name:<{max(widths[0], 8)}}", *right)))
+    return lines
+
+
+def _axis_figures(domain: Domain, name: str) -> dict[str, float]:
+    axis = domain.axes[domain.dimension(name)]
+    if isinstance(axis, LinspaceAxis):
+        return {"start": axis.start, "stop": axis.stop, "num": axis.num, "step": axis.step}
+    values = domain.axis(name)
+    known = values[~np.isnan(values)]
+    least, greatest = (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
+    return {"num": axis.num, "minimum": least, "maximum": greatest}
+
+
+def shown_name(name: str, k: int) -> str:
+    """The name of the k-th row for readers: f'' for d2; the names of partials are what they are in files."""
+    return mark(k) if name in ("f", f"d{k}") else name
+
+
 def mark(k: int) -> str:
     """``f``, ``f'``, ``f''``, ``f'''``, ``f(4)``, ..."""
     return "f" + "'" * k if k < 4 else f"f({k})"
 
 
-def _json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """A value as JSON has it: NaN and infinities, which it lacks, are strings."""
+    if isinstance(value, dict):
+        return {name: as_json(part) for name, part in value.items()}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _thousands(rate: float) -> str:
+def thousands(rate: float) -> str:
+    """``123456789`` -> ``"123 million"``."""
     for unit, size in (("billion", 1e9), ("million", 1e6), ("thousand", 1e3)):
         if rate >= size:
             return f"{rate / size:.3g} {unit}"

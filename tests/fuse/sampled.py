@@ -58,5 +58,5 @@ def eagerly(f: Callable[[Tensor], Tensor], x: np.ndarray, order: int) -> list[np
 def fused(f: Callable[[Tensor], Tensor], x: np.ndarray, order: int) -> list[np.ndarray]:
     """The values of f and its derivatives by a program that NumPy runs."""
     rows = [np.empty_like(x) for _ in range(order + 1)]
-    Blocks(program(f, x.dtype, order)).evaluate(x, rows)
+    Blocks(program(f, x.dtype, order)).evaluate([x], x.shape, 0, x.size, rows)
     return rows

@@ -17,7 +17,8 @@ from gradcu._op import OPS
 from gradcu.fuse.blocks import Blocks, _planned
 from gradcu.fuse.trace import program
 from gradcu.sweeps.blockwise import BlocksEngine
-from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.domain import Domain
+from gradcu.sweeps.grid import LinspaceAxis
 from tests.cases import Case
 from tests.fuse.sampled import ELEMENTWISE, eagerly, fused, of_one_variable, points
 
@@ -72,17 +73,17 @@ def test_a_points_bits_depend_on_the_point_alone(name: str, dtype: str):
     blocks = Blocks(program(FUNCTIONS[name], np.dtype(dtype), 3))
     x = np.linspace(-4, 4, 1500, dtype=dtype)
     whole = np.empty((4, x.size), dtype)
-    blocks.evaluate(x, list(whole))
+    blocks.evaluate([x], x.shape, 0, x.size, list(whole))
     for length in (1, 2, 3, 7, 63, 64, 65, 129, 1000):
         parts = np.full((4, x.size), np.nan, dtype)
         for first in range(0, x.size, length):
             chunk = slice(first, first + length)
-            blocks.evaluate(x[chunk], [row[chunk] for row in parts])
+            blocks.evaluate([x[chunk]], x[chunk].shape, 0, x[chunk].size, [row[chunk] for row in parts])
         assert_same_bits(list(parts), list(whole), x)
     # Longer than a block, in another order, into rows that are not contiguous.
     repeated = np.tile(x[::-1], 60)
     records = np.empty((repeated.size, 4), dtype)
-    blocks.evaluate(repeated, [records[:, order] for order in range(4)])
+    blocks.evaluate([repeated], repeated.shape, 0, repeated.size, [records[:, order] for order in range(4)])
     assert_same_bits([records[-x.size :, order] for order in range(4)], [row[::-1] for row in whole], x[::-1])
 
 
@@ -90,13 +91,13 @@ def test_threads_share_blocks():
     blocks = Blocks(program(FUNCTIONS["exp-sin"], np.dtype("float32"), 1))
     x = np.linspace(-4, 4, 1 << 17, dtype="float32")
     expected = np.empty((2, x.size), "float32")
-    blocks.evaluate(x, list(expected))
+    blocks.evaluate([x], x.shape, 0, x.size, list(expected))
     found = np.empty((2, x.size), "float32")
 
     def work(first: int) -> None:
         for start in range(first, x.size, 1 << 15):
             chunk = slice(start, start + (1 << 13))
-            blocks.evaluate(x[chunk], [row[chunk] for row in found])
+            blocks.evaluate([x[chunk]], (1 << 13,), 0, 1 << 13, [row[chunk] for row in found])
 
     threads = [threading.Thread(target=work, args=(first,)) for first in range(0, 1 << 15, 1 << 13)]
     for thread in threads:
@@ -126,12 +127,12 @@ def test_evaluating_neither_warns_nor_touches_the_error_state():
 
 @pytest.mark.parametrize("dtype", ["float16", *FLOATS])
 def test_the_engine_computes_the_blocks_of_a_grid(dtype: str):
-    grid = Grid(-2, 2, 1001, np.dtype(dtype))
-    engine = BlocksEngine(program(FUNCTIONS["polynomial"], grid.dtype, 2), grid)
+    domain = Domain([LinspaceAxis(-2, 2, 1001, np.dtype(dtype))])
+    engine = BlocksEngine(program(FUNCTIONS["polynomial"], domain.dtype, 2), domain)
     rows = np.empty((3, 500), dtype)
     x = np.empty(500, dtype)
     statistics = engine.evaluate(400, x, list(rows))
-    np.testing.assert_array_equal(x, grid.block(400, 500))
+    np.testing.assert_array_equal(x, domain.block(400, 500)[0])
     assert_same_bits(list(rows), eagerly(FUNCTIONS["polynomial"], x, 2), x)
     assert statistics.rows[0].minimum == rows[0].min()
 

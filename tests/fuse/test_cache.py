@@ -113,7 +113,7 @@ def test_a_file_in_its_place_is_refused(folder: Path):
 
 
 @posix
-def test_a_sweep_says_so_and_goes_on(folder: Path):
+def test_a_sweep_says_so_and_goes_on(folder: Path, compiler: Compiler):
     folder.mkdir()
     folder.chmod(0o777)
     with pytest.warns(UserWarning, match="can't be compiled: .*others can write to it"):

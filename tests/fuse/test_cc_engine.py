@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,14 +11,13 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu._linspace import linspace_block
+from gradcu.fuse import kernel as kernels_module
 from gradcu.fuse.compiler import Compiler
-from gradcu.fuse.kernel import Kernel, kernel_of
-from gradcu.fuse.program import NotInCError, Program
+from gradcu.fuse.kernel import kernel_of
 from gradcu.fuse.trace import program
 from gradcu.sweeps import choice
 from gradcu.sweeps import engine as engines
-from tests.cases import Case
-from tests.fuse.sampled import ELEMENTWISE, eagerly, of_one_variable, points
+from tests.fuse.agreement import disagreement, largest_intermediate
 
 DTYPES = ["float32", "float64"]
 
@@ -33,80 +30,6 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "root": lambda x: gradcu.sqrt(x),
     "gamma": lambda x: gradcu.lgamma(x * x + 0.5),
 }
-
-# Functions that C and NumPy or SciPy compute by different formulas. Next to a root, an error that is small beside the
-# terms is not small beside the result; the values are the sizes of these terms.
-TERMS = {"lgamma": 4.0, "digamma": 4.0, "polygamma": 4.0, "sinc": 8.0}
-
-
-@functools.cache
-def programs(dtype: str) -> dict[str, tuple[Case, Program]]:
-    """The rows' samples with operands in C, by name; those that are equal are one."""
-    found = {}
-    for case in ELEMENTWISE:
-        made = program(of_one_variable(case), np.dtype(dtype), 1)
-        found.setdefault(made.key, (f"{case.row.name}-{case.number}", case, made))
-    return {name: (case, made) for name, case, made in found.values()}
-
-
-@pytest.fixture(scope="module", params=DTYPES)
-def kernels(request: pytest.FixtureRequest, compiler: Compiler) -> dict[str, tuple[Case, Program, Kernel]]:
-    """A kernel for each row that has C; the others mix dtypes."""
-
-    def compiled(item: tuple[str, tuple[Case, Program]]) -> tuple[str, tuple[Case, Program, Kernel]] | None:
-        name, (case, made) = item
-        try:
-            return name, (case, made, kernel_of(made, compiler))
-        except NotInCError:
-            return None
-
-    # Compilers are other processes: threads wait for them.
-    with ThreadPoolExecutor(engines.thread_count()) as pool:
-        return dict(filter(None, pool.map(compiled, programs(request.param).items())))
-
-
-def largest_intermediate(made: Program, x: np.ndarray) -> np.ndarray:
-    """The size of the largest finite number that the program computes on the way, at each point."""
-    values: list[Any] = []
-    largest = np.where(np.isfinite(x), np.abs(x), 0).astype("float64")
-    with np.errstate(all="ignore"):
-        for line in made.lines:
-            operands = [values[o] if isinstance(o, int) else x if isinstance(o, str) else o for o in line.operands]
-            values.append(line.op.numpy(*operands, *line.statics))
-            size = np.abs(np.asarray(values[-1], "float64"))
-            largest = np.fmax(largest, np.where(np.isfinite(size), size, 0))
-    return largest
-
-
-def disagreement(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """In units of the last place of ``scale`` or of the values; infinite where one is NaN or infinite alone."""
-    dtype = expected.dtype
-    with np.errstate(all="ignore"):
-        unit = np.spacing(np.maximum(scale, np.abs(expected)).astype(dtype)).astype("float64")
-        units = np.abs(found.astype("float64") - expected.astype("float64")) / unit
-    units[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0
-    units[np.isnan(units)] = np.inf
-    return units
-
-
-def test_every_op_gives_what_eager_gives(kernels: dict[str, tuple[Case, Program, Kernel]]):
-    assert len({case.row.name for case, _, _ in kernels.values()}) > 70
-    wrong = []
-    for name, (case, made, kernel) in kernels.items():
-        x = points(case, made.dtype.name)
-        rows = [np.empty_like(x), np.empty_like(x)]
-        kernel.at(x, rows)
-        scale = np.maximum(largest_intermediate(made, x), TERMS.get(case.row.name, 0.0))
-        for k, (found, expected) in enumerate(zip(rows, eagerly(of_one_variable(case), x, 1), strict=True)):
-            # At -0.0 either infinity is right for the slope of an even power.
-            ignored = (x == 0) & np.isinf(found) & np.isinf(expected) & np.signbit(x) & (k > 0)
-            units = np.where(ignored, 0, disagreement(found, expected, scale))
-            if units.max() > 4:
-                i = int(units.argmax())
-                wrong.append(
-                    f"{name}, derivative {k}, at {x[i]!r}: {found[i]!r}, eager {expected[i]!r} ({units[i]:.3g})"
-                )
-    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -170,6 +93,23 @@ def test_bits_depend_on_the_point_alone(compiler: Compiler, rng: np.random.Gener
     kept = np.arange(num) % 7 != 0
     for found, expected in zip(bits(rows), bits(whole), strict=False):
         np.testing.assert_array_equal(found[kept], expected[order][kept])
+
+
+@pytest.mark.parametrize("offset", [0, 16, 5])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_beyond_the_caches_have_the_same_bits(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, dtype: str, offset: int
+):
+    kernel = kernel_of(program(FUNCTIONS["waves"], np.dtype(dtype), 1), compiler)
+    written = []
+    for most in (0, 1 << 60):
+        monkeypatch.setattr(kernels_module, "_CACHED", most)
+        memory = np.zeros((2, 30_080), dtype)
+        rows = [row[offset : offset + 30_011] for row in memory]
+        written.append((memory, kernel.sweep(-3.0, 4.0, 40_000, 700, None, rows)))
+    (streamed, extremes), (plain, expected) = written
+    np.testing.assert_array_equal(streamed, plain)
+    assert extremes == expected
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -242,8 +182,10 @@ class TestChoice:
         assert (summary.engine, summary.engine_reason) == ("cc", compiler.name)
         assert f"engine    cc ({compiler.name}), " in str(summary)
         assert summary.as_dict()["engine_reason"] == compiler.name
-        few = gradcu.sweep(gradcu.sin, 0, 1, 1000).summary()
+        few = gradcu.sweep(lambda x: gradcu.sin(x) * 0.123, 0, 1, 1000).summary()
         assert (few.engine, few.engine_reason) == ("numpy", "too few points to compile for")
+        # What is compiled already is used for few points too.
+        assert gradcu.sweep(gradcu.sin, 0, 1, 1000).summary().engine == "cc"
 
     def test_what_cannot_be_traced_is_eager_and_says_why(self, compiler: Compiler):
         def branches(x: Tensor) -> Tensor:

@@ -138,6 +138,14 @@ def test_the_third_and_fourth_derivative_of_choices_are_nan_where_eager_says_so(
         np.testing.assert_allclose(row, reference, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [0.5, -0.5, -1, -2, -3, 3, 5])
+def test_powers_of_zeros_have_the_signs_that_eager_gives_them(exponent: float):
+    x = np.array([-0.0, 0.0])
+    found, expected = fused(lambda x: x**exponent, x, 5), eagerly(lambda x: x**exponent, x, 5)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found[:3]), np.signbit(expected[:3]))
+
+
 def test_a_deep_expression_needs_no_deep_stack():
     def f(x: Tensor) -> Tensor:
         y = x

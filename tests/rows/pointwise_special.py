@@ -25,8 +25,6 @@ ROWS = [
         "erfc",
         (S(A()), S(A(()))),
         reference=special.erfc,
-        ulp=8.0,
-        why="between 0.5 and 2 the error of SciPy's erfcx",
         domain=(-5.0, 9.0),
     ),
     *(

@@ -172,13 +172,13 @@ def test_a_killed_worker_is_made_up_for_by_the_others(client: Any, tmp_path: Pat
 def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The first points' indices of the blocks that this process evaluates."""
     firsts: list[int] = []
-    evaluated = recipe._evaluated
+    evaluated = recipe.evaluated
 
-    def counted(engine: Any, first: int, rows: Any) -> Any:
+    def counted(engine: Any, first: int, *others: Any) -> Any:
         firsts.append(first)
-        return evaluated(engine, first, rows)
+        return evaluated(engine, first, *others)
 
-    monkeypatch.setattr(recipe, "_evaluated", counted)
+    monkeypatch.setattr(recipe, "evaluated", counted)
     return firsts
 
 
@@ -220,8 +220,8 @@ def test_a_sweep_is_a_collection_that_dask_can_copy():
 
 
 def test_dask_writes_the_arrays(client: Any, tmp_path: Path):
-    lazy = gradcu.sweep(wave, -3, 3, 5000, distributed="dask", chunk=1024)
-    local = gradcu.sweep(wave, -3, 3, 5000)
+    lazy = gradcu.sweep(wave, -3, 3, 5000, engine="numpy", distributed="dask", chunk=1024)
+    local = gradcu.sweep(wave, -3, 3, 5000, engine="numpy")
     dask.array.to_npy_stack(tmp_path / "stack", lazy.derivative(1))
     assert (dask.array.from_npy_stack(tmp_path / "stack").compute() == local.derivative(1).numpy()).all()
 
@@ -252,9 +252,9 @@ def test_a_process_makes_the_engine_once_and_keeps_few(monkeypatch: pytest.Monke
     made: list[str] = []
     make_engine = recipe.make_engine
 
-    def counted(name: str, *others: Any) -> Any:
+    def counted(name: str, *others: Any, **options: Any) -> Any:
         made.append(name)
-        return make_engine(name, *others)
+        return make_engine(name, *others, **options)
 
     monkeypatch.setattr(recipe, "make_engine", counted)
     sweeps = [gradcu.sweep(wave, 0, 1, 640, distributed="dask", chunk=10) for _ in range(recipe._MOST_ENGINES + 1)]
@@ -272,8 +272,8 @@ def test_an_engine_has_no_more_threads_than_it_can_have(monkeypatch: pytest.Monk
     make_engine = recipe.make_engine
     inside = most = 0
 
-    def single(*arguments: Any) -> Any:
-        engine: Any = make_engine(*arguments)
+    def single(*arguments: Any, **options: Any) -> Any:
+        engine: Any = make_engine(*arguments, **options)
         engine.threads = 1
         evaluate = engine.evaluate
 
@@ -348,6 +348,8 @@ class TestRefusals:
             (wave, {"dtype": "int32"}, TypeError, "dtype must be float32"),
             (wave, {"distributed": "ray"}, ValueError, "distributed must be \"dask\" or None, not 'ray'"),
             (wave, {"out": "y.npy"}, ValueError, r"out does not go with distributed=\"dask\"; .*to_zarr.*to_npy_stack"),
+            (wave, {"resume": True}, ValueError, "resume does not go with distributed=.*a local one"),
+            (wave, {"reduce": "max"}, ValueError, r"reduce does not go with distributed=.*summary\(\)"),
             (wave, {"progress": True}, ValueError, "progress does not go with distributed=.*ProgressBar"),
         ],
     )

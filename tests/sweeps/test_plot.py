@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcu
-from gradcu.sweeps.plot import envelope
+from gradcu.sweeps.lines import envelope
 
 
 def test_a_short_row_is_kept_as_it_is():

@@ -1,5 +1,7 @@
 """Functions that are not elementwise are found out and named; those that are pass, however odd."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,12 @@ import gradcu
 from gradcu import Tensor
 from gradcu._device import CPU
 from gradcu.autograd import Function
-from gradcu.sweeps.grid import Grid
+from gradcu.sweeps.domain import Domain
+from gradcu.sweeps.grid import LinspaceAxis
 from gradcu.sweeps.probe import check_elementwise
 
-GRIDS = [Grid(-5, 5, 10**7, "float32"), Grid(0, 1, 1, "float64"), Grid(2, 1, 7, "float32")]
+LINES = [(-5, 5, 10**7, "float32"), (0, 1, 1, "float64"), (2, 1, 7, "float32")]
+DOMAINS = [Domain([LinspaceAxis(*line)]) for line in LINES]
 
 state = {"calls": 0}
 
@@ -110,24 +114,24 @@ RESHAPING = {
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
-@pytest.mark.parametrize("grid", GRIDS, ids=["wide", "single", "descending"])
-def test_elementwise_functions_pass(name: str, grid: Grid):
-    check_elementwise(ELEMENTWISE[name], grid, CPU)
+@pytest.mark.parametrize("domain", DOMAINS, ids=["wide", "single", "descending"])
+def test_elementwise_functions_pass(name: str, domain: Domain):
+    check_elementwise(ELEMENTWISE[name], domain, CPU)
 
 
 @pytest.mark.parametrize("name", MIXING)
-@pytest.mark.parametrize("grid", GRIDS, ids=["wide", "single", "descending"])
-def test_mixing_the_points_is_found_out(name: str, grid: Grid):
+@pytest.mark.parametrize("domain", DOMAINS, ids=["wide", "single", "descending"])
+def test_mixing_the_points_is_found_out(name: str, domain: Domain):
     function, used = MIXING[name]
     with pytest.raises(ValueError, match=rf"<lambda> is not elementwise: its value at a point depends on.*{used}"):
-        check_elementwise(function, grid, CPU)
+        check_elementwise(function, domain, CPU)
 
 
 @pytest.mark.parametrize("name", RESHAPING)
 def test_another_shape_is_found_out(name: str):
     function, message = RESHAPING[name]
     with pytest.raises(ValueError, match=message):
-        check_elementwise(function, GRIDS[0], CPU)
+        check_elementwise(function, DOMAINS[0], CPU)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +145,7 @@ def test_another_shape_is_found_out(name: str):
 )
 def test_what_is_no_tensor_is_named(function, message: str):
     with pytest.raises(TypeError, match=message):
-        check_elementwise(function, GRIDS[0], CPU)
+        check_elementwise(function, DOMAINS[0], CPU)
 
 
 def test_errors_of_the_function_come_through_with_a_note():
@@ -149,7 +153,7 @@ def test_errors_of_the_function_come_through_with_a_note():
         raise KeyError("inside")
 
     with pytest.raises(KeyError, match="inside") as caught:
-        check_elementwise(broken, GRIDS[0], CPU)
+        check_elementwise(broken, DOMAINS[0], CPU)
     assert "broken on 61 points" in caught.value.__notes__[0]
 
 
@@ -158,9 +162,49 @@ def test_the_message_names_the_function():
         return x.sum()
 
     with pytest.raises(ValueError, match=r"reduces_everything is not elementwise"):
-        check_elementwise(reduces_everything, GRIDS[0], CPU)
+        check_elementwise(reduces_everything, DOMAINS[0], CPU)
 
 
 def test_a_custom_function_is_named_by_its_class():
     with pytest.raises(ValueError, match=r"^Totalled\.apply is not elementwise: its value at a point depends on other"):
-        check_elementwise(Totalled.apply, GRIDS[0], CPU)
+        check_elementwise(Totalled.apply, DOMAINS[0], CPU)
+
+
+def without_grad(x: Tensor) -> Tensor:
+    with gradcu.no_grad():
+        return gradcu.sin(x)
+
+
+CUT: dict[str, Callable[[Tensor], Tensor]] = {
+    "detach": lambda x: gradcu.sin(x.detach()),
+    "detached result": lambda x: gradcu.sin(x).detach(),
+    "no_grad": without_grad,
+    "numpy": lambda x: gradcu.from_numpy(np.sin(x.detach().numpy())),
+    "item": lambda x: gradcu.tensor([gradcu.sin(v).item() for v in x]),
+}
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("name", CUT)
+def test_a_lost_graph_gives_a_warning_at_the_callers_line(name: str, engine: str):
+    with pytest.warns(UserWarning, match="cuts its result off from x") as caught:
+        result = gradcu.sweep(CUT[name], 0, 3, 11, engine=engine)
+    assert caught[0].filename == __file__
+    assert not result.derivative(1).numpy().any()
+    # Without derivatives nothing is lost.
+    gradcu.sweep(CUT[name], 0, 3, 11, order=0, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: gradcu.full_like(x, 3),
+        lambda x: x.detach() * x,
+        lambda x: (x > 1).to(x.dtype),
+        lambda x: gradcu.floor(x),
+        lambda x: x > 1,
+    ],
+)
+def test_what_has_no_slope_loses_none(f: Callable[[Tensor], Tensor], engine: str):
+    gradcu.sweep(f, 0, 3, 11, engine=engine)

@@ -56,8 +56,8 @@ def test_it_counts_points_and_tidies_up(monkeypatch: pytest.MonkeyPatch, install
         monkeypatch.setitem(sys.modules, "tqdm", None)
     run(None)
     shown = terminal.getvalue()
-    assert ("points" in shown) is installed
-    assert ("sweep 100 %" in shown) is not installed
+    assert ("sweep 100 %, " in shown) is not installed
+    assert "points/s" in shown
     assert shown.endswith("\r")
 
 
@@ -71,3 +71,25 @@ def test_a_quick_sweep_shows_nothing(monkeypatch: pytest.MonkeyPatch):
 def test_no_standard_error_is_no_problem(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stderr", None)
     gradcu.sweep(gradcu.sin, 0, 1, 100)
+
+
+def test_the_rate_and_the_time_left_are_those_of_what_is_computed_now(monkeypatch: pytest.MonkeyPatch):
+    terminal = on_a_terminal(monkeypatch)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    clock = iter([100.0, 110.0, 120.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Progress(10_000_000, None) as shown:
+        # Half of it was there before.
+        shown.skip(5_000_000)
+        shown.update(1_000_000)
+        shown.update(1_000_000)
+    lines = terminal.getvalue().split("\r")
+    assert lines[1] == "sweep 60 %, 100 thousand points/s, 40 s left"
+    assert lines[2] == "sweep 70 %, 100 thousand points/s, 30 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (90061, "25 h 1 min")]
+)
+def test_durations(seconds: float, text: str):
+    assert progress.duration(seconds) == text

@@ -89,6 +89,10 @@ def test_known_bounds_spare_the_search_and_keep_the_ends(bounds: tuple[float, fl
     assert found.tail == (12, bounds[1])
 
 
+def test_zeros_alone_have_no_ends():
+    assert SignChanges(np.array([0.0, -0.0, 0.0]), 10, (-0.0, 0.0)).blank
+
+
 def test_a_nan_hidden_by_the_bounds_is_seen():
     slope = np.array([1.0, math.nan, 2.0])
     block = BlockStatistics([slope, slope], 0)

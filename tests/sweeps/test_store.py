@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 
 from gradcu.sweeps import capacity
-from gradcu.sweeps.store import MemoryStore, NpyStore, NpzStore, ReplacedFile, Store, open_store, row_names
+from gradcu.sweeps.domain import Domain
+from gradcu.sweeps.grid import LinspaceAxis
+from gradcu.sweeps.statistics import BlockStatistics
+from gradcu.sweeps.store import MemoryStore, ReplacedFile, Store, open_store
 
-FLOAT64 = np.dtype("float64")
+NO_FIGURES = BlockStatistics([np.zeros(1)], 0)
+
+
+def line(num: int, dtype: str = "float64") -> Domain:
+    return Domain([LinspaceAxis(0, 1, num, dtype)])
 
 
 def fill(store: Store, num: int, chunk: int) -> None:
@@ -29,52 +36,52 @@ def fill(store: Store, num: int, chunk: int) -> None:
 @pytest.mark.parametrize("suffix", [".npz", ".npy", ".NPZ"])
 def test_a_file_holds_named_rows(tmp_path: Path, suffix: str, chunk: int):
     path = tmp_path / f"rows{suffix}"
-    store = open_store(path, 10, 2, FLOAT64)
+    store = open_store(path, line(10), 2)
     fill(store, 10, chunk)
     assert not path.exists()
-    rows = store.close()
+    x, rows = store.close(NO_FIGURES)
     saved = np.load(path)
-    for name, row in zip(("x", "f", "d1", "d2"), rows, strict=True):
+    for name, row in zip(("x", "f", "d1", "d2"), (x, *rows), strict=True):
         assert (saved[name] == row).all()
-    assert (rows[0] == -np.arange(10)).all()
-    assert (rows[2] == np.arange(10) + 1000).all()
+    assert (x == -np.arange(10)).all()
+    assert (rows[1] == np.arange(10) + 1000).all()
     assert os.listdir(tmp_path) == [path.name]
 
 
 def test_npy_is_one_record_a_point(tmp_path: Path):
-    store = open_store(tmp_path / "rows.npy", 5, 1, np.dtype("float32"))
+    store = open_store(tmp_path / "rows.npy", line(5, "float32"), 1)
     fill(store, 5, 2)
-    store.close()
+    store.close(NO_FIGURES)
     records = np.load(tmp_path / "rows.npy")
     assert records.dtype.names == ("x", "f", "d1")
     assert records[3].tolist() == (-3.0, 3.0, 1003.0)
 
 
 def test_rows_of_a_file_are_writable_and_leave_it_alone(tmp_path: Path):
-    store = open_store(tmp_path / "rows.npz", 5, 0, FLOAT64)
+    store = open_store(tmp_path / "rows.npz", line(5), 0)
     fill(store, 5, 5)
-    rows = store.close()
-    rows[1][0] = 77
+    _, rows = store.close(NO_FIGURES)
+    rows[0][0] = 77
     assert np.load(tmp_path / "rows.npz")["f"][0] == 0
 
 
 def test_memory_is_filled_in_place():
-    store = MemoryStore(10, 1, FLOAT64)
+    store = MemoryStore(line(10), 2)
     view = store.rows(4, 3)
     view[1][...] = 5
     store.write(4, view)
-    rows = store.close()
+    _, rows = store.close(NO_FIGURES)
     assert (rows[1][4:7] == 5).all()
 
 
-@pytest.mark.parametrize("kind", [NpzStore, NpyStore])
-def test_abandoning_leaves_nothing(tmp_path: Path, kind: type):
-    path = tmp_path / f"rows{'.npz' if kind is NpzStore else '.npy'}"
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_abandoning_leaves_nothing(tmp_path: Path, suffix: str):
+    path = tmp_path / f"rows{suffix}"
     path.write_bytes(b"before")
-    store = kind(str(path), 10, 1, FLOAT64)
+    store = open_store(path, line(10), 1)
     store.write(0, store.rows(0, 4))
     assert len(os.listdir(tmp_path)) == 2
-    store.abandon()
+    store.abandon(ValueError())
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == [path.name]
 
@@ -99,10 +106,10 @@ def test_a_link_stays_a_link(tmp_path: Path):
 
 def test_a_missing_folder_and_a_directory_are_named(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"nowhere/a\.npz cannot be written: No such file"):
-        open_store(tmp_path / "nowhere" / "a.npz", 10, 1, FLOAT64)
+        open_store(tmp_path / "nowhere" / "a.npz", line(10), 1)
     (tmp_path / "d.npz").mkdir()
     with pytest.raises(IsADirectoryError, match=r"d\.npz is a directory"):
-        open_store(tmp_path / "d.npz", 10, 1, FLOAT64)
+        open_store(tmp_path / "d.npz", line(10), 1)
 
 
 @pytest.mark.parametrize(
@@ -115,44 +122,39 @@ def test_a_missing_folder_and_a_directory_are_named(tmp_path: Path):
 )
 def test_unknown_suffixes_are_named(path: str, message: str):
     with pytest.raises(ValueError, match=message):
-        open_store(path, 10, 1, FLOAT64)
+        open_store(path, line(10), 1)
 
 
 def test_what_is_no_path_is_named():
     with pytest.raises(TypeError, match=r"out must be a path, not 3 \(int\)"):
-        open_store(3, 10, 1, FLOAT64)
+        open_store(3, line(10), 1)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("suffix", [".npz", ".npy"])
 def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, suffix: str):
     path = tmp_path / f"rows{suffix}"
-    store: Any = open_store(path, 10, 1, FLOAT64)
+    store: Any = open_store(path, line(10), 1)
     store._file.close()
     with open("/dev/full", "wb", buffering=0) as full:
         store._file = full
         rows = store.rows(0, 10)
         with pytest.raises(OSError, match=rf"rows{suffix} cannot be written: No space left on device"):
             store.write(0, rows)
-    store.abandon()
+    store.abandon(ValueError())
     assert os.listdir(tmp_path) == []
 
 
 def test_a_full_disk_is_told_beforehand(tmp_path: Path):
     with pytest.raises(OSError, match=r"num = 1e\+15 needs 24 PB on disk for 3 arrays of float64, and .* are free"):
-        open_store(tmp_path / "a.npz", 10**15, 1, FLOAT64)
+        open_store(tmp_path / "a.npz", line(10**15), 1)
     assert os.listdir(tmp_path) == []
-
-
-def test_row_names():
-    assert row_names(0) == ["x", "f"]
-    assert row_names(2) == ["x", "f", "d1", "d2"]
 
 
 def test_too_little_memory_is_told_beforehand():
     with pytest.raises(MemoryError, match=r"num = 1e\+15 needs 8 PB of memory for 2 result arrays of float32, and"):
         capacity.check_memory(10**15, 2, np.dtype("float32"))
-    capacity.check_memory(10, 2, FLOAT64)
+    capacity.check_memory(10, 2, np.dtype("float64"))
 
 
 def test_a_limit_on_the_address_space_counts(monkeypatch: pytest.MonkeyPatch):

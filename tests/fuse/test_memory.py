@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import gradcu
-from gradcu.sweeps import _memory
-from gradcu.sweeps._memory import Pool, result_array
+from gradcu.fuse import memory
+from gradcu.fuse.memory import Pool, result_array
 
 NUM = 1 << 20
 FLOAT32 = np.dtype("float32")
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="memory i
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     pool = Pool(most=32 << 20)
-    monkeypatch.setattr(_memory, "POOL", pool)
+    monkeypatch.setattr(memory, "POOL", pool)
     return pool
 
 

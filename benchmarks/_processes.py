@@ -1,0 +1,56 @@
+"""Measured processes: one library on one job each, which answer a line with a line."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+# Threads of a library that has just finished may spin for a while; they must not take the next one's cores.
+PAUSE = 0.3
+
+
+class Process:
+    """A module of this package with some arguments, in a process of its own."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by stop
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
+
+    def ask(self, request: Any) -> dict[str, Any]:
+        """The answer to a request. Raises RuntimeError, with the process's last words, where there is none."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        answer = ""
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            pass
+        if not answer:
+            self.process.wait()
+            self.errors.seek(0)
+            words = self.errors.read().strip().splitlines() or [f"exit code {self.process.returncode}"]
+            raise RuntimeError(words[-1])
+        return json.loads(answer)
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.communicate()
+        self.errors.close()
+
+
+def installed(distributions: Mapping[str, str], peers: Iterable[str]) -> list[str]:
+    """Those whose distribution is installed; importing it would cost this process its memory."""
+    found = []
+    for peer in peers:
+        try:
+            importlib.metadata.version(distributions[peer])
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.append(peer)
+    return found

@@ -1,0 +1,193 @@
+"""The CUDA source of a kernel: a program put into kernels/sweep.cu or kernels/elementwise.cu.
+
+Only text is made here, and what a launch needs to know; nothing imports CuPy. The statements are those that the C
+compiler gets for the CPU, and neither rounds a * b + c once where it is written as two operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._linspace import SEGMENT, SPAN, linspace_spans
+from .program import NotInCError, Program, c_body
+from .template import filled, kernel_file
+
+OPTIONS = ("-std=c++17", "-fmad=false")
+"""What NVRTC is told besides the architecture. CuPy adds -ftz=true: numbers below float32's normal range become 0."""
+
+THREADS = 256
+"""The threads of a block."""
+
+_BLOCKS = {"float32": 4, "float64": 3}
+"""So many blocks share the 65536 registers of a multiprocessor. Left to choose, the compiler takes fewer than it needs
+and spills some, to make room for more blocks than a kernel that waits for memory alone has use for."""
+
+_C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
+
+_MOST_SPANS, _MOST_EXACT = 17, 4
+
+_NEXT_LINE = "\n" + " " * 8
+
+MOST_POINTS = (_MOST_SPANS - 1) * SPAN
+"""How many points one launch of a sweep can compute."""
+
+NARROW = 1 << 30
+"""Below so many elements, and bytes from an array's first to its last, 32-bit indices do."""
+
+LINE = np.dtype(
+    [
+        ("step", "f8", 3), ("origins", "f8", (_MOST_SPANS, 2)), ("exact_at", "i8", _MOST_EXACT),
+        ("exact", "f8", _MOST_EXACT), ("quick_step", "f4", 2), ("offset_error", "f4"),
+    ],
+    align=True,
+)  # fmt: skip
+"""The struct Line of kernels/sweep.cu, which `line_of` fills."""
+
+
+@dataclass(frozen=True)
+class CudaSource:
+    """A translation unit with one kernel, ``name``; a block of `THREADS` threads takes ``per_block`` elements."""
+
+    text: str
+    name: str
+    per_block: int
+
+    def blocks(self, count: int) -> int:
+        """How many blocks give every thread work; the kernel's loops make do with fewer."""
+        return -(-count // self.per_block)
+
+
+def sweep_source(program: Program) -> CudaSource:
+    """The kernel of a sweep of a program of one input.
+
+    Its parameters: a `LINE`; the index of the first point and the number of points, both int64, the latter up to
+    `MOST_POINTS`; a pointer to where the points go, or null; a pointer for each output. Where the chunk begins amid a
+    segment of the linspace, one block more has work. Raises NotInCError for a program that has no C.
+    """
+    rows = ["T"] * len(program.outputs)
+    text = filled(
+        kernel_file("sweep.cu"),
+        {
+            "ROWS": str(len(rows)),
+            "SEGMENT": str(SEGMENT),
+            "MOST_SPANS": str(_MOST_SPANS),
+            "MOST_EXACT": str(_MOST_EXACT),
+            "BOUNDS": _bounds(program),
+            "OUTPUTS": _each("{kind} &out{k}", rows),
+            "BODY": _body(program),
+            "ROW_PARAMETERS": _each("{kind} *const row{k}", rows),
+            "ROW_NAMES": _each("row{k}", rows),
+            "RESULTS": _each("results[{k}].values[w]", rows),
+        },
+    )
+    return CudaSource(_with_helpers(text, program), "gradcu_sweep", SEGMENT)
+
+
+def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.ndarray | None:
+    """The `LINE` for points first, ..., first + count - 1 of ``linspace(start, stop, num)``, an array of one.
+
+    None where the kernel can't make the points: up to two of them, or numbers near the ends of float64's range. These
+    come from `linspace_block`, and go through the elementwise kernel.
+
+    >>> line_of(0.0, 1.0, 2**40 + 1, 2**39, 2)["origins"][0, 0].tolist()
+    [0.5, 0.0]
+    """
+    spans = linspace_spans(start, stop, num, first, count)
+    if spans is None:
+        return None
+    line = np.zeros(1, LINE)
+    line["step"] = spans.step
+    line["origins"][0, : len(spans.origins)] = spans.origins
+    line["exact_at"] = -1
+    line["exact_at"][0, : len(spans.exact_at)] = spans.exact_at
+    line["exact"][0, : len(spans.exact)] = spans.exact
+    with np.errstate(all="ignore"):
+        high = np.float32(spans.step[0])
+        line["quick_step"] = high, spans.step[0] - float(high) + spans.step[1]
+        # Base and offset are off by less than 2**-44 of the larger of the two, mostly by the roundings of three terms
+        # that are 2**-22 of it; and by what is flushed to zero, times an index.
+        line["offset_error"] = abs(spans.step[0]) * SEGMENT * 2.0**-42 + 2.0**-104
+    return line
+
+
+def elementwise_source(
+    program: Program, *, dimensions: int = 0, single: Sequence[str] = (), wide: bool = False
+) -> CudaSource:
+    """The kernel of a program on arrays.
+
+    With ``dimensions=0`` every input lies in memory as the outputs do, but for those named in ``single``, which have
+    one element. Else the operands of an element are found by the strides of ``dimensions`` dimensions, and the outputs
+    lie in C order. ``wide`` takes 64-bit indices, which `NARROW` elements or bytes and more need.
+
+    Its parameters: with dimensions, a `layout_dtype`; the number of elements, int32, or int64 where wide; a pointer for
+    each input, and one for each output, all of the program's dtype or bool. Raises NotInCError for a program that has
+    no C.
+    """
+    bounds = _bounds(program)
+    inputs = [_c_type(dtype) for dtype in program.inputs.values()]
+    outputs = [_c_type(program.dtype_of(output)) for output in program.outputs]
+    whole = [k for k, name in enumerate(program.inputs) if name not in single]
+    pointers = [f"in{k}" for k in whole] + [f"out{k}" for k in range(len(outputs))]
+    text = filled(
+        kernel_file("elementwise.cu"),
+        {
+            "INDEX": "long long" if wide else "int",
+            "DIMENSIONS": str(dimensions),
+            "INPUT_COUNT": str(len(inputs)),
+            "BOUNDS": bounds,
+            "INPUTS": ", ".join(f"const {kind} {name}" for kind, name in zip(inputs, program.inputs, strict=True)),
+            "OUTPUTS": _each("{kind} &out{k}", outputs),
+            "BODY": _body(program),
+            "PARAMETERS": f"{_each('const {kind} *const in{k}', inputs)}, {_each('{kind} *const out{k}', outputs)}",
+            "STRIDED_LOADS": _each("*(const {kind} *)((const char *)in{k} + offsets[{k}])", inputs),
+            "LOADS": ", ".join(f"in{k}[i]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "RESULTS": _each("{kind} result{k};", outputs, " "),
+            "RESULT_NAMES": _each("result{k}", outputs),
+            "STORES": _each("out{k}[i] = result{k};", outputs, _NEXT_LINE),
+            "ALL_ALIGNED": " && ".join(f"is_aligned({pointer})" for pointer in pointers),
+            "PACK_LOADS": _NEXT_LINE.join(
+                f"const Pack<{inputs[k]}> pack{k} = ((const Pack<{inputs[k]}> *)in{k})[p];" for k in whole
+            ),
+            "PACK_ELEMENTS": ", ".join(f"pack{k}.values[w]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "PACK_RESULTS": _each("Pack<{kind}> results{k};", outputs, " "),
+            "PACK_RESULT_NAMES": _each("results{k}.values[w]", outputs),
+            "PACK_STORES": _each("((Pack<{kind}> *)out{k})[p] = results{k};", outputs, _NEXT_LINE),
+        },
+    )
+    width = 1 if dimensions else 16 // program.dtype.itemsize
+    return CudaSource(_with_helpers(text, program), "gradcu_elementwise", THREADS * width)
+
+
+def layout_dtype(dimensions: int, inputs: int, wide: bool) -> np.dtype:
+    """The struct Layout of kernels/elementwise.cu: the shape, and each input's strides in bytes, 0 where broadcast."""
+    index = "i8" if wide else "i4"
+    return np.dtype([("shape", index, dimensions), ("strides", index, (inputs, dimensions))])
+
+
+def _body(program: Program) -> str:
+    return "\n".join(f"    {statement}" for statement in c_body(program))
+
+
+def _with_helpers(text: str, program: Program) -> str:
+    helpers = kernel_file("gradcu.cuh")
+    return filled(text, {"HELPERS": f"#define GRADCU_T {_c_type(program.dtype)}\n{helpers}"})
+
+
+def _c_type(dtype: np.dtype) -> str:
+    if dtype.name not in _C_TYPES:
+        raise NotInCError(f"kernels read {', '.join(_C_TYPES)}, not {dtype}")
+    return _C_TYPES[dtype.name]
+
+
+def _bounds(program: Program) -> str:
+    if program.dtype.name not in _BLOCKS:
+        raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
+    return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
+
+
+def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:
+    """The pattern with each number and the C type that has it."""
+    return between.join(pattern.format(k=k, kind=kind) for k, kind in enumerate(kinds))

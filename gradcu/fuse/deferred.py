@@ -1,0 +1,367 @@
+"""Deferred values: what ops compute while a function runs under `gradcu.compile`, until somebody needs the elements.
+
+A `Recording` is one call of such a function. Its elementwise ops make `Deferred` values, which the recorder takes as it
+takes arrays, so that the graph is recorded as ever. Whatever else happens to a Tensor with such a value (another op, a
+view, a write, a look at its elements or at its node) first settles it: one kernel computes the elements, and one node
+(`gradcu.fuse.fused_node`) takes the place of all the nodes that led to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .._dtype import result_type
+from .._graph import UNVERSIONED, Node
+from .._op import Op
+from .._pending import FUSING, TRACES, Pending
+from .._record import refuse_sizes
+from .._tensor import Tensor
+from .expr import Expr
+from .operators import COPIES, PendingOperators
+from .plan import Library, Plan, Shape, Source
+
+_LONGEST = 256
+"""So many ops after the last value that was computed for that reason, one is: kernels should not grow with loops."""
+
+Entry = tuple[Any, list[Any], int]
+"""An array, the version counter of its memory, and the version at the time of reading."""
+
+
+class Deferred(PendingOperators):
+    """A value of a recording: an expression of its arguments, and the array once somebody has needed it."""
+
+    __slots__ = ("__weakref__", "array", "dtype", "expr", "ndim", "shape", "trace")
+
+    def __init__(self, trace: Any, expr: Expr, shape: Shape) -> None:
+        self.trace, self.expr, self.shape, self.dtype, self.ndim = trace, expr, shape, expr.dtype, len(shape)
+        self.array: Any = None
+        trace.made(self)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
+        """Whether the op becomes an expression."""
+        return self.trace.takes(op, arrays)
+
+    def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
+        """The expression of an elementwise op, or of what broadcasting does to a gradient."""
+        if not self.trace.is_open:
+            arrays = [operand.materialised() if isinstance(operand, Deferred) else operand for operand in operands]
+            with np.errstate(all="ignore"):
+                return op.numpy(*arrays, *statics)
+        if op.name == "expand":
+            return Deferred(self.trace, self.trace.operand(self, statics[0]), statics[0])
+        if op.name == "sum_to":
+            return self.trace.summed(self, statics[0])
+        return self._elementwise(op, operands, statics)
+
+    def _elementwise(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Deferred:
+        trace = self.trace
+        if op.name == "where":
+            operands = (operands[0], *self._promoted(operands[1:]))
+        arrays = [self.lifted(operand) for operand in operands if hasattr(operand, "dtype")]
+        shape = trace.shape_of(op, arrays)
+        numbers = [operand for operand in operands if not hasattr(operand, "dtype")]
+        # Beside an array a number has its dtype; a condition leaves the numbers that it chooses from to themselves.
+        dtypes = [array.dtype for array in arrays if array.dtype.kind != "b"]
+        dtype = dtypes[0] if dtypes else result_type(*numbers) if numbers else self.dtype
+        exprs = [
+            trace.operand(operand, shape) if hasattr(operand, "dtype") else trace.table.number(operand, dtype)
+            for operand in operands
+        ]
+        result = trace.table.apply(op, exprs, statics)
+        if result.dtype.kind == "c":
+            trace.refuse("it computes with complex numbers")
+        return Deferred(trace, result, shape)
+
+    def _promoted(self, choices: Sequence[Any]) -> list[Any]:
+        """What `where` chooses from in one dtype: it is left to the op's forward."""
+        dtype = result_type(*choices)
+        lifted = [self.lifted(choice) for choice in choices]
+        return [choice.astype(dtype) if hasattr(choice, "dtype") else choice for choice in lifted]
+
+    def lifted(self, value: Any, operand: Any = None) -> Any:
+        """An array as an argument of the expressions."""
+        return self.trace.lifted(value, operand)
+
+    def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
+        """Learns of the Tensors of an op, and of its node."""
+        self.trace.recorded(results, node)
+
+    def held(self) -> Deferred:
+        """The same: the graph knows where no gradient flows."""
+        return self
+
+    def materialised(self) -> Any:
+        """The array."""
+        if self.array is None:
+            self.trace.compute([self], "elements are needed")
+        return self.array
+
+    def settle(self, tensor: Tensor, op: Op | None = None) -> None:
+        """Gives ``tensor`` its array, and a node of its own."""
+        self.trace.settle([tensor], "its memory or its node is asked for" if op is None else f"{op.name} is not fused")
+
+    def copy(self) -> Any:
+        """The same values, in memory of their own once they are computed."""
+        return Deferred(self.trace, self.expr, self.shape) if self.array is None else self.array.copy()
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(np.ndarray, name):
+            raise AttributeError(f"an array has no attribute {name!r}", name=name, obj=self)
+        return getattr(self.materialised(), name)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.materialised(), dtype=dtype, copy=copy)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.materialised()[index] = value
+
+
+def _on_elements(name: str) -> Callable[..., Any]:
+    def method(self: Deferred, *operands: Any) -> Any:
+        return getattr(self.materialised(), name)(*operands)
+
+    return method
+
+
+for _name in ("bool", "float", "int", "index", "complex", "len", "iter", "getitem", "eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Deferred, f"__{_name}__", _on_elements(f"__{_name}__"))
+
+
+class Abstract:
+    """A recording of no call: what rules make of deferred values that stand for whatever arrays there will be."""
+
+    is_open = True
+
+    def __init__(self, library: Library) -> None:
+        self.library, self.table = library, library.table
+
+    def made(self, value: Deferred) -> None:
+        """Learns of a new value."""
+
+    def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
+        """Whether the op becomes an expression. Gradients meet no other ops than these."""
+        return op.elementwise or op.name in COPIES or op.name in ("expand", "sum_to")
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Says that an op can't be recorded. `takes` has seen to it that this does not happen."""
+        raise RuntimeError(reason)
+
+    def shape_of(self, op: Op, arrays: Sequence[Any]) -> Shape:
+        """The shape of what the op makes of arrays. Raises RuntimeError where they can't be broadcast."""
+        shapes = {array.shape for array in arrays}
+        if len(shapes) == 1:
+            return shapes.pop()
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            refuse_sizes(*arrays)
+            raise
+
+    def operand(self, value: Deferred, shape: Shape) -> Expr:
+        """The expression of an operand, as an argument where it is computed in a smaller shape than the result's."""
+        value = self.lifted(value)
+        expr = value.expr
+        if value.shape == shape or expr.op is None:
+            return expr
+        return self.library.argument(Source("value", expr, value.shape), expr.dtype)
+
+    def summed(self, value: Deferred, shape: Shape) -> Deferred:
+        """A gradient summed over what was broadcast from ``shape``."""
+        expr = self.library.argument(Source("sum", value.expr, shape, value.shape), value.dtype)
+        return Deferred(self, expr, shape)
+
+    def lifted(self, value: Any, operand: Any = None) -> Any:
+        """A number that a rule has made, as a constant."""
+        if isinstance(value, Pending) or not hasattr(value, "dtype"):
+            return value
+        return Deferred(self, self.table.constant(np.atleast_1d(value)[0]), ())
+
+    def compute(self, values: Sequence[Deferred], reason: str = "") -> None:
+        """Refuses: there are no arrays."""
+        raise RuntimeError(f"a rule of an elementwise op can't be fused: {reason}")
+
+    def settle(self, tensors: Sequence[Tensor], reason: str = "") -> None:
+        """Leaves the Tensors as they are."""
+
+    def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
+        """Marks the node of an op as one of those that are fused."""
+        if node is not None:
+            node.fused = True
+
+
+class Recording(Abstract):
+    """One call of a compiled function."""
+
+    def __init__(self, library: Library, connect: Callable[[Recording, list[Tensor]], None]) -> None:
+        super().__init__(library)
+        self.entries: dict[Expr, Entry] = {}
+        self._connect = connect
+        self._lifted: dict[int, Expr] = {}
+        self._values: list[weakref.ref[Deferred]] = []
+        self._tensors: list[weakref.ref[Tensor]] = []
+        self.is_open = True
+        self._operations = 0
+        self.plans: list[Plan] = []
+        self.templates: list[Any] = []
+        self.on_pause: Callable[[str], None] | None = None
+
+    def made(self, value: Deferred) -> None:
+        """Learns of a new value."""
+        self._values.append(weakref.ref(value))
+
+    def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
+        """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs.
+
+        Where all arrays are there, and few elements, computing takes less time than recording.
+        """
+        if not self.is_open or not (op.elementwise or op.name in COPIES) or not all(map(_is_fit, arrays)):
+            return False
+        return any(type(array) is Deferred for array in arrays) or self._is_large(arrays)
+
+    def _is_large(self, arrays: Sequence[Any]) -> bool:
+        shapes = {array.shape for array in arrays if getattr(array, "ndim", 0)}
+        if len(shapes) <= 1:
+            return bool(shapes) and math.prod(*shapes) >= self.library.least
+        try:
+            return math.prod(np.broadcast_shapes(*shapes)) >= self.library.least
+        except ValueError:
+            # The op itself says what is wrong.
+            return False
+
+    def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
+        """What the op makes of arrays that have just been lifted."""
+        first = next(operand for operand in operands if isinstance(operand, Deferred))
+        return first.computed(op, operands, statics)
+
+    def lifted(self, value: Any, operand: Any = None) -> Any:
+        """An array as an argument, one for each object and version."""
+        if not hasattr(value, "dtype"):
+            return value
+        if type(value) is Deferred:
+            if value.trace is self and (value.array is None or value.expr.name is not None):
+                return value
+            value = value.materialised()
+        expr = self._lifted.get(id(value))
+        if expr is None:
+            source = Source("given", ("input", len(self.entries)), value.shape)
+            expr = self._lifted[id(value)] = self.library.argument(source, value.dtype)
+            own = isinstance(operand, Tensor) and operand._array is value
+            counter = operand._version_counter if own else UNVERSIONED
+            self.entries[expr] = value, counter, counter[0]
+        lifted = Deferred(self, expr, value.shape)
+        lifted.array = value
+        return lifted
+
+    def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
+        """Remembers the Tensors of an op, and that the node is one of those that are fused."""
+        super().recorded(results, node)
+        self._tensors += map(weakref.ref, results)
+        self._operations += 1
+        if self._operations % _LONGEST == 0:
+            self.settle(results, f"{_LONGEST} operations are enough for a kernel")
+
+    def compute(self, values: Sequence[Deferred], reason: str = "") -> None:
+        """Gives the values their arrays."""
+        if self.on_pause is not None:
+            self.on_pause(reason)
+        plan = self.library.plan([(value.expr, value.shape) for value in values], {})
+        self.plans.append(plan)
+        arrays = plan.run({argument: np.asarray(self.entries[argument][0]) for argument in plan.given})
+        for value, array in zip(values, arrays, strict=True):
+            value.array = array if array.ndim else array[()]
+
+    def settle(self, tensors: Sequence[Tensor], reason: str = "") -> None:
+        """Gives Tensors their arrays, and one node in place of those that led to them."""
+        waiting = [tensor for tensor in tensors if type(tensor._array) is Deferred]
+        values = {id(tensor._array): tensor._array for tensor in waiting if tensor._array.array is None}
+        if values:
+            self.compute(list(values.values()), reason)
+        self._connect(self, [tensor for tensor in waiting if isinstance(tensor._edge, Node) and tensor._edge.fused])
+        for tensor in waiting:
+            tensor._array = tensor._array.array
+
+    def before_write(self, tensor: Tensor, result: Tensor) -> None:
+        """Settles the result that is about to be written into ``tensor``, and all that reads the memory there."""
+        self.settle([result], "an operation in place writes it")
+        memory = tensor._memory()
+        # The version would not do: `data` shares the memory alone.
+        changing = {argument for argument, entry in self.entries.items() if np.may_share_memory(entry[0], memory)}
+        if not changing:
+            return
+        self._settle_all(lambda value: self._reads(value, changing), "what it is made of is changed in place")
+        for argument in changing:
+            self._lifted.pop(id(self.entries[argument][0]), None)
+
+    def before_accumulation(self, old: Tensor | None, value: Any) -> Any:
+        """The array of a gradient that a backward inside f adds to the gradient ``old``."""
+        if old is not None:
+            self.before_write(old, old)
+        return value.materialised() if isinstance(value, Pending) else value
+
+    def _reads(self, value: Deferred, changing: set[Expr]) -> bool:
+        return not changing.isdisjoint(self.library.plan([(value.expr, value.shape)], {}).given)
+
+    def _settle_all(self, concerned: Callable[[Deferred], bool], reason: str = "") -> None:
+        """Settles the living Tensors whose values are concerned, and computes what else has such a value."""
+        tensors = [tensor for reference in self._tensors if (tensor := reference()) is not None]
+        self.settle(
+            [
+                tensor
+                for tensor in tensors
+                if type(value := tensor._array) is Deferred and value.trace is self and concerned(value)
+            ],
+            reason,
+        )
+        values = [value for reference in self._values if (value := reference()) is not None]
+        values = [value for value in values if value.array is None and concerned(value)]
+        if values:
+            self.compute(values, reason)
+
+    def close(self) -> None:
+        """Computes what f has left anywhere but in its result; from now on the values are arrays like any other."""
+        self.on_pause = None
+        self._settle_all(lambda value: True)
+        self.is_open = False
+
+    @contextlib.contextmanager
+    def suspended(self, tensors: Sequence[Tensor]) -> Iterator[None]:
+        """A block in which nothing is deferred, and that may do whatever it likes with these Tensors."""
+        self.settle(tensors, "an autograd.Function takes it")
+        for tensor in tensors:
+            self.before_write(tensor, tensor)
+        FUSING.trace = None
+        try:
+            yield
+        finally:
+            FUSING.trace = self
+
+
+def _is_fit(operand: Any) -> bool:
+    """Whether an operand may be a part of an expression: an array on the CPU, or a number, and real."""
+    if isinstance(operand, Deferred | np.ndarray | np.generic):
+        return operand.dtype.kind in "biuf"
+    return type(operand) is not complex and not hasattr(operand, "dtype")
+
+
+@contextlib.contextmanager
+def recording(trace: Recording) -> Iterator[None]:
+    """A block whose elementwise ops, on this thread, are deferred."""
+    before = FUSING.trace
+    TRACES.append(trace)
+    FUSING.trace = trace
+    try:
+        yield
+    finally:
+        FUSING.trace = before
+        TRACES.remove(trace)

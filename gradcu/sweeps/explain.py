@@ -1,0 +1,82 @@
+"""What a sweep would run, in words: the lines of its program, and their C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..fuse.compiler import CompilerError, find_compiler
+from ..fuse.elementwise import elementwise_source
+from ..fuse.program import NotInCError, Program, c_body
+from ..fuse.source import kernel_source
+from ..fuse.trace import UntraceableError, program
+from . import choice
+from .binding import bound
+from .domain import Domain, partials
+from .grid import counted
+from .probe import name_of
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+
+def explain(f: Callable[..., Tensor], domain: Domain, order: int, engine: str = "auto") -> str:
+    """The engine that a sweep over the domain would take, and what that would run.
+
+    Raises ValueError for an unknown engine and for a function that the engine asked for can't do.
+
+    >>> import gradcu
+    >>> from gradcu.sweeps.domain import domain_of
+    >>> print(explain(gradcu.exp, domain_of(0, 1, 1000, None, None, None, "float32"), 1, "numpy"))
+    function  exp
+    rows      f and 1 derivative, float32
+    engine    numpy (asked for)
+    <BLANKLINE>
+    t0:float32 = exp(x)
+    return t0, t0
+    """
+    if engine not in choice.ENGINES:
+        raise ValueError(f"engine must be {', '.join(choice.ENGINES[:-1])} or {choice.ENGINES[-1]}, not {engine!r}")
+    if engine == "eager":
+        return _text(f, domain, order, "eager (asked for)", [_EAGER])
+    try:
+        traced = program(bound(f, domain), domain.dtype, order, len(domain.variables), len(domain.params))
+        name, reason, source = _engine(engine, traced, domain)
+    except (UntraceableError, NotInCError) as error:
+        if engine != "auto":
+            raise ValueError(f"engine {engine!r} can't do this sweep: {error}") from error
+        return _text(f, domain, order, f"eager ({error})", [_EAGER])
+    _, *lines = traced.key.split("\n")
+    return _text(f, domain, order, f"{name} ({reason})", [*lines, *source])
+
+
+def _text(f: Callable[..., Tensor], domain: Domain, order: int, engine: str, lines: list[str]) -> str:
+    count = len(partials(domain.variables, order)) - 1
+    facts = [
+        f"function  {name_of(f)}",
+        f"rows      f and {counted(count, 'derivative')}, {domain.dtype}",
+        f"engine    {engine}",
+    ]
+    return "\n".join((*facts, "", *lines))
+
+
+_EAGER = "Blocks of points go through the function and the autograd: there is no program to show."
+
+
+def _engine(engine: str, traced: Program, domain: Domain) -> tuple[str, str, list[str]]:
+    """The engine's name, why it is that one, and the lines of its C source."""
+    if engine == "numpy":
+        return "numpy", "asked for", []
+    if engine == "auto" and domain.num < choice._WORTH_COMPILING:
+        return "numpy", "too few points to compile for", []
+    try:
+        compiler = find_compiler()
+        if domain.line is None:
+            source = elementwise_source(traced, compiler)
+        else:
+            source = kernel_source(c_body(traced), len(traced.outputs), traced.dtype, compiler)
+    except (CompilerError, NotInCError) as error:
+        if engine == "cc":
+            raise
+        return "numpy", str(error).partition("\n")[0], []
+    return "cc", compiler.name, ["", *source.rstrip().split("\n")]
