@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
+    from .dask_sweep import DaskSweep
     from .reduction import SweepReduction
     from .result import SweepResult
 
@@ -30,6 +31,7 @@ def sweep(
     reduce: None = ...,
     chunk: int | None = ...,
     progress: bool | None = ...,
+    distributed: None = ...,
 ) -> SweepResult: ...
 @overload
 def sweep(
@@ -49,6 +51,23 @@ def sweep(
     chunk: int | None = ...,
     progress: bool | None = ...,
 ) -> SweepReduction: ...
+@overload
+def sweep(
+    f: Callable[..., Tensor],
+    start: float | None = ...,
+    stop: float | None = ...,
+    num: float | None = ...,
+    *,
+    grid: Mapping[str, Any] | None = ...,
+    points: Any = ...,
+    params: Mapping[str, Any] | None = ...,
+    order: int = ...,
+    dtype: Any = ...,
+    device: Any = ...,
+    engine: str = ...,
+    chunk: int | None = ...,
+    distributed: Literal["dask"],
+) -> DaskSweep: ...
 def sweep(
     f: Callable[..., Tensor],
     start: float | None = None,
@@ -67,7 +86,8 @@ def sweep(
     reduce: str | Iterable[str] | Mapping[str, Any] | None = None,
     chunk: int | None = None,
     progress: bool | None = None,
-) -> SweepResult | SweepReduction:
+    distributed: str | None = None,
+) -> SweepResult | SweepReduction | DaskSweep:
     """Evaluates f and its derivatives up to ``order`` at ``num`` evenly spaced points from start to stop, or at others.
 
     In place of start, stop and num:
@@ -122,12 +142,22 @@ def sweep(
     is rounded up to a power of two, in a .zarr of several axes down to whole rows of the last ones. ``progress`` shows
     a bar on standard error; None shows it on a terminal.
 
+    ``distributed="dask"`` (extra ``dask``) gives a `DaskSweep`: the rows as Dask arrays, whose blocks are computed when
+    they are asked for, by the threads of this process or by the workers of a ``dask.distributed.Client``, which have
+    gradcu too. It takes points of every kind. f is sent with all that it closes over, and so are given points and
+    params. With ``device="auto"`` and ``engine="auto"`` each worker decides for itself; a block is one task, computed
+    on one thread or GPU of a worker, and comes as a NumPy array. A point's results are those of a local sweep with the
+    same engine. Blocks have ``chunk`` points, by default 64 MiB of results, and more where there would be more than
+    65,536 blocks; of several axes, as many whole rows of the last ones as that allows. Dask writes, reduces and shows
+    progress by its own means, so ``out``, ``resume``, ``reduce`` and ``progress`` are refused.
+
     Raises TypeError and ValueError for arguments that are wrong, for a function that returns no Tensor or is not
     elementwise, for one that the engine asked for can't do, and for a sweep that can't be resumed; MemoryError or
     OSError, before anything is computed, where the results cannot fit, FileExistsError for an unfinished sweep, and
-    BlockingIOError while another one writes the same; ImportError for a .zarr without zarr; RuntimeError where cc was
-    asked for and does not work. Warns where the points are so close that neighbours are equal in ``dtype``, where a
-    compiler fails and cc was not asked for, and where all derivatives are 0 because f cuts its result off from x.
+    BlockingIOError while another one writes the same; ImportError for a .zarr without zarr, and for Dask without it;
+    RuntimeError where cc was asked for and does not work. Warns where the points are so close that neighbours are equal
+    in ``dtype``, where a compiler fails and cc was not asked for, and where all derivatives are 0 because f cuts its
+    result off from x.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)
@@ -154,5 +184,5 @@ def sweep(
 
     return run(
         f, start, stop, num, grid=grid, points=points, params=params, order=order, dtype=dtype, device=device,
-        engine=engine, out=out, resume=resume, reduce=reduce, chunk=chunk, progress=progress,
+        engine=engine, out=out, resume=resume, reduce=reduce, chunk=chunk, progress=progress, distributed=distributed,
     )  # fmt: skip

@@ -20,17 +20,20 @@ _WORTH_COMPILING = 1 << 16
 """Fewer points are done sooner than compiled for, unless that was done before."""
 
 
-def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any) -> Engine:
+def make_engine(
+    name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, depth: int | None = 0
+) -> Engine:
     """The engine of that name; "auto" is the first of the others that can do the job.
 
     Raises ValueError for an unknown name and for a function that the engine asked for can't do, what
     `check_elementwise` raises for a function that can't be swept, and CompilerError or CacheError where cc was asked
-    for and does not work. Warns where auto passes over a compiler that fails.
+    for and does not work. Warns where auto passes over a compiler that fails, and of f, unless ``depth`` is None. It
+    warns whoever called gradcu.sweep, which is ``depth`` calls further up than for `run`.
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
     if name == "eager":
-        return _eager(f, domain, order, device, "asked for")
+        return _eager(f, domain, order, device, "asked for", depth)
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
@@ -40,40 +43,39 @@ def make_engine(name: str, f: Callable[..., Tensor], domain: Domain, order: int,
             raise UntraceableError(f"the device is {device}")
         # What can be traced is elementwise.
         made = program(f, domain.dtype, order, len(domain.variables), len(domain.params))
-        if order and made.graph_lost:
-            _warn_of_lost_graph(f, domain)
-        return _fused(name, made, domain)
+        if order and made.graph_lost and depth is not None:
+            _warn_of_lost_graph(f, domain, depth)
+        return _fused(name, made, domain, depth or 0)
     except (UntraceableError, NotInCError) as error:
         problem = error
     if name != "auto":
         check_elementwise(f, domain, device)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return _eager(f, domain, order, device, str(problem))
+    return _eager(f, domain, order, device, str(problem), depth)
 
 
-def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str) -> Engine:
+def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str, depth: int | None) -> Engine:
     check_elementwise(f, domain, device)
-    if order and graph_is_lost(f, domain, device):
-        _warn_of_lost_graph(f, domain, depth=1)
+    if order and depth is not None and graph_is_lost(f, domain, device):
+        _warn_of_lost_graph(f, domain, depth + 1)
     return EagerEngine(f, domain, order, device, reason)
 
 
-def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int = 0) -> None:
-    """Warns whoever called gradcu.sweep, which is ``depth`` calls further up than for make_engine."""
+def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:
     problem = f"cuts its result off from {listed(domain.variables)} (by detach, no_grad, item or numpy)"
     warnings.warn(f"{name_of(f)} {problem}, so its derivatives are 0", UserWarning, stacklevel=5 + depth)
 
 
-def _fused(name: str, program: Program, domain: Domain) -> Engine:
+def _fused(name: str, program: Program, domain: Domain, depth: int) -> Engine:
     from .blockwise import BlocksEngine
     from .compiled import CompiledEngine
 
     if name == "cc":
         return CompiledEngine(program, domain)
-    return BlocksEngine(program, domain) if name == "numpy" else _best(program, domain)
+    return BlocksEngine(program, domain) if name == "numpy" else _best(program, domain, depth)
 
 
-def _best(program: Program, domain: Domain) -> Engine:
+def _best(program: Program, domain: Domain, depth: int) -> Engine:
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError, NoCompilerError
     from ..fuse.kernel import is_loaded
@@ -90,6 +92,6 @@ def _best(program: Program, domain: Domain) -> Engine:
     except (CompilerError, CacheError) as error:
         reason = str(error).partition("\n")[0]
         if not isinstance(error, NoCompilerError):
-            # Of make_engine's caller's caller's caller: whoever called gradcu.sweep.
-            warnings.warn(f"the sweep runs on NumPy, since it can't be compiled: {error}", UserWarning, stacklevel=6)
+            problem = f"the sweep runs on NumPy, since it can't be compiled: {error}"
+            warnings.warn(problem, UserWarning, stacklevel=6 + depth)
     return BlocksEngine(program, domain, reason)

@@ -83,17 +83,25 @@ class Domain:
         values = [float(column[0]) for column in self.block(index, 1)]
         return values[0] if len(values) == 1 else dict(zip(self.names, values, strict=True))
 
-    def axis(self, name: str) -> np.ndarray:
-        """A new array of the values of one variable or param along its axis. Raises ValueError for an unknown name."""
-        for axis in self.axes:
+    def dimension(self, name: str) -> int:
+        """The number of the axis of a variable or param. Raises ValueError for an unknown name."""
+        for number, axis in enumerate(self.axes):
             if name in axis.names:
-                row = axis.names.index(name)
-                values = np.empty(axis.num, self.dtype)
-                for first in range(0, axis.num, _BLOCK):
-                    count = min(_BLOCK, axis.num - first)
-                    values[first : first + count] = axis.block(first, count)[row]
-                return values
+                return number
         raise ValueError(f"there is no {name!r}; this sweep has {listed(self.names)}")
+
+    def axis(self, name: str, first: int = 0, count: int | None = None) -> np.ndarray:
+        """A new array of ``count`` values of a variable or param along its axis, beginning with the first; or of all.
+
+        Raises ValueError for an unknown name.
+        """
+        axis = self.axes[self.dimension(name)]
+        row = axis.names.index(name)
+        values = np.empty(axis.num if count is None else count, self.dtype)
+        for done in range(0, values.size, _BLOCK):
+            part = values[done : done + _BLOCK]
+            part[...] = axis.block(first + done, part.size)[row]
+        return values
 
 
 def domain_of(start: Any, stop: Any, num: Any, grid: Any, points: Any, params: Any, dtype: Any) -> Domain:

@@ -49,6 +49,22 @@ class Engine(Protocol):
         ...
 
 
+def evaluated(
+    engine: Engine, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray], piece: int
+) -> BlockStatistics:
+    """What `Engine.evaluate` does, ``piece`` points at a time."""
+    figures: BlockStatistics | None = None
+    for begin in range(0, rows[0].size, piece):
+        part = slice(begin, begin + piece)
+        found = engine.evaluate(first + begin, None if x is None else x[part], [row[part] for row in rows])
+        if figures is None:
+            figures = found
+        else:
+            figures.merge(found)
+    assert figures is not None
+    return figures
+
+
 # Enough points to hide what Python costs an operation; arrays of them fit the second-level cache.
 _CACHED = 1 << 16
 _SAMPLE = 1 << 10

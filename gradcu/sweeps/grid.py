@@ -91,15 +91,16 @@ class GivenAxis:
                     f"they have {rows[0].size:,} and {counted(row.size, 'value')}"
                 )
         self.values = np.stack(rows)
-        # Blocks are views, which f may be given.
-        self.values.setflags(write=False)
         self.num = rows[0].size
         later, earlier = self.values[:, 1:], self.values[:, :-1]
         self.sorted = len(self.names) == 1 and bool((later > earlier).all() or (later < earlier).all())
 
     def block(self, first: int, count: int) -> np.ndarray:
         """Points first, ..., first + count - 1."""
-        return self.values[:, first : first + count]
+        block = self.values[:, first : first + count]
+        # f may be given it. Another process has the values from a pickle, which forgets such a flag of theirs.
+        block.setflags(write=False)
+        return block
 
     def sample(self, count: int) -> np.ndarray:
         """``count`` of the points, finite ones where there are any, again and again where they are fewer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from .summary import Summary
 
 _BLOCK = 1 << 16
+
+
+class Swept(Protocol):
+    """What the rows of a sweep are of."""
+
+    domain: Domain
+    order: int
 
 
 class Run:
@@ -65,7 +72,7 @@ class SweepResult:
     @property
     def x(self) -> Tensor:
         """The points of a sweep of one variable, shape (num,). Raises ValueError where there are several."""
-        return self.axis(_only_variable(self._run.domain, "x", "axis"))
+        return self.axis(only_variable(self._run.domain, "x", "axis"))
 
     def axis(self, name: str) -> Tensor:
         """The values of a variable or of a param along its axis: one-dimensional, in the sweep's dtype.
@@ -166,8 +173,8 @@ class SweepResult:
         return f"<sweep of {run.function}: {described(run.domain)}, order {run.order}, {run.domain.dtype}>"
 
 
-def partial_of(run: Run, variables: Sequence[str]) -> Partial:
-    """The partial derivative by these variables, as the run calls it. Raises ValueError where there is none."""
+def partial_of(run: Swept, variables: Sequence[str]) -> Partial:
+    """The partial derivative by these variables, as the sweep calls it. Raises ValueError where there is none."""
     known = run.domain.variables
     for name in variables:
         if name not in known:
@@ -178,15 +185,16 @@ def partial_of(run: Run, variables: Sequence[str]) -> Partial:
     return tuple(sorted(variables, key=known.index))
 
 
-def derivative_of(run: Run, k: int) -> Partial:
+def derivative_of(run: Swept, k: int) -> Partial:
     """The k-th derivative. Raises ValueError for a k beyond the order, and where there are several variables."""
     k = whole_number("k", k, least=0)
     if k > run.order:
         raise ValueError(f"k = {k} is beyond the order of this sweep, {run.order}")
-    return (_only_variable(run.domain, "derivative", "partial"),) * k
+    return (only_variable(run.domain, "derivative", "partial"),) * k
 
 
-def _only_variable(domain: Domain, asked: str, instead: str) -> str:
+def only_variable(domain: Domain, asked: str, instead: str) -> str:
+    """The one variable of a sweep. Raises ValueError where there are several, which says what to use instead."""
     first, *others = domain.variables
     if others:
         several = listed([first, *others])

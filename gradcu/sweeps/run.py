@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .._device import auto_device, resolve
 from .._device import device as as_device
@@ -17,7 +15,7 @@ from .binding import bound
 from .capacity import check_memory
 from .choice import make_engine
 from .domain import Domain, check_names, domain_of, row_names
-from .engine import Engine
+from .engine import Engine, evaluated
 from .grid import LinspaceAxis, whole_number
 from .identity import described
 from .probe import name_of
@@ -32,6 +30,7 @@ from .workers import for_each
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
+    from .dask_sweep import DaskSweep
 
 
 def run(
@@ -52,7 +51,8 @@ def run(
     reduce: Any,
     chunk: int | None,
     progress: bool | None,
-) -> SweepResult | SweepReduction:
+    distributed: str | None,
+) -> SweepResult | SweepReduction | DaskSweep:
     """Does what `gradcu.sweep` says."""
     begun = time.perf_counter()
     if not callable(f):
@@ -63,7 +63,16 @@ def run(
     check_names(domain, order)
     if chunk is not None:
         chunk = whole_number("chunk", chunk, least=1)
-    place, reason = _place(device)
+    if distributed is not None:
+        from .dask_sweep import dask_sweep
+
+        lazy = dask_sweep(
+            function, domain, order, device=device, engine=engine, chunk=chunk, distributed=distributed,
+            beside={"out": out, "resume": resume, "reduce": reduce, "progress": progress},
+        )  # fmt: skip
+        _warn_of_repeats(domain)
+        return lazy
+    place, reason = place_of(device)
     reductions = None if reduce is None else _reductions(reduce, out, domain)
     with Progress(domain.num * (1 if reductions is None else reductions.passes), progress) as shown:
         store = _store(out, resume, reductions, domain, order)
@@ -135,8 +144,8 @@ def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain,
     return open_store(out, domain, order)
 
 
-def _place(device: Any) -> tuple[Any, str]:
-    """The device, and why it is that one."""
+def place_of(device: Any) -> tuple[Any, str]:
+    """The device that the argument of a sweep stands for in this process, and why it is that one."""
     if device == "auto":
         place, reason = auto_device()
         return place, reason.partition(": ")[2]
@@ -180,7 +189,8 @@ class _Course:
             first = block * self._length
             rows = self._store.rows(first, min(self._length, self._num - first))
             with self._computing:
-                figures = self._evaluated(first, rows)
+                x, results = (rows[0], rows[1:]) if self._store.keeps_x else (None, rows)
+                figures = evaluated(self._engine, first, x, results, self._piece)
             self._store.write(first, rows, figures)
             collector.add(block, figures)
             return rows[0].size
@@ -189,16 +199,3 @@ class _Course:
         # While one waits for the disk, another can compute.
         threads = min(self.threads + self._store.waits, self._blocks)
         for_each(compute, (block for block in range(self._blocks) if block not in done), threads, self._progress)
-
-    def _evaluated(self, first: int, rows: Sequence[np.ndarray]) -> BlockStatistics:
-        x, results = (rows[0], rows[1:]) if self._store.keeps_x else (None, rows)
-        figures: BlockStatistics | None = None
-        for begin in range(0, rows[0].size, self._piece):
-            part = slice(begin, begin + self._piece)
-            found = self._engine.evaluate(first + begin, None if x is None else x[part], [row[part] for row in results])
-            if figures is None:
-                figures = found
-            else:
-                figures.merge(found)
-        assert figures is not None
-        return figures

@@ -206,7 +206,7 @@ def aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _axis_figures(domain: Domain, name: str) -> dict[str, float]:
-    axis = next(axis for axis in domain.axes if name in axis.names)
+    axis = domain.axes[domain.dimension(name)]
     if isinstance(axis, LinspaceAxis):
         return {"start": axis.start, "stop": axis.stop, "num": axis.num, "step": axis.step}
     values = domain.axis(name)
