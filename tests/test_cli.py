@@ -326,6 +326,16 @@ def test_a_grid_with_params_and_files(here: Path, capsys: pytest.CaptureFixture[
     assert found["rows"]["f"]["minimum_at"] == {"x": 1, "a": pytest.approx(-2 * np.pi), "b": 1}
 
 
+def test_what_cannot_be_drawn_is_refused_before_anything_is_computed(here: Path, capsys: pytest.CaptureFixture[str]):
+    grid = ["--grid", "u=0:1:5", "--grid", "v=0:1:5"]
+    options = ["--plot", "a.png", "--out", "a.npz"]
+    (line,) = fail(capsys, "sweep", "u + v + w", *grid, "--grid", "w=0:1:5", *options)
+    assert "a plot shows one or two variables, not u, v and w" in line
+    (line,) = fail(capsys, "sweep", "u + v + a", *grid, "--param", "a=1,2", *options)
+    assert "a plot shows params with one variable, not a with u and v" in line
+    assert os.listdir(here) == []
+
+
 def test_a_grid_is_reduced_and_explained(here: Path, capsys: pytest.CaptureFixture[str]):
     found = figures(capsys, "u * v", "--grid", "u=0:2:101", "--grid", "v=0:1:11", "--reduce", "integral,argmax",
                     "--dtype", "float64")  # fmt: skip
@@ -350,7 +360,7 @@ def test_a_python_function_of_a_grid_by_the_names_of_its_parameters(here: Path, 
         (["u", "--grid", "u=0:1"], "--grid u must be u=START:STOP:NUM, not u=0:1"),
         (["u", "--grid", "0:1:5"], "--grid must be such as u=0:1:1000, not '0:1:5'"),
         (["u", "--grid", "u=0:1:5", "--grid", "u=0:1:5"], "--grid u is given twice"),
-        (["u", "--grid", "u=0:1:0"], "--grid u must be a whole number, at least 1, not 0"),
+        (["u", "--grid", "u=0:1:0"], "--grid u: NUM must be a whole number, at least 1, not 0"),
         (["u", "--grid", "u=0:v:5"], "--grid u: unknown name 'v'"),
         (["u", "--grid", "u=0:1:5", "--num", "5"], "--grid stands in place of --num; use one of them"),
         (["u * w", "--grid", "u=0:1:5", "--grid", "v=0:1:5"], "unknown name 'w'; the variables are u, v"),

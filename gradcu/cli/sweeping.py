@@ -115,7 +115,8 @@ def run(options: argparse.Namespace) -> int:
                 raise Failure("--plot needs the rows that --reduce does not keep")
             store.checked_path("plot", options.plot, plotting.SUFFIXES)
             plotting.require_matplotlib()
-            # Whether the picture can be written is better known before the work than after.
+            # Whether there can be a picture, and a file of it, is better known before the work than after.
+            plotting.check_drawable(tuple(grid or "x"), tuple(params or ()))
             store.ReplacedFile(options.plot).abandon()
         result = sweep(
             function, start, stop, num, grid=grid, params=params, order=order, dtype=options.dtype,
@@ -161,7 +162,7 @@ def _grid(given: Sequence[str] | None) -> dict[str, tuple[float, float, int]] | 
         if len(parts) != 3:
             raise Failure(f"--grid {name} must be {name}=START:STOP:NUM, not {name}={text}")
         start, stop = (number(f"--grid {name}", part) for part in parts[:2])
-        grid[name] = (start, stop, count(f"--grid {name}", parts[2], least=1))
+        grid[name] = (start, stop, count(f"--grid {name}: NUM", parts[2], least=1))
     return grid
 
 

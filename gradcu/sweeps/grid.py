@@ -88,7 +88,7 @@ class GivenAxis:
             if row.size != rows[0].size:
                 raise ValueError(
                     f"{labels[self.names[0]]} and {labels[name]} must be equally long: "
-                    f"they have {rows[0].size:,} and {counted(row.size, 'value')}"
+                    f"they have {rows[0].size:,} and {row.size:,} values"
                 )
         self.values = np.stack(rows)
         self.num = rows[0].size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def draw(run: Run, rows: Mapping[Partial, np.ndarray]) -> Figure:
     """
     figure_class = _figure_class()
     domain = run.domain
-    _refuse_many(domain)
+    check_drawable(domain.variables, domain.params)
     several = len(domain.variables) > 1
     across = min(len(rows), 3) if several else 1
     height = 0.4 + (2.9 if several else 2.4) * -(-len(rows) // across) if _is_map(domain) else 1.2 + 2.0 * len(rows)
@@ -75,15 +75,16 @@ def _is_map(domain: Domain) -> bool:
     return len(domain.variables) > 1 or (bool(domain.params) and domain.shape[0] > _MOST_LINES)
 
 
-def _refuse_many(domain: Domain) -> None:
-    if len(domain.variables) > 2:
+def check_drawable(variables: Sequence[str], params: Sequence[str]) -> None:
+    """Raises ValueError for a sweep of more than two variables, or of two with params."""
+    if len(variables) > 2:
         raise ValueError(
-            f"a plot shows one or two variables, not {listed(domain.variables)}; sweep two of them, and give f the "
+            f"a plot shows one or two variables, not {listed(variables)}; sweep two of them, and give f the "
             "others as numbers"
         )
-    if len(domain.variables) == 2 and domain.params:
+    if len(variables) == 2 and params:
         raise ValueError(
-            f"a plot shows params with one variable, not {listed(domain.params)} with {listed(domain.variables)}; "
+            f"a plot shows params with one variable, not {listed(params)} with {listed(variables)}; "
             "sweep the variables with the params as numbers in f"
         )
 

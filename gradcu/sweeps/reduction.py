@@ -16,6 +16,9 @@ from .summary import SignChange, Summary, aligned, as_json, shown_name
 _UNIT = 2.0**-53
 """The largest relative error of one addition in float64."""
 
+_SMALLEST = 2.0**-1074
+"""The distance of subnormal float64 numbers, to which quotients and products are rounded whatever their size."""
+
 _EDGE, _WIDTH = 6, 40
 """Digits of a histogram's edges, and the length of its longest bar, in print."""
 
@@ -92,13 +95,14 @@ def _row(domain: Domain, statistics: BlockStatistics, store: ReducingStore, k: i
         total, size = store.sums.total[k].tolist()
         row.mean = total / domain.num
         # One more rounding is the division's.
-        row.mean_error = _bound(additions + 1) * size / domain.num
+        row.mean_error = _bound(additions + 1) * size / domain.num + (_SMALLEST if size else 0.0)
     if "integral" in names:
         total, size = _weighted(store, domain, k)
         cell = math.prod(_spacing(axis) for axis in domain.axes)
         row.integral = cell * total
         # Four roundings more an axis, each of what is no larger than twice the sum of sizes.
         row.integral_error = _bound(additions + 8 * len(domain.axes)) * size * abs(cell)
+        row.integral_error += _SMALLEST if size * cell else 0.0
     if "sign_changes" in names:
         changes = store.changes(k, statistics)
         row.sign_changes = changes.count

@@ -69,6 +69,18 @@ def test_reductions_are_those_of_the_rows(engine: str, dtype: str, num: int):
         assert figures.histogram.below == figures.histogram.above == figures.histogram.nan == 0
 
 
+def test_bounds_hold_for_subnormal_results():
+    def tiny(x: gradcu.Tensor) -> gradcu.Tensor:
+        return x * 1e-310
+
+    row = gradcu.sweep(tiny, 1, 2, 1001, order=0, dtype="float64").y.numpy()
+    found = gradcu.sweep(tiny, 1, 2, 1001, order=0, dtype="float64", reduce=("mean", "integral")).y
+    total = exact_sum(row)
+    assert abs(Fraction(found.mean) - total / 1001) <= Fraction(found.mean_error)
+    integral = (total - (Fraction(float(row[0])) + Fraction(float(row[-1]))) / 2) / 1000
+    assert abs(Fraction(found.integral) - integral) <= Fraction(found.integral_error)
+
+
 @pytest.mark.parametrize("num", [1, 511, 40_001, 65_536])
 def test_bits_do_not_depend_on_blocks_and_threads(engine: str, num: int, monkeypatch: pytest.MonkeyPatch):
     options: dict[str, Any] = {"order": 1, "engine": engine, "reduce": REDUCTIONS}
