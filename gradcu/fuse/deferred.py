@@ -254,7 +254,8 @@ class Recording(Abstract):
         if not hasattr(value, "dtype"):
             return value
         if type(value) is Deferred:
-            if value.trace is self and (value.array is None or value.expr.name is not None):
+            # What was computed once may have been written to since, even where it is nothing but a copy of an argument.
+            if value.trace is self and (value.array is None or self._is_given(value)):
                 return value
             value = value.materialised()
         own = isinstance(operand, Tensor) and operand._array is value
@@ -271,6 +272,10 @@ class Recording(Abstract):
         lifted = Deferred(self, expr, value.shape)
         lifted.array = value
         return lifted
+
+    def _is_given(self, value: Deferred) -> bool:
+        entry = self.entries.get(value.expr)
+        return entry is not None and entry[0] is value.array
 
     def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
         """Remembers the Tensors of an op, and that the node is one of those that are fused."""
