@@ -253,12 +253,12 @@ class Recording(Abstract):
         """An array as an argument, one for each object and version counter: `data` shares the object alone."""
         if not hasattr(value, "dtype"):
             return value
+        own = isinstance(operand, Tensor) and operand._array is value
         if type(value) is Deferred:
             # What was computed once may have been written to since, even where it is nothing but a copy of an argument.
             if value.trace is self and (value.array is None or self._is_given(value)):
                 return value
             value = value.materialised()
-        own = isinstance(operand, Tensor) and operand._array is value
         counter = operand._version_counter if own else UNVERSIONED
         key = id(value), id(counter)
         expr = self._lifted.get(key)
