@@ -33,10 +33,12 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
 
     ``explain(*args)`` calls the function and says what was fused, what was not and why, and what runs.
 
-    Three things differ from f. Tensors show one node, CompiledFunctionBackward, in place of those fused into it. That
+    Four things differ from f. Tensors show one node, CompiledFunctionBackward, in place of those fused into it. That
     node reads what f was given, where f's own graph may have saved a result: if it is changed in place before backward,
-    this raises RuntimeError. And what f writes into a Tensor's memory through a NumPy array that shares it may be seen
-    by an operation that came before.
+    this raises RuntimeError. It leads past the Tensors in between: ask for a hook or a retained gradient of one of
+    these, or for its ``grad_fn``, before the values of what is made of it are needed, or no gradient comes there; from
+    one result to another none comes either. And what f writes into a Tensor's memory through a NumPy array that shares
+    it may be seen by an operation that came before.
 
     Raises TypeError where f can't be called, and ValueError for an unknown engine. Calls of the function raise what f
     raises; with ``engine="cc"`` CompilerError, CacheError or NotInCError where a loop can't be compiled. With "auto" a

@@ -8,6 +8,7 @@ the point alone.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +39,16 @@ class _Step:
         """The lines whose values nobody needs after this one."""
 
 
+class _Workspaces(list[list[np.ndarray]]):
+    """Buffers that nobody uses; a list that can be referred to weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
+_shared: weakref.WeakValueDictionary[tuple[np.dtype[Any], ...], _Workspaces] = weakref.WeakValueDictionary()
+"""The workspaces of the programs that live, by their buffers' dtypes: there may be thousands of programs."""
+
+
 class Blocks:
     """A program ready to run; any number of threads may call `evaluate`.
 
@@ -59,7 +70,7 @@ class Blocks:
         self.length = min(max(fitting, _SHORTEST), _LONGEST)
         """How many points a block has."""
         # Each call takes one and puts it back, in whatever thread: a list's methods are atomic.
-        self._workspaces: list[list[np.ndarray]] = []
+        self._workspaces = _shared.setdefault(tuple(self._dtypes), _Workspaces())
 
     def evaluate(
         self,

@@ -29,6 +29,9 @@ from .plan import Library, Plan, Shape, Source
 _LONGEST = 256
 """So many ops after the last value that was computed for that reason, one is: kernels should not grow with loops."""
 
+_FEW = 8
+"""With so many arrays, or twice as many as were left the last time, it is time to see which are still read."""
+
 Entry = tuple[Any, list[Any], int]
 """An array, the version counter of its memory, and the version at the time of reading."""
 
@@ -54,7 +57,8 @@ class Deferred(PendingOperators):
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """The expression of an elementwise op, or of what broadcasting does to a gradient."""
-        if not self.trace.is_open:
+        # An op that makes complex numbers is none of a kernel's: no gradient flows through it either.
+        if not self.trace.is_open or (op.name == "to_dtype" and statics[0].kind == "c"):
             arrays = [operand.materialised() if isinstance(operand, Deferred) else operand for operand in operands]
             with np.errstate(all="ignore"):
                 return op.numpy(*arrays, *statics)
@@ -207,11 +211,12 @@ class Recording(Abstract):
         super().__init__(library)
         self.entries: dict[Expr, Entry] = {}
         self._connect = connect
-        self._lifted: dict[int, Expr] = {}
+        self._lifted: dict[tuple[int, int], Expr] = {}
         self._values: list[weakref.ref[Deferred]] = []
         self._tensors: list[weakref.ref[Tensor]] = []
         self.is_open = True
-        self._operations = 0
+        self._operations = self._arguments = 0
+        self._enough = _FEW
         self.plans: list[Plan] = []
         self.templates: list[Any] = []
         self.on_pause: Callable[[str], None] | None = None
@@ -245,23 +250,32 @@ class Recording(Abstract):
         return first.computed(op, operands, statics)
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
-        """An array as an argument, one for each object and version."""
+        """An array as an argument, one for each object and version counter: `data` shares the object alone."""
         if not hasattr(value, "dtype"):
             return value
+        own = isinstance(operand, Tensor) and operand._array is value
         if type(value) is Deferred:
-            if value.trace is self and (value.array is None or value.expr.name is not None):
+            # What was computed once may have been written to since, even where it is nothing but a copy of an argument.
+            if value.trace is self and (value.array is None or self._is_given(value)):
                 return value
             value = value.materialised()
-        expr = self._lifted.get(id(value))
+        counter = operand._version_counter if own else UNVERSIONED
+        key = id(value), id(counter)
+        expr = self._lifted.get(key)
         if expr is None:
-            source = Source("given", ("input", len(self.entries)), value.shape)
-            expr = self._lifted[id(value)] = self.library.argument(source, value.dtype)
-            own = isinstance(operand, Tensor) and operand._array is value
-            counter = operand._version_counter if own else UNVERSIONED
+            if len(self.entries) >= self._enough:
+                self._forget()
+            source = Source("given", ("input", self._arguments), value.shape)
+            expr = self._lifted[key] = self.library.argument(source, value.dtype)
+            self._arguments += 1
             self.entries[expr] = value, counter, counter[0]
         lifted = Deferred(self, expr, value.shape)
         lifted.array = value
         return lifted
+
+    def _is_given(self, value: Deferred) -> bool:
+        entry = self.entries.get(value.expr)
+        return entry is not None and entry[0] is value.array
 
     def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
         """Remembers the Tensors of an op, and that the node is one of those that are fused."""
@@ -269,7 +283,8 @@ class Recording(Abstract):
         self._tensors += map(weakref.ref, results)
         self._operations += 1
         if self._operations % _LONGEST == 0:
-            self.settle(results, f"{_LONGEST} operations are enough for a kernel")
+            # All of them, since a loop may carry several, and the last op be always the same one's.
+            self.settle(self._living(), f"{_LONGEST} operations are enough for a kernel")
 
     def compute(self, values: Sequence[Deferred], reason: str = "") -> None:
         """Gives the values their arrays."""
@@ -283,7 +298,8 @@ class Recording(Abstract):
 
     def settle(self, tensors: Sequence[Tensor], reason: str = "") -> None:
         """Gives Tensors their arrays, and one node in place of those that led to them."""
-        waiting = [tensor for tensor in tensors if type(tensor._array) is Deferred]
+        # A function may return a Tensor twice.
+        waiting = list({id(tensor): tensor for tensor in tensors if type(tensor._array) is Deferred}.values())
         values = {id(tensor._array): tensor._array for tensor in waiting if tensor._array.array is None}
         if values:
             self.compute(list(values.values()), reason)
@@ -301,7 +317,8 @@ class Recording(Abstract):
             return
         self._settle_all(lambda value: self._reads(value, changing), "what it is made of is changed in place")
         for argument in changing:
-            self._lifted.pop(id(self.entries[argument][0]), None)
+            value, counter, _ = self.entries[argument]
+            self._lifted.pop((id(value), id(counter)), None)
 
     def before_accumulation(self, old: Tensor | None, value: Any) -> Any:
         """The array of a gradient that a backward inside f adds to the gradient ``old``."""
@@ -312,17 +329,24 @@ class Recording(Abstract):
     def _reads(self, value: Deferred, changing: set[Expr]) -> bool:
         return not changing.isdisjoint(self.library.plan([(value.expr, value.shape)], {}).given)
 
+    def _living(self) -> list[Tensor]:
+        """The Tensors that somebody holds and whose values are put off."""
+        tensors = [tensor for reference in self._tensors if (tensor := reference()) is not None]
+        return [tensor for tensor in tensors if type(value := tensor._array) is Deferred and value.trace is self]
+
+    def _forget(self) -> None:
+        """Lets go of the arrays that no value is made of any more, so that loops hold no more than they need."""
+        values = [value for reference in self._values if (value := reference()) is not None]
+        self._values = [weakref.ref(value) for value in values]
+        self._tensors = [reference for reference in self._tensors if reference() is not None]
+        read = set(Plan(self.library, [(value.expr, value.shape) for value in values], {}).given)
+        self.entries = {argument: entry for argument, entry in self.entries.items() if argument in read}
+        self._lifted = {key: argument for key, argument in self._lifted.items() if argument in read}
+        self._enough = max(_FEW, 2 * len(self.entries))
+
     def _settle_all(self, concerned: Callable[[Deferred], bool], reason: str = "") -> None:
         """Settles the living Tensors whose values are concerned, and computes what else has such a value."""
-        tensors = [tensor for reference in self._tensors if (tensor := reference()) is not None]
-        self.settle(
-            [
-                tensor
-                for tensor in tensors
-                if type(value := tensor._array) is Deferred and value.trace is self and concerned(value)
-            ],
-            reason,
-        )
+        self.settle([tensor for tensor in self._living() if concerned(tensor._array)], reason)
         values = [value for reference in self._values if (value := reference()) is not None]
         values = [value for value in values if value.array is None and concerned(value)]
         if values:
@@ -333,6 +357,9 @@ class Recording(Abstract):
         self.on_pause = None
         self._settle_all(lambda value: True)
         self.is_open = False
+        # A value that is left may live on, and nothing is computed from the arrays any more.
+        self.entries.clear()
+        self._lifted.clear()
 
     @contextlib.contextmanager
     def suspended(self, tensors: Sequence[Tensor]) -> Iterator[None]:

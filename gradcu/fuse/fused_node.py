@@ -32,15 +32,15 @@ class FusedNode(Node):
     ``saved`` has what the gradients are computed from, in the order of the template's ``reads``.
     """
 
-    __slots__ = ("template",)
+    __slots__ = ()
 
     gives_new_arrays = True
     saved: tuple[Entry, ...] | None
     template: Template
 
-    def __init__(self, template: Template, edges: Sequence[Any], saved: tuple[Entry, ...] | None) -> None:
-        self.plan, self.statics, self.sequence = None, (), next_sequence()
-        self.template, self.edges, self.saved = template, tuple(edges), saved
+    def __init__(self, template: Template, edges: Sequence[Any], sequence: int) -> None:
+        self.plan, self.statics, self.sequence = None, (), sequence
+        self.template, self.edges, self.saved = template, tuple(edges), None
         self.output_count = len(template.shapes)
         single = self.output_count == 1
         self.shape = template.shapes[0] if single else template.shapes
@@ -85,6 +85,18 @@ class FusedNode(Node):
         return derived.by_edge(tensors)
 
 
+def _become(node: Node, template: Template, edges: Sequence[Any]) -> FusedNode:
+    """Makes a node the fused one itself.
+
+    What was recorded before leads through it, and has to meet the hooks and gradients that are asked of it from now on.
+    """
+    node.__dict__.clear()
+    node.__class__ = FusedNode
+    assert isinstance(node, FusedNode)
+    node.__init__(template, edges, node.sequence)
+    return node
+
+
 FusedNode.__name__ = "CompiledFunctionBackward"
 FusedNode.__module__ = "builtins"
 
@@ -100,7 +112,11 @@ class Region(NamedTuple):
     def attach(self, tensors: Sequence[Tensor], edges: Sequence[Any], entries: dict[Expr, Entry]) -> None:
         """Gives the members among ``tensors`` their node; ``entries`` has what the template reads."""
         template = self.template
-        node = FusedNode(template, edges, None)
+        made_by = tensors[self.members[0]]._edge
+        if len(template.shapes) == 1 and isinstance(made_by, Node):
+            node = _become(made_by, template, edges)
+        else:
+            node = FusedNode(template, edges, next_sequence())
         for member, number in zip(self.members, template.numbers, strict=True):
             tensors[member]._edge = node if node.output_count == 1 else (node, number)
             tensors[member]._requires_grad = True

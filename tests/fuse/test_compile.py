@@ -131,6 +131,35 @@ def data_changed(x: Tensor, y: Tensor) -> Tensor:
     return w + z
 
 
+def copy_changed(x: Tensor, y: Tensor) -> Tensor:
+    z = x.clone()
+    with gradcu.no_grad():
+        z.detach().add_(1)
+    return z * y
+
+
+def changed_unseen_and_then_seen(x: Tensor, y: Tensor) -> Tensor:
+    z = x * y
+    with gradcu.no_grad():
+        z.detach().add_(1)
+    return z.sin_() + y
+
+
+def hooked_after_use(x: Tensor, y: Tensor) -> Tensor:
+    z = x * y
+    w = gradcu.sin(z)
+    if z.requires_grad:
+        z.register_hook(lambda gradient: gradient * 10)
+    return w * x
+
+
+def two_carried(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    for _ in range(150):
+        y = y - x * 0.01
+        x = x + y * 0.01
+    return x, y
+
+
 def long_chain(x: Tensor, y: Tensor) -> Tensor:
     for _ in range(400):
         x = x * 0.99 + y * 0.01
@@ -148,6 +177,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "constant": lambda x, y: gradcu.ones(3),
     "number": lambda x, y: 3.0,
     "copy": lambda x, y: x * 1,
+    "a result twice": lambda x, y: [x * y] * 2,
     "two copies": lambda x, y: (x * 1, x * 1, y.clone()),
     "power 0": lambda x, y: x**0 * y,
     "operators": lambda x, y: 2 - x / 3 + 1 / (y * y + 1) - -x + 2**x + (x * x + 0.5) ** 1.7,
@@ -176,12 +206,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "aliases": aliases,
     "changed after reading": changed_after_reading,
     "data changed": data_changed,
+    "copy changed": copy_changed,
+    "changed unseen and then seen": changed_unseen_and_then_seen,
+    "hook after use": hooked_after_use,
+    "two carried": two_carried,
     "long chain": long_chain,
     "tuple": lambda x, y: (x * y, [gradcu.sin(x), x], {"a": gradcu.cos(y), "b": 2}),
     "named tuple": lambda x, y: Point(x * y, x + y),
     "new leaf": lambda x, y: (x * y).detach().requires_grad_() * y,
     "dtypes": lambda x, y: x.to(gradcu.float64) * 3 + y + (x > 0),
     "integers": lambda x, y: (x * 4).to(gradcu.int64) // 2 * y,
+    "to complex": lambda x, y: (x * 2).detach().to(gradcu.complex64) + x.detach().to(gradcu.complex64),
     "complex": lambda x, y: (x * 2).detach() * 1j,
     "comparison": lambda x, y: (x * y > 0, gradcu.floor(x)),
 }
@@ -337,6 +372,33 @@ class TestAutograd:
         ):
             z.backward()
 
+    def test_what_data_was_read_from_must_not_change_either(self):
+        x, y = operands()
+        z = gradcu.compile(lambda x, y: x.data * y + x * x)(x, y)
+        with gradcu.no_grad():
+            x.add_(1)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            z.sum().backward()
+
+    def test_what_was_settled_after_its_use_is_still_on_the_way(self):
+        x, y = operands()
+        kept: list[Tensor] = []
+
+        @gradcu.compile
+        def f(x: Tensor, y: Tensor) -> Tensor:
+            z = x * y
+            w = z * z
+            z.sum()
+            kept.extend((z, *gradcu.autograd.grad(w.sum(), z, retain_graph=True)))
+            z.retain_grad()
+            return w
+
+        f(x, y).sum().backward()
+        z, slope = kept
+        assert z.grad is not None
+        for found in (z.grad, slope):
+            np.testing.assert_allclose(found.numpy(), 2 * z.detach().numpy(), rtol=1e-6)
+
     def test_an_output_that_is_read_is_saved(self):
         x, _ = operands()
         f = gradcu.compile(gradcu.exp)
@@ -473,6 +535,32 @@ class TestCalls:
             kept += [weakref.ref(tensor._array) for tensor in (x, y, z)]
             del x, y, z
         assert [array() for array in kept] == [None] * 6
+
+    def test_a_loop_holds_no_more_than_it_needs(self):
+        kept: list[weakref.ref[Any]] = []
+        most = 0
+
+        @gradcu.compile
+        def f(x: Tensor) -> Tensor:
+            nonlocal most
+            for _ in range(60):
+                x = gradcu.tanh(x + 1).cumsum(0)
+                kept.append(weakref.ref(x._array))
+                most = max(most, sum(array() is not None for array in kept))
+            return x
+
+        f(gradcu.ones(3))
+        # As many as are read, and a few that nobody has looked for yet.
+        assert most <= 20
+
+    def test_what_is_left_holds_no_argument(self):
+        kept: list[Tensor] = []
+        x = gradcu.ones(3)
+        array = weakref.ref(x._array)
+        gradcu.compile(lambda x: kept.append((x * 2).detach()))(x)
+        del x
+        assert array() is None
+        assert kept[0].tolist() == [2.0, 2.0, 2.0]
 
     def test_compiled_in_a_function_of_the_users_own(self):
         inner = gradcu.compile(lambda x: gradcu.sin(x) * 2)
