@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._fast import binary, in_rules, unary, unary_static, whole
+from ._fast_pending import on_pending
 from ._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
 from ._record import PUBLIC_NAMES, operator_function, public_function, rule_function
 
@@ -64,7 +65,7 @@ def pointwise(
         ufunc=forward if isinstance(forward, str) else native.__name__ if isinstance(native, np.ufunc) else None,
         doc=doc,
     )
-    factory = _factory(op) if floats else _without_fast_path
+    factory = _with_fast_paths if floats else _without_fast_path
     op.call = named(in_rules(op, factory(op, rule_function(op))), op)
     OPERATORS[name] = factory(op, operator_function(op))
     if public:
@@ -222,15 +223,15 @@ def _usage(op: Op) -> str:
     return f"{op.name}({', '.join(parts)})"
 
 
-def _factory(op: Op) -> Callable[[Op, Callable[..., Any]], Callable[..., Any]]:
-    """The fast path that fits the op's parameters; none is better than `apply` for three operands."""
+def _with_fast_paths(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """``otherwise`` behind the paths that fit the op's parameters; none is better than `apply` for three operands."""
     if len(op.operands) == 1 and not op.statics:
-        return unary
+        return unary(op, on_pending(op, otherwise))
     if len(op.operands) == 1 and len(op.statics) == 1 and op.differentiable and isinstance(op.node, str):
-        return unary_static
+        return unary_static(op, on_pending(op, otherwise))
     if len(op.operands) == 2 and not op.statics:
-        return binary
-    return _without_fast_path
+        return binary(op, on_pending(op, otherwise))
+    return otherwise
 
 
 def _without_fast_path(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:

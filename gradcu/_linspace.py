@@ -212,7 +212,7 @@ class _Line:
             part = total - origin
             lost = (origin - (total - part)) + (high - part) + (low + rest)
             base = total + lost
-            bases[done : done + size] = np.stack((base, lost - (base - total)), axis=1)
+            bases[done : done + size, 0], bases[done : done + size, 1] = base, lost - (base - total)
             done += size
         return bases
 

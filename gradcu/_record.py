@@ -1,7 +1,8 @@
 """THE recorder: computes an op's forward and, where a gradient is wanted, adds its node to the graph.
 
 Everything can go through `apply`. ``gradcu._fast`` makes the shorter way for pointwise ops on Tensors and Python
-numbers of one floating-point dtype on the CPU, where the recorder would otherwise cost more than the arithmetic.
+numbers of one floating-point dtype on the CPU, where the recorder would otherwise cost more than the arithmetic, and
+``gradcu._fast_pending`` the same for values that are not computed yet.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         node.output_count = len(results)
         node.shape = tuple(result._array.shape for result in results)
         node.dtype = tuple(result._array.dtype for result in results)
-    node.saved = _save(plan, operands, arrays, results)
+    node.saved = save(plan, operands, arrays, results)
     if not isinstance(results[0]._array, _IN_HOST_MEMORY):
         node.place = Place(device_of(results[0]._array))
     for number, result in enumerate(results):
@@ -181,8 +182,9 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
     return node
 
 
-def _save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
-          results: tuple[Tensor, ...]) -> tuple[Any, ...]:  # fmt: skip
+def save(plan: Plan, operands: Sequence[Any], arrays: Sequence[Any],
+         results: tuple[Tensor, ...]) -> tuple[Any, ...]:  # fmt: skip
+    """What the rules of a plan read of a call's operands and results, as a node keeps it."""
     if not plan.saves:
         return ()
     saved: list[Any] = [None] * (len(operands) + len(results))

@@ -12,7 +12,7 @@ LAYERS = [
     ("_tensor",),
     ("_refusing_views",),
     ("_record",),
-    ("_fast",),
+    ("_fast", "_fast_pending"),
     ("_define",),
     ("ops",),
     ("_functions",),

@@ -148,7 +148,7 @@ _dtypes: dict[Any, np.dtype[Any]] = {}
 
 def result_dtype(op: Op, dtypes: Sequence[np.dtype[Any]], statics: tuple[Any, ...]) -> np.dtype[Any]:
     """The dtype that the op's forward gives for these dtypes, found by asking it once."""
-    key = op.name, *dtypes, repr(statics)
+    key = op, *dtypes, repr(statics) if statics else statics
     found = _dtypes.get(key)
     if found is None:
         with np.errstate(all="ignore"):

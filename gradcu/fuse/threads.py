@@ -33,10 +33,12 @@ def in_parts(work: Callable[[int, int], None], count: int) -> None:
         work(0, count)
         return
     numbers = itertools.count()
+    # A helper may let go of `share` later than of its result, and what the work writes to must be free by then.
+    held = [work]
 
     def share() -> None:
         while (part := next(numbers)) < parts:
-            work(part * _PART, min(_PART, count - part * _PART))
+            held[0](part * _PART, min(_PART, count - part * _PART))
 
     futures = [_helpers().submit(share) for _ in range(helpers)]
     try:
@@ -46,6 +48,7 @@ def in_parts(work: Callable[[int, int], None], count: int) -> None:
         begun = [future for future in futures if not future.cancel()]
         for future in begun:
             future.exception()
+        held.clear()
     for future in begun:
         future.result()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -50,14 +50,9 @@ class _Shape(tuple[int, ...]):
         return super().__getitem__(index)
 
 
-class _Step(NamedTuple):
-    """An op on what earlier steps made (their numbers) and on Python numbers (their text), which get a dtype."""
-
-    op: Op
-    read: list[int | str]
-    numbers: list[Any]
-    dtype: np.dtype[Any]
-    statics: tuple[Any, ...]
+_Step = tuple[Op, list[int | str], list[Any], np.dtype[Any], tuple[Any, ...]]
+"""An op on what earlier steps made (their numbers) and on Python numbers (their text; the numbers; the dtype they get),
+and its static arguments."""
 
 
 class Trace:
@@ -89,18 +84,19 @@ class Trace:
             maker = self._makers[len(self._exprs)]
             if isinstance(maker, int):
                 maker = self.table.held(self._exprs[maker])
-            elif isinstance(maker, _Step):
+            elif isinstance(maker, tuple):
                 maker = self._computed(maker)
             self._exprs.append(maker)
         return self._exprs[number]
 
     def _computed(self, step: _Step) -> Expr:
-        numbers = iter(step.numbers)
+        op, read, given, dtype, statics = step
+        numbers = iter(given)
         operands = [
-            self._exprs[read] if isinstance(read, int) else self.table.number(next(numbers), step.dtype)
-            for read in step.read
+            self._exprs[number] if isinstance(number, int) else self.table.number(next(numbers), dtype)
+            for number in read
         ]
-        return self.table.apply(step.op, operands, step.statics)
+        return self.table.apply(op, operands, statics)
 
     def refuse(self, reason: str) -> NoReturn:
         """Gives up."""
@@ -162,8 +158,8 @@ class PendingArray(PendingOperators):
         arrays: list[PendingArray] = []
         numbers: list[Any] = []
         for operand in operands:
-            if hasattr(operand, "dtype"):
-                array = trace.lifted(operand)
+            if type(operand) is PendingArray or hasattr(operand, "dtype"):
+                array = self.lifted(operand)
                 read.append(array.number)
                 arrays.append(array)
             else:
@@ -175,16 +171,19 @@ class PendingArray(PendingOperators):
         if dtype.kind == "b" and len(read) > 1:
             others = [array.dtype for array in arrays if array.dtype.kind != "b"]
             dtype = others[0] if others else result_type(*numbers) if numbers else dtype
-        dtypes = [array.dtype for array in arrays] if not numbers else _beside(read, arrays, dtype)
+        found = iter(arrays)
+        dtypes = [dtype if type(number) is str else next(found).dtype for number in read]
         result = result_dtype(op, dtypes, statics)
         if result.kind == "c":
             trace.refuse("it computes with complex numbers")
-        number = trace.step((op.name, *read, repr(statics)), _Step(op, read, numbers, dtype, statics))
+        number = trace.step((op.name, *read, repr(statics)), (op, read, numbers, dtype, statics))
         shape = arrays[0].shape if len(arrays) == 1 else _shape_of(op, trace, arrays)
         return PendingArray(trace, number, result, shape)
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """An array as a pending constant; a Python number stays what it is."""
+        if type(value) is PendingArray and value.trace is self.trace:
+            return value
         return self.trace.lifted(value) if hasattr(value, "dtype") else value
 
     def held(self) -> PendingArray:
@@ -211,12 +210,6 @@ class PendingArray(PendingOperators):
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __len__ = __iter__ = _refuse_elements
     __getitem__ = __setitem__ = __array__ = _refuse_elements
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse_elements
-
-
-def _beside(read: Sequence[int | str], arrays: Sequence[PendingArray], dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
-    """The dtypes of operands of which some are numbers, which have this one."""
-    found = iter(arrays)
-    return [next(found).dtype if isinstance(number, int) else dtype for number in read]
 
 
 def _shape_of(op: Op, trace: Trace, arrays: Sequence[PendingArray]) -> tuple[int, ...]:
@@ -282,7 +275,7 @@ class _Call:
             self.y = f(*tensors)
             _check(trace, self.variables, self.y)
             result = trace.lifted(self.y._array)
-        self.key = (str(dtype), variables, parameters, tuple(trace.steps), result.number, self.y.requires_grad)
+        self.key = (dtype.str, variables, parameters, tuple(trace.steps), result.number, self.y.requires_grad)
 
     def program(self, order: int) -> Program:
         """The program of the function and its partial derivatives."""
@@ -339,21 +332,21 @@ def _check_graph(trace: Trace, variables: Sequence[Tensor], y: Tensor) -> None:
     """
     leaves = set(map(id, variables))
     seen: set[int] = set()
-    pending: list[Any] = [y.grad_fn or y]
+    waiting: list[Any] = [y.grad_fn or y]
     if any(tensor._hooks for tensor in (*variables, y)):
         trace.refuse("it has hooks")
-    while pending:
-        node = pending.pop()
-        node = node[0] if isinstance(node, tuple) else node
-        if node is None or id(node) in seen:
+    while waiting:
+        node = waiting.pop()
+        node = node[0] if type(node) is tuple else node
+        if node is None or id(node) in seen or id(node) in leaves:
             continue
         seen.add(id(node))
         if not isinstance(node, Node):
-            if id(node) not in leaves and isinstance(node._array, PendingArray):
+            if isinstance(node._array, PendingArray):
                 trace.refuse("it makes a leaf of an intermediate value")
             continue
         if node.plan is None:
             trace.refuse(f"{node.name()} has a backward of its own")
         if node.hooks or node.prehooks or node.tensor_hooks:
             trace.refuse("it has hooks")
-        pending.extend(node.edges)
+        waiting += node.edges

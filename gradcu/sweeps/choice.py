@@ -12,12 +12,8 @@ from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
-    from ..fuse.program import Program
 
 ENGINES = ("auto", "cc", "numpy", "eager")
-
-_WORTH_COMPILING = 1 << 16
-"""Fewer points are done sooner than compiled for, unless that was done before."""
 
 
 def make_engine(
@@ -37,6 +33,7 @@ def make_engine(
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
+    from .fused import fused
 
     try:
         if device.type != "cpu":
@@ -45,7 +42,7 @@ def make_engine(
         made = program(f, domain.dtype, order, len(domain.variables), len(domain.params))
         if order and made.graph_lost and depth is not None:
             _warn_of_lost_graph(f, domain, depth)
-        return _fused(name, made, domain, depth or 0)
+        return fused(name, made, domain, depth or 0)
     except (UntraceableError, NotInCError) as error:
         problem = error
     if name != "auto":
@@ -64,34 +61,3 @@ def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, re
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:
     problem = f"cuts its result off from {listed(domain.variables)} (by detach, no_grad, item or numpy)"
     warnings.warn(f"{name_of(f)} {problem}, so its derivatives are 0", UserWarning, stacklevel=5 + depth)
-
-
-def _fused(name: str, program: Program, domain: Domain, depth: int) -> Engine:
-    from .blockwise import BlocksEngine
-    from .compiled import CompiledEngine
-
-    if name == "cc":
-        return CompiledEngine(program, domain)
-    return BlocksEngine(program, domain) if name == "numpy" else _best(program, domain, depth)
-
-
-def _best(program: Program, domain: Domain, depth: int) -> Engine:
-    from ..fuse.cache import CacheError
-    from ..fuse.compiler import CompilerError, NoCompilerError
-    from ..fuse.kernel import is_loaded
-    from ..fuse.program import NotInCError
-    from .blockwise import BlocksEngine
-    from .compiled import CompiledEngine
-
-    try:
-        if domain.num < _WORTH_COMPILING and not is_loaded(program):
-            return BlocksEngine(program, domain, "too few points to compile for")
-        return CompiledEngine(program, domain)
-    except NotInCError as error:
-        reason = str(error)
-    except (CompilerError, CacheError) as error:
-        reason = str(error).partition("\n")[0]
-        if not isinstance(error, NoCompilerError):
-            problem = f"the sweep runs on NumPy, since it can't be compiled: {error}"
-            warnings.warn(problem, UserWarning, stacklevel=6 + depth)
-    return BlocksEngine(program, domain, reason)

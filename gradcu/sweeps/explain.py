@@ -13,6 +13,7 @@ from ..fuse.trace import UntraceableError, program
 from . import choice
 from .binding import bound
 from .domain import Domain, partials
+from .fused import WORTH_COMPILING
 from .grid import counted
 from .probe import name_of
 
@@ -67,7 +68,7 @@ def _engine(engine: str, traced: Program, domain: Domain) -> tuple[str, str, lis
     """The engine's name, why it is that one, and the lines of its C source."""
     if engine == "numpy":
         return "numpy", "asked for", []
-    if engine == "auto" and domain.num < choice._WORTH_COMPILING:
+    if engine == "auto" and domain.num < WORTH_COMPILING:
         return "numpy", "too few points to compile for", []
     try:
         compiler = find_compiler()

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from .._linspace import SEGMENT
 from .capacity import unwritable
 from .domain import Domain
 from .npz import Layout, Member
@@ -24,6 +25,8 @@ from .unfinished import Unfinished
 
 _DESCRIPTION = ".json"
 _PIECE = 1 << 16
+_BUDGET = 16 << 20
+"""The bytes that buffers may take."""
 
 
 def check_replaceable(path: str) -> None:
@@ -32,6 +35,11 @@ def check_replaceable(path: str) -> None:
         raise IsADirectoryError(f"{path} is a directory")
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise PermissionError(f"{path} cannot be written: permission denied")
+
+
+def affordable(convenient: int, size: int) -> int:
+    """The points of a block, of which each takes ``size`` bytes of buffers, and as many on their way into the file."""
+    return min(convenient, max(_BUDGET // (2 * size) // SEGMENT * SEGMENT, SEGMENT))
 
 
 class Target(Protocol):
@@ -66,8 +74,8 @@ class BufferedStore:
         return -(-sum(axis.num * len(axis.names) for axis in domain.axes) // domain.num)
 
     def length(self, asked: int | None, convenient: int, threads: int) -> int:
-        """Any will do."""
-        return asked or convenient
+        """What is convenient, unless the buffers would take too much memory."""
+        return asked or affordable(convenient, self.domain.dtype.itemsize * len(self.names) * (threads + 1))
 
     def rows(self, first: int, count: int) -> list[np.ndarray]:
         """Buffers, which `write` takes back."""
@@ -184,8 +192,8 @@ class UnfinishedNpy(NpyStore):
 
     @staticmethod
     def fitting(asked: int | None, convenient: int, domain: Domain, buffers: int) -> int:
-        """How many points a block has: what is asked for, or convenient for the engine."""
-        return asked or convenient
+        """How many points a block has: what is asked for, or convenient for the engine and not too much memory."""
+        return asked or affordable(convenient, domain.dtype.itemsize * buffers)
 
     def leave(self) -> None:
         """Leaves the file as it is."""

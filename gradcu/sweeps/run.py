@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import warnings
@@ -176,7 +177,8 @@ class _Course:
         self._store, self._progress = store, progress
         self._blocks = -(-num // length)
         self.threads = min(engine.threads, self._blocks)
-        self._computing = threading.BoundedSemaphore(self.threads)
+        # A single block has nobody to wait for.
+        self._computing = threading.BoundedSemaphore(self.threads) if self._blocks > 1 else contextlib.nullcontext()
 
     def points(self, blocks: Collection[int]) -> int:
         """How many points these blocks have."""

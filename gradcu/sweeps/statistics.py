@@ -102,7 +102,9 @@ class SignChanges:
 
     def _find(self, values: np.ndarray, where: Sequence[int] | np.ndarray, first: int) -> None:
         negative = np.signbit(values)
-        changes = np.flatnonzero(negative[1:] != negative[:-1])
+        changes = (negative[1:] != negative[:-1]).nonzero()[0]
+        if not changes.size:
+            return
         real = ~np.isnan(values[changes]) & ~np.isnan(values[changes + 1])
         changes = changes[real]
         self.count = changes.size

@@ -15,8 +15,8 @@ from gradcu.fuse import kernel as kernels_module
 from gradcu.fuse.compiler import Compiler
 from gradcu.fuse.kernel import kernel_of
 from gradcu.fuse.trace import program
-from gradcu.sweeps import choice
 from gradcu.sweeps import engine as engines
+from gradcu.sweeps import fused
 from tests.fuse.agreement import disagreement, largest_intermediate
 
 DTYPES = ["float32", "float64"]
@@ -200,7 +200,7 @@ class TestChoice:
                 gradcu.sweep(branches, 0, 1, 100, engine=engine)
 
     def test_what_has_no_c_runs_on_numpy(self, compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(choice, "_WORTH_COMPILING", 100)
+        monkeypatch.setattr(fused, "WORTH_COMPILING", 100)
         summary = gradcu.sweep(gradcu.sin, 0, 1, 100, dtype="float16").summary()
         assert (summary.engine, summary.engine_reason) == (
             "numpy", "kernels are made of float32 or float64, not of float16",
