@@ -154,10 +154,7 @@ class Template:
         self._library, self._level = library, level
         self._derived: dict[Any, Derived] = {}
         self._abstract = Abstract(library)
-        self.placeholders = [self._placeholder(edge) for edge in graph.outer]
-        copies = self._copied(graph)
         nodes = list(dict.fromkeys(tensor._edge for tensor in tensors))
-        self._roots = [copies[node] for node in nodes]
         self.numbers = [nodes.index(tensor._edge) for tensor in tensors]
         self.shapes = tuple(node.shape for node in nodes)
         self.dtypes = tuple(node.dtype for node in nodes)
@@ -176,14 +173,20 @@ class Template:
             library.argument(Source("given", ("output", level, number), tensor._array.shape), tensor._array.dtype)
             for number, tensor in enumerate(tensors)
         ]
-        # An output that the graph has saved is read again, and not computed again.
+        # An output that the graph has saved is read again, and not computed again. One that is larger than what it is
+        # made of can't be: its expression may be needed in the smaller shape too.
         values = {target[0] for target in saved}
-        self._known = known | {
-            tensor._array.expr: output
-            for tensor, output in zip(tensors, self.outputs, strict=True)
-            if tensor._array.expr.op is not None and tensor._array.expr in values
+        known = known | {
+            value.expr: output
+            for value, output in zip((tensor._array for tensor in tensors), self.outputs, strict=True)
+            if value.expr.op is not None and value.expr in values and library.shape_of(value.expr) == value.shape
         }
-        self.reads = library.plan(list(dict.fromkeys(saved)), self._known).given
+        self.reads = library.plan(list(dict.fromkeys(saved)), known).given
+        # A derivative may meet a value that a lower order's node knows and this one does not read: it is computed.
+        self._known = {expr: argument for expr, argument in known.items() if argument in self.reads}
+        self.placeholders = [self._placeholder(edge) for edge in graph.outer]
+        copies = self._copied(graph)
+        self._roots = [copies[node] for node in nodes]
 
     def _placeholder(self, edge: Any) -> Tensor:
         shape, dtype = _described(edge)
@@ -204,13 +207,16 @@ class Template:
                 None if edge is None else copies[edge] if edge in copies else outer[_identity(edge)]
                 for edge in node.edges
             )
-            copy.saved = tuple(
-                (Deferred(self._abstract, entry[0].expr, entry[0].shape), *entry[1:])
-                if entry is not None and isinstance(entry[0], Deferred)
-                else entry
-                for entry in node.saved or ()
-            )
+            copy.saved = tuple(map(self._without_values, node.saved or ()))
         return copies
+
+    def _without_values(self, entry: Any) -> Any:
+        """What a node has saved, where it is a deferred value as one that stands for whatever array there will be."""
+        if entry is None or not isinstance(entry[0], Deferred):
+            return entry
+        value: Deferred = entry[0]
+        # What is known is an argument for the rules too: folding would reach into its expression, for what is not read.
+        return Deferred(self._abstract, self._known.get(value.expr, value.expr), value.shape), *entry[1:]
 
     def derived(self, present: tuple[bool, ...], wanted: tuple[bool, ...] | None = None) -> Derived:
         """The gradients for cotangents of the outputs that are ``present``.

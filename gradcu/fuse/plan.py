@@ -95,6 +95,10 @@ class Library:
             found = self._named[key] = self.table.argument(f"x{number}", dtype)
         return found
 
+    def shape_of(self, expr: Expr) -> Shape:
+        """The shape that the arguments of an expression broadcast to."""
+        return np.broadcast_shapes(*(self.sources[argument].shape for argument in arguments([expr], {})))
+
     def has_other_numbers(self, key: str, numbers: Sequence[np.generic]) -> bool:
         """Whether a program was compiled before that differs in numbers alone; they then become inputs of both.
 
@@ -260,9 +264,10 @@ class Plan:
                 value = values[target] if target in values else _broadcast(target, arrays)
                 arrays[argument] = _summed(value, source.shape) if source.kind == "sum" else value
         results: list[np.ndarray] = []
+        # Contiguous as what a kernel computes is, since `contiguous` is a copy.
         used: set[int] = set()
         for target in self._targets:
-            value = values[target] if target in values else np.array(_broadcast(target, arrays))
+            value = values[target] if target in values else np.array(_broadcast(target, arrays), order="C")
             # Results are changed in place: no two may share their memory.
             results.append(value.copy() if id(value) in used else value)
             used.add(id(value))

@@ -166,6 +166,24 @@ def long_chain(x: Tensor, y: Tensor) -> Tensor:
     return x
 
 
+def saved_output(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of y meets cos(z) at the second order, but does not read it at the first."""
+    z = gradcu.cos(x) + y
+    w = gradcu.cos(z)
+    return w * z, w
+
+
+def saved_negative(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient has y - z, folded to y + (sin(x) + WEIGHT), but the node reads z."""
+    z = -(gradcu.sin(x) + WEIGHT)
+    return z, gradcu.logaddexp(z, y)
+
+
+def one_expression_in_two_shapes(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    wave, column = gradcu.sin(MATRIX * x), y[:2].reshape(2, 1)
+    return gradcu.cos(column * wave**0), gradcu.cos(column) * wave
+
+
 def many_shapes(x: Tensor, y: Tensor) -> Tensor:
     outer = gradcu.exp(x).unsqueeze(1) * gradcu.sin(y) + 1
     scale = gradcu.tanh(x.sum()) * 0.5
@@ -209,6 +227,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "copy changed": copy_changed,
     "changed unseen and then seen": changed_unseen_and_then_seen,
     "hook after use": hooked_after_use,
+    "saved output": saved_output,
+    "saved negative": saved_negative,
+    "one expression in two shapes": one_expression_in_two_shapes,
     "two carried": two_carried,
     "long chain": long_chain,
     "tuple": lambda x, y: (x * y, [gradcu.sin(x), x], {"a": gradcu.cos(y), "b": 2}),
@@ -292,6 +313,13 @@ def test_without_gradients_there_is_no_graph(name: str):
     for value, reference in zip(tensors_in(found), tensors_in(expected), strict=True):
         assert value.requires_grad == reference.requires_grad
         np.testing.assert_allclose(value.detach().numpy(), reference.detach().numpy(), rtol=2e-6)
+
+
+@pytest.mark.parametrize("copy", ["clone", "contiguous"])
+def test_a_copy_is_contiguous(copy: str):
+    found = gradcu.compile(lambda x: getattr(x.t(), copy)())(MATRIX)
+    assert found.is_contiguous()
+    np.testing.assert_array_equal(found.detach().numpy(), MATRIX.detach().numpy().T)
 
 
 def test_arguments_are_the_very_tensors():
