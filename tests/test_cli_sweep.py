@@ -69,6 +69,11 @@ def f(x):
 """
 
 
+def interruptible() -> None:
+    """Lets a new process hear Ctrl-C, which those that a shell starts in the background ignore, and their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stopped(here: Path, root: Path, out: str, sent: signal.Signals) -> tuple[int, str]:
     """Sends a signal to a sweep that is on its way, and gives its exit code and what it says."""
     (here / "slow.py").write_text(SLOW)
@@ -78,6 +83,7 @@ def stopped(here: Path, root: Path, out: str, sent: signal.Signals) -> tuple[int
             "--out", out,
         ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)},
+        preexec_fn=interruptible,
     )  # fmt: skip
     journal = here / f"{out}.part" / "journal"
     deadline = time.monotonic() + 60

@@ -419,7 +419,7 @@ def test_a_worker_with_another_default_dtype_says_so():
 
 
 def test_workers_that_differ_are_all_named():
-    lazy = gradcu.sweep(wave, 0, 1, 10, distributed="dask")
+    lazy = gradcu.sweep(wave, 0, 1, 10, engine="numpy", distributed="dask")
     report = lazy._recipe.block(0).report
     report.ways.add(recipe.Way("cuda:0", "CuPy works on it", "eager", "the device is cuda:0"))
     run = dask_sweep._run(lazy._recipe, report)
