@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._graph import GRAD_ENABLED, next_sequence
-from ._op import Op
+from ._graph import GRAD_ENABLED, Node, next_sequence
+from ._op import Op, Plan
 from ._pending import Pending
 from ._record import save
 from ._tensor import Tensor
@@ -18,6 +18,8 @@ from ._tensor import Tensor
 _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
 _MISSING = object()
+_PLANS: dict[tuple[Op, int], Plan | None] = {}
+"""Of an op and a call's key: see `_plan`."""
 
 
 def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,81 +27,93 @@ def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
 
     The op's ``prepare`` must leave floating-point operands, and numbers among the static arguments, as they are.
     """
-    count, total = len(op.operands), len(op.defaults)
-    plans: dict[int, Any] = {}
-
-    def made(key: int, statics: tuple[Any, ...]) -> Any:
-        """The plan of a call, of whose key each operand has a digit; None where nothing is to be recorded."""
-        digits = [key // 3**position % 3 for position in reversed(range(count))]
-        wanted = tuple(i for i, digit in enumerate(digits) if digit == 2 and op.flows_to(i))
-        name = op.node_name(tuple(digit > 0 for digit in digits), statics)
-        plans[key] = plan = op.plan(wanted, name, count) if op.differentiable and wanted else None
-        return plan
 
     def function(*values: Any, **kwargs: Any) -> Any:
-        if kwargs or not count <= len(values) <= total:
-            return otherwise(*values, **kwargs)
-        operands, statics = values[:count], values[count:]
-        first: Any = None
-        arrays: list[Any] = []
-        # Of each operand: 0 for a number, 1 for a Tensor, 2 for one that requires grad.
-        key = 0
-        for operand in operands:
-            kind = type(operand)
-            if kind is Tensor:
-                array = operand._array
-                if first is None:
-                    if not isinstance(array, Pending) or array.dtype.kind != "f":
-                        return otherwise(*values)
-                    first = array
-                elif type(array) is not type(first) or array.dtype is not first.dtype:
-                    return otherwise(*values)
-                if operand._view is not None:
-                    return otherwise(*values)
-                key = 3 * key + 1 + operand._requires_grad
-            elif kind is float or kind is int:
-                array = operand
-                key *= 3
-            else:
-                return otherwise(*values)
-            arrays.append(array)
-        if count < total:
-            statics += tuple(op.defaults[len(values) :])
-            for static in statics:
-                if type(static) is not int and type(static) is not float:
-                    return otherwise(*values)
-        if first is None or not first.takes(op, arrays):
-            return otherwise(*values)
-        used: list[Any] = []
-        for position, operand in enumerate(operands):
-            array = operand
-            if type(operand) is Tensor:
-                # What is saved meets pending gradients, so nothing else may be among it.
-                array = arrays[position] = first.lifted(arrays[position], operand)
-                if not operand._requires_grad:
-                    array = array.held()
-            used.append(array)
-        result = first.computed(op, used, statics)
-        out = _new(Tensor)
-        out._array, out._edge, out._requires_grad, out._version_counter = result, None, False, [0]
-        node = None
-        if _grad_enabled():
-            plan = plans.get(key, _MISSING)
-            if plan is _MISSING:
-                plan = made(key, statics)
-            if plan is not None:
-                node = _new(plan.node_class)
-                edges: list[Any] = [None] * count
-                for i in plan.wanted:
-                    edge = operands[i]._edge
-                    edges[i] = operands[i] if edge is None else edge
-                node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), tuple(edges), statics
-                if plan.reads_shapes:
-                    node.operand_shapes = tuple(getattr(array, "shape", ()) for array in arrays)
-                node.shape, node.dtype = result.shape, result.dtype
-                node.saved = save(plan, operands, arrays, (out,)) if plan.saves else ()
-                out._edge, out._requires_grad = node, True
-        first.recorded((out,), node)
-        return out
+        found = None if kwargs else _computed(op, values)
+        return otherwise(*values, **kwargs) if found is None else found
 
     return function
+
+
+def _computed(op: Op, values: tuple[Any, ...]) -> Tensor | None:
+    """What the op makes of a call's values, recorded; None for a call that has to go the long way."""
+    count, total = len(op.operands), len(op.defaults)
+    if not count <= len(values) <= total:
+        return None
+    operands, statics = values[:count], values[count:]
+    first: Any = None
+    arrays: list[Any] = []
+    # Of each operand a digit: 0 for a number, 1 for a Tensor, 2 for one that requires grad.
+    key = 0
+    for operand in operands:
+        kind = type(operand)
+        if kind is Tensor:
+            array = operand._array
+            if first is None:
+                if not isinstance(array, Pending) or array.dtype.kind != "f":
+                    return None
+                first = array
+            elif type(array) is not type(first) or array.dtype is not first.dtype:
+                return None
+            if operand._view is not None:
+                return None
+            key = 3 * key + 1 + operand._requires_grad
+        elif kind is float or kind is int:
+            array = operand
+            key *= 3
+        else:
+            return None
+        arrays.append(array)
+    if count < total:
+        statics += tuple(op.defaults[len(values) :])
+        for static in statics:
+            if type(static) is not int and type(static) is not float:
+                return None
+    if first is None or not first.takes(op, arrays):
+        return None
+    used: list[Any] = []
+    for position, operand in enumerate(operands):
+        array = operand
+        if type(operand) is Tensor:
+            # What is saved meets pending gradients, so nothing else may be among it.
+            array = arrays[position] = first.lifted(arrays[position], operand)
+            if not operand._requires_grad:
+                array = array.held()
+        used.append(array)
+    result = first.computed(op, used, statics)
+    out = _new(Tensor)
+    out._array, out._edge, out._requires_grad, out._version_counter = result, None, False, [0]
+    plan: Any = None
+    if _grad_enabled():
+        plan = _PLANS.get((op, key), _MISSING)
+        if plan is _MISSING:
+            plan = _PLANS[op, key] = _plan(op, key, statics)
+    node = None if plan is None else _recorded(plan, operands, arrays, statics, out)
+    first.recorded((out,), node)
+    return out
+
+
+def _plan(op: Op, key: int, statics: tuple[Any, ...]) -> Plan | None:
+    """The plan of a call, of whose key each operand has a digit; None where nothing is to be recorded."""
+    count = len(op.operands)
+    digits = [key // 3**position % 3 for position in reversed(range(count))]
+    wanted = tuple(i for i, digit in enumerate(digits) if digit == 2 and op.flows_to(i))
+    if not op.differentiable or not wanted:
+        return None
+    return op.plan(wanted, op.node_name(tuple(digit > 0 for digit in digits), statics), count)
+
+
+def _recorded(plan: Plan, operands: tuple[Any, ...], arrays: list[Any], statics: tuple[Any, ...], out: Tensor) -> Node:
+    """The node that made ``out``."""
+    node = _new(plan.node_class)
+    edges: list[Any] = [None] * len(operands)
+    for i in plan.wanted:
+        edge = operands[i]._edge
+        edges[i] = operands[i] if edge is None else edge
+    node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), tuple(edges), statics
+    if plan.reads_shapes:
+        node.operand_shapes = tuple(getattr(array, "shape", ()) for array in arrays)
+    node.shape, node.dtype = out._array.shape, out._array.dtype
+    node.saved = save(plan, operands, arrays, (out,)) if plan.saves else ()
+    out._edge, out._requires_grad = node, True
+    return node
