@@ -78,6 +78,22 @@ def torch_eager(job: Job) -> Sweep:
     return sweep
 
 
+# Gives f, f', f'', ... of x.
+Rows = Callable[[Any], tuple[Any, ...]]
+
+
+def differentiated(function: Callable[[Any], Any], higher: Callable[[Rows], Rows], order: int) -> Rows:
+    """A function and its derivatives up to that order, each by ``higher`` from those below it."""
+
+    def value(x: Any) -> tuple[Any, ...]:
+        return (function(x),)
+
+    rows: Rows = value
+    for _ in range(order):
+        rows = higher(rows)
+    return rows
+
+
 def torch_compiled(form: str) -> Callable[[Job], Sweep]:
     """One compiled kernel that makes x itself; start and stop are tensors, so that new ones compile nothing."""
 
@@ -86,26 +102,23 @@ def torch_compiled(form: str) -> Callable[[Job], Sweep]:
 
         # By torch's annotations their results have two items or three.
         transforms: Any = torch.func
-        function, dtype = job.function(torch), getattr(torch, job.dtype)
+        dtype = getattr(torch, job.dtype)
 
-        def derived(order: int) -> Callable[[Any], tuple[Any, ...]]:
-            """Gives f, f', ... of that order."""
-            if order == 0:
-                return lambda x: (function(x),)
-            lower = derived(order - 1)
-
-            def higher(x: Any) -> tuple[Any, ...]:
+        def higher(lower: Rows) -> Rows:
+            def rows_and_slope(x: Any) -> tuple[Any, ...]:
                 if form == "jvp":
                     rows, slopes = transforms.jvp(lower, (x,), (torch.ones_like(x),))
                     return (*rows, slopes[-1])
                 last, pull_back, rows = transforms.vjp(lambda x: (lower(x)[-1], lower(x)), x, has_aux=True)
                 return (*rows, pull_back(torch.ones_like(last))[0])
 
-            return higher
+            return rows_and_slope
+
+        rows = differentiated(job.function(torch), higher, job.order)
 
         @torch.compile(fullgraph=True, dynamic=False)
         def compiled(start: Any, step: Any) -> tuple[Any, ...]:
-            return derived(job.order)(start + step * torch.arange(job.num, dtype=dtype))
+            return rows(start + step * torch.arange(job.num, dtype=dtype))
 
         def sweep(start: float, stop: float) -> Sequence[Any]:
             step = (stop - start) / max(job.num - 1, 1)
@@ -132,27 +145,25 @@ def jax_jit(form: str) -> Callable[[Job], Sweep]:
         import jax.numpy as jnp
 
         jax.config.update("jax_enable_x64", job.dtype == "float64")
-        function = job.function(jax_names())
 
-        def derived(order: int) -> Callable[[Any], tuple[Any, ...]]:
-            """Gives f, f', ... of that order, of an array (jvp) or of one number (vjp)."""
-            if order == 0:
-                return lambda x: (function(x),)
-            lower = derived(order - 1)
+        def higher(lower: Rows) -> Rows:
+            """Of an array (jvp) or of one number (vjp)."""
 
-            def higher(x: Any) -> tuple[Any, ...]:
+            def rows_and_slope(x: Any) -> tuple[Any, ...]:
                 if form == "jvp":
                     rows, slopes = jax.jvp(lower, (x,), (jnp.ones_like(x),))
                     return (*rows, slopes[-1])
                 slope, rows = jax.grad(lambda x: (lower(x)[-1], lower(x)), has_aux=True)(x)
                 return (*rows, slope)
 
-            return higher
+            return rows_and_slope
+
+        rows = differentiated(job.function(jax_names()), higher, job.order)
 
         @jax.jit
         def jitted(start: Any, step: Any) -> tuple[Any, ...]:
             x = start + step * jnp.arange(job.num, dtype=job.dtype)
-            return derived(job.order)(x) if form == "jvp" else jax.vmap(derived(job.order))(x)
+            return rows(x) if form == "jvp" else jax.vmap(rows)(x)
 
         def sweep(start: float, stop: float) -> Sequence[Any]:
             return jax.block_until_ready(jitted(start, (stop - start) / max(job.num - 1, 1)))

@@ -15,7 +15,7 @@ from gradcu import Tensor
 from gradcu.fuse.compiler import Compiler, CompilerError, NoCompilerError
 from gradcu.fuse.memory import Pool
 from gradcu.fuse.plan import WORTH_COMPILING, Kernel
-from tests.fuse.test_compile import Cube
+from tests.fuse.compile.functions import Cube
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "polynomial": lambda x: x**3 - 3 * x**2 + 4,

@@ -1,0 +1,1 @@
+"""What gradcu.compile does with functions."""
