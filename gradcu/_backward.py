@@ -70,7 +70,7 @@ def backward(
     arrived = walk.run(roots)
     if targets is None:
         for leaf, value in arrived.items():
-            _store(leaf, value, create_graph, walk.owns(leaf, value))
+            _store(leaf, value, create_graph, leaf in walk.fresh)
     else:
         for leaf in wanted:
             # What is no leaf retained its gradient on the way.
@@ -137,13 +137,13 @@ def grad(
                 )
             found.append(None)
             continue
-        found.append(value if isinstance(value, Tensor) else _owned(value, walk.owns(target, value), given))
+        found.append(value if isinstance(value, Tensor) else _owned(value, target in walk.fresh, given))
     return tuple(found)
 
 
-def _owned(value: Any, owned: bool, given: set[int]) -> Tensor:
+def _owned(value: Any, fresh: bool, given: set[int]) -> Tensor:
     """A Tensor of a gradient whose memory no other result shares."""
-    if not isinstance(value, np.generic) and (not owned or id(value) in given):
+    if not isinstance(value, np.generic) and (not fresh or id(value) in given):
         value = copied(value)
     given.add(id(value))
     return Tensor._wrap(value)
@@ -162,16 +162,16 @@ def _target(tensor: Tensor) -> Any:
     return tensor if edge is None else edge
 
 
-def _store(tensor: Tensor, value: Any, create_graph: bool, owned: bool) -> None:
+def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
     # Since it was recorded, the leaf may have been detached.
     if tensor._requires_grad:
         place = device_of(tensor._array)
         if place is CPU:
             with _ACCUMULATING:
-                accumulate(tensor, value, create_graph, owned=owned)
+                accumulate(tensor, value, create_graph, fresh=fresh)
         else:
             with _ACCUMULATING, place.context, naming_memory("AccumulateGrad", place):
-                accumulate(tensor, value, create_graph, owned=owned)
+                accumulate(tensor, value, create_graph, fresh=fresh)
     if tensor._accumulated_hooks:
         # A hook may update the leaf in place, as optimisers do, which only an unrecorded operation can.
         token = GRAD_ENABLED.set(create_graph)

@@ -27,12 +27,11 @@ class Walk:
     """One pass from the outputs to the leaves, or to the ``targets`` (edges) where only these are wanted.
 
     ``arrived`` maps a leaf, or a target edge, to its gradient: a Tensor under ``create_graph``, else a raw array.
-    ``fresh`` holds the leaves whose gradient was computed, and may still be a view of something; ``new`` those whose
-    gradient's array was made for them.
+    ``fresh`` holds the leaves whose gradient's memory nobody else can know.
     """
 
     __slots__ = (
-        "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "new", "pending", "queue", "targets",
+        "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "targets",
     )  # fmt: skip
 
     def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
@@ -40,7 +39,6 @@ class Walk:
         self.targets = None if targets is None else frozenset(targets)
         self.arrived: dict[Any, Any] = {}
         self.fresh: set[Tensor] = set()
-        self.new: set[Any] = set()
         self.pending: dict[Node, Any] = {}
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
@@ -73,7 +71,6 @@ class Walk:
                 self.journey.end()
         for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
             self.fresh.discard(leaf)
-            self.new.discard(leaf)
             self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
 
     def _walk(self) -> None:
@@ -147,7 +144,7 @@ class Walk:
                 self.fresh.add(edge)
             else:
                 self.arrived[edge] = value
-                if fresh and value is before:
+                if fresh and value is before and not self.create_graph and value.base is None:
                     self.fresh.add(edge)
 
     def _send_all(self, node: Node, values: Iterable[Any]) -> None:
@@ -156,13 +153,7 @@ class Walk:
             if edge is not None and value is not None and (self.leads is None or owner(edge) in self.leads):
                 self.send(edge, value, node, False, position)
                 if node.gives_new_arrays and self.arrived.get(edge) is value:
-                    self.new.add(edge)
-
-    def owns(self, leaf: Any, value: Any) -> bool:
-        """Whether nobody else can know of the memory of the gradient that arrived at ``leaf``."""
-        if self.create_graph or isinstance(value, np.generic):
-            return not self.create_graph
-        return leaf in self.new or (leaf in self.fresh and value.base is None)
+                    self.fresh.add(edge)
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
         """A node with hooks of its own, or one of a user's Function."""
@@ -385,7 +376,7 @@ def is_writeable(array: Any) -> bool:
     return getattr(array.flags, "writeable", True)
 
 
-def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, owned: bool) -> None:
+def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> None:
     """Adds a gradient to ``leaf.grad``, which owns its memory: what others may know of is copied."""
     old = leaf._grad
     if TRACES and FUSING.trace is not None and not create_graph:
@@ -394,8 +385,8 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, owned: bool) -> 
     if create_graph:
         leaf._grad = clone(value) if old is None else old + value
     elif old is None:
-        writeable = owned and (isinstance(value, np.generic) or is_writeable(value))
-        leaf._grad = Tensor._wrap(value if writeable else value.copy())
+        kept = isinstance(value, np.generic) or (fresh and is_writeable(value))
+        leaf._grad = Tensor._wrap(value if kept else value.copy())
     else:
         QUIET.run(np.add, old._memory(), value, old._array)
         old._bump_version()
