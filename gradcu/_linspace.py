@@ -238,8 +238,10 @@ class _Line:
         target = out.reshape(segments, -1)
         if out.dtype != np.float64:
             # An error below 2**-38 of the value is none to speak of in float32.
-            total = bases[:, :1] + high
-            target[...] = total if self.shift == 0 else np.ldexp(total, -self.shift)
+            if self.shift:
+                target[...] = np.ldexp(bases[:, :1] + high, -self.shift)
+            else:
+                np.add(bases[:, :1], high, out=target, casting="same_kind")
             return
         lost, part = np.empty((2, high.size))
         for k, (base_high, base_low) in enumerate(bases):
