@@ -1,10 +1,14 @@
 """Measured processes: one library on one job each, which answer a line with a line."""
 
+import contextlib
 import importlib.metadata
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
@@ -19,28 +23,54 @@ class Process:
         self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by stop
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
+        # What it starts, a C++ compiler say, is ended with it.
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True, start_new_session=True
+        )
+        self.ended = False
 
-    def ask(self, request: Any) -> dict[str, Any]:
-        """The answer to a request. Raises RuntimeError, with the process's last words, where there is none."""
+    def ask(self, request: Any, limit: float) -> dict[str, Any]:
+        """The answer to a request, for which there are ``limit`` seconds.
+
+        Raises RuntimeError, with the process's last words, where there is none; the process is no more then.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         answer = ""
+        timer = threading.Timer(limit, self.end)
+        timer.start()
         try:
             print(json.dumps(request), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             pass
+        finally:
+            timer.cancel()
         if not answer:
             self.process.wait()
+            if self.ended:
+                raise RuntimeError(f"not done in {limit:.0f} s")
             self.errors.seek(0)
             words = self.errors.read().strip().splitlines() or [f"exit code {self.process.returncode}"]
             raise RuntimeError(words[-1])
         return json.loads(answer)
 
+    def end(self) -> None:
+        """Ends the process at once, whatever it does."""
+        self.ended = True
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            self.process.kill()
+
     def stop(self) -> None:
-        """Ends the process."""
-        self.process.communicate()
+        """Lets the process end, which it does when nobody asks any more."""
+        try:
+            self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.end()
+            self.process.communicate()
         self.errors.close()
 
 

@@ -20,32 +20,39 @@ class Figures(NamedTuple):
 
 
 def measure(
-    job: Job, peers: Iterable[str], rounds: int, *, repeats: int = 1, cores: int | None = None
+    job: Job, peers: Iterable[str], rounds: int, limit: float, *, repeats: int = 1, cores: int | None = None
 ) -> dict[str, Figures | str]:
     """The figures of each peer, or why it has none. Raises ValueError where peers disagree on a value.
 
-    A round gives every peer ``repeats`` sweeps, no two with the same points.
+    A round gives every peer ``repeats`` sweeps, no two with the same points. A peer that takes longer than ``limit``
+    seconds for one round has failed, and one whose rounds have taken as long altogether gets no more of them.
     """
     facts = [job.expression, str(job.num), job.dtype, str(job.order), str(cores or usable_cores())]
     distributions = {peer: needed for peer, (needed, _) in PEERS.items()}
     processes = {peer: Process("_sweepers", peer, *facts) for peer in installed(distributions, peers)}
     answers: dict[str, list[dict[str, Any]]] = {peer: [] for peer in processes}
     failures: dict[str, str] = {}
+    taken = dict.fromkeys(processes, 0.0)
     try:
         # Round 0 compiles and touches the memory for the first time.
         for number in range(rounds + 1):
             start, stop = -5 - number / 64, 5 + number / 32
             values: dict[str, list[list[float]]] = {}
-            for peer in rotated([peer for peer in processes if peer not in failures], number):
+            asked = [peer for peer in processes if peer not in failures and taken[peer] < limit]
+            if not asked:
+                break
+            for peer in rotated(asked, number):
+                began = time.perf_counter()
                 try:
-                    answer = processes[peer].ask([start, stop, repeats if number else 1])
+                    answer = processes[peer].ask([start, stop, repeats if number else 1], limit)
                 except RuntimeError as error:
-                    failures[peer] = str(error)
+                    failures[peer] = str(error) if number else f"at first, with compiling: {error}"
                     continue
                 if peer not in FILLS:
                     values[peer] = answer["values"]
                 if number:
                     answers[peer].append(answer)
+                    taken[peer] += time.perf_counter() - began
                 time.sleep(PAUSE)
             compare(values, job)
     finally:

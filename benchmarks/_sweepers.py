@@ -58,6 +58,25 @@ def gradcu_sweep(engine: str) -> Callable[[Job], Sweep]:
     return make
 
 
+def gradcu_reduction(engine: str) -> Callable[[Job], Sweep]:
+    """``gradcu.sweep`` that keeps no rows, but their least, largest and mean values."""
+
+    def make(job: Job) -> Sweep:
+        import gradcu
+
+        function, kept = job.function(gradcu), ("min", "max", "mean")
+
+        def sweep(start: float, stop: float) -> Sequence[Any]:
+            gradcu.sweep(
+                function, start, stop, job.num, order=job.order, dtype=job.dtype, engine=engine, reduce=kept
+            )  # fmt: skip
+            return []
+
+        return sweep
+
+    return make
+
+
 def torch_eager(job: Job) -> Sweep:
     """The tutorials' way: linspace, the function, then grad again and again."""
     import torch
@@ -230,7 +249,10 @@ PEERS: dict[str, tuple[str, Callable[[Job], Sweep]]] = {
     "JAX jit, jvp": ("jax", jax_jit("jvp")),
     "C fill, fresh memory": ("numpy", c_fill(fresh=True)),
     "C fill, same memory": ("numpy", c_fill(fresh=False)),
+    "gradcu, cc, reduced": ("numpy", gradcu_reduction("cc")),
+    "gradcu, numpy, reduced": ("numpy", gradcu_reduction("numpy")),
 }
+REDUCED = ("gradcu, cc, reduced", "gradcu, numpy, reduced")
 FILLS = ("C fill, fresh memory", "C fill, same memory")
 
 

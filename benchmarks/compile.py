@@ -13,6 +13,9 @@ from ._compilers import PEERS
 from ._processes import PAUSE, Process, installed
 from ._sweepers import FUNCTIONS
 
+# What takes longer to compile or to run has failed.
+_LIMIT = 120.0
+
 KINDS = {"forward": "forward", "both": "forward and backward"}
 
 
@@ -31,7 +34,7 @@ def measure(expression: str, num: int, rounds: int) -> dict[str, dict[str, list[
                     if isinstance(times, str):
                         continue
                     try:
-                        answer = processes[peer].ask(kind)
+                        answer = processes[peer].ask(kind, _LIMIT)
                     except RuntimeError as error:
                         outcome[peer] = str(error)
                         continue

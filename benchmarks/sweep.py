@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 
 from ._common import machine, table, usable_cores, versions
 from ._rounds import Figures, measure
-from ._sweepers import FILLS, FUNCTIONS, PEERS, WAVES, Job
+from ._sweepers import FILLS, FUNCTIONS, PEERS, REDUCED, WAVES, Job
 
 OURS = ("gradcu, cc", "gradcu, numpy")
+LIBRARIES = [name for name in PEERS if name not in REDUCED]
+# More points' rows take more memory than many a machine has.
+_MOST_KEPT = 10**8
 Outcome = dict[str, Figures | str]
 
 
@@ -20,7 +23,10 @@ def peers(options: argparse.Namespace) -> str:
     """Every library on the four functions, for each number of points, dtype and order asked for."""
     parts = []
     for num, dtype, order in itertools.product(options.num, options.dtype, options.order):
-        outcomes = {name: measure(Job(name, num, dtype, order), PEERS, options.rounds) for name in FUNCTIONS}
+        outcomes = {
+            name: measure(Job(name, num, dtype, order), options.library, options.rounds, options.limit)
+            for name in FUNCTIONS
+        }
         parts.append(f"{num:.0e} points, {dtype}, order {order}")
         parts.append(comparison(outcomes))
         failures = [
@@ -60,21 +66,21 @@ def comparison(outcomes: dict[str, Outcome]) -> str:
 
 
 def scaling(options: argparse.Namespace) -> str:
-    """Time a point from 1e5 points to 1e8, and on one core beside all."""
-    nums = [10**5, 10**6, 10**7, 10**8]
+    """Time a point from 1e5 points to 1e9, of which the most are reduced alone, and on one core beside all."""
     rows = []
-    for num in nums:
-        outcome = measure(Job(WAVES, num), OURS, options.rounds)
-        rows.append([f"{num:.0e}", *(per_point(outcome[name], num) for name in OURS)])
+    for num in (10**5, 10**6, 10**7, 10**8, 10**9):
+        compared = (*OURS, *REDUCED) if num <= _MOST_KEPT else REDUCED
+        outcome = measure(Job(WAVES, num), compared, options.rounds, options.limit)
+        rows.append([f"{num:.0e}", *(per_point(outcome.get(name, "-"), num) for name in (*OURS, *REDUCED))])
     cores = []
     for count in range(1, usable_cores() + 1):
-        outcome = measure(Job(WAVES, 10**7), OURS, options.rounds, cores=count)
-        cores.append([str(count), *(in_ms(outcome[name]) for name in OURS)])
+        outcome = measure(Job(WAVES, 10**7), (*OURS, *REDUCED), options.rounds, options.limit, cores=count)
+        cores.append([str(count), *(in_ms(outcome[name]) for name in (*OURS, *REDUCED))])
     return "\n\n".join(
         (
             f"{WAVES}, float32, order 1",
-            table(["ns a point: best (median)", *OURS], rows),
-            table(["cores; ms for 1e+07 points: best (median)", *OURS], cores),
+            table(["ns a point: best (median)", *OURS, *REDUCED], rows),
+            table(["cores; ms for 1e+07 points: best (median)", *OURS, *REDUCED], cores),
         )
     )
 
@@ -84,7 +90,8 @@ def orders(options: argparse.Namespace) -> str:
     compared = ("gradcu, cc", "gradcu, numpy", "PyTorch eager")
     rows = []
     for order in range(1, 9):
-        outcome = measure(Job(WAVES, 1000, "float64", order), compared, options.rounds, repeats=20 if order < 6 else 3)
+        job, repeats = Job(WAVES, 1000, "float64", order), 20 if order < 6 else 3
+        outcome = measure(job, compared, options.rounds, options.limit, repeats=repeats)
         cells = [in_ms(outcome.get(name, "not installed"), digits=3) for name in compared]
         rows.append([str(order), *cells, ratio(outcome, ["PyTorch eager"], ["gradcu, cc"])])
     return f"{WAVES}, float64, 1000 points\n\n" + table(["order; ms: best (median)", *compared, "PyTorch / cc"], rows)
@@ -92,8 +99,10 @@ def orders(options: argparse.Namespace) -> str:
 
 def overhead(options: argparse.Namespace) -> str:
     """What a sweep of 1000 points takes, once compiled, in microseconds."""
-    compared = [name for name in PEERS if name not in FILLS]
-    outcomes = {name: measure(Job(name, 1000), compared, options.rounds, repeats=100) for name in FUNCTIONS}
+    compared = [name for name in LIBRARIES if name not in FILLS]
+    outcomes = {
+        name: measure(Job(name, 1000), compared, options.rounds, options.limit, repeats=100) for name in FUNCTIONS
+    }
     rows = [
         [peer, *(in_ms(outcome[peer], scale=1e6) for outcome in outcomes.values())]
         for peer in next(iter(outcomes.values()))
@@ -112,7 +121,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
 def in_ms(found: Figures | str, scale: float = 1e3, digits: int = 1) -> str:
     """``"12.3 (13.4)"``: the best and the median."""
     if isinstance(found, str):
-        return "failed"
+        return "-" if found == "-" else "failed"
     return f"{found.best * scale:.{digits}f} ({found.median * scale:.{digits}f})"
 
 
@@ -141,7 +150,11 @@ def main() -> None:
     parser.add_argument("--num", type=int, nargs="+", default=[10**7, 10**8], help="points, for the peers")
     parser.add_argument("--dtype", nargs="+", default=["float32", "float64"], help="dtypes, for the peers")
     parser.add_argument("--order", type=int, nargs="+", default=[1, 2, 4], help="orders, for the peers")
+    parser.add_argument("--library", nargs="+", choices=LIBRARIES, default=LIBRARIES, help="libraries, of the peers")
     parser.add_argument("--rounds", type=int, default=15, help="rounds (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=60, help="seconds for one round of a library, or all (default: %(default)s)"
+    )
     options = parser.parse_args()
     print(f"{machine()}; {versions('numpy', 'torch', 'jax')}; {options.rounds} rounds")
     for name in options.only:
