@@ -10,7 +10,6 @@ import numpy as np
 from .._define import function
 from .._device import CPU, DEFAULT
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
-from .._linspace import SEGMENT, linspace_block, linspace_pieces
 from .._tensor import Tensor
 from ._arguments import type_name
 from .creation import built, held, made
@@ -157,6 +156,8 @@ def _points(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray
         return _whole_points(int(first), int(last), steps, kind)
     if not (math.isfinite(start) and math.isfinite(end)):
         return _unbounded(start, end, steps, kind)
+    from .._linspace import linspace_block
+
     return linspace_block(float(start), float(end), steps, 0, steps, kind)
 
 
@@ -164,6 +165,8 @@ def _points_of(xp: Any, start: Any, end: Any, steps: int, kind: np.dtype[Any]) -
     """The same points, made by the array module ``xp``; only where they are few, or special, copies of NumPy's."""
     if xp is np or kind.kind != "f" or not (math.isfinite(start) and math.isfinite(end)):
         return xp.asarray(_points(start, end, steps, kind))
+    from .._linspace import SEGMENT, linspace_pieces
+
     for limit in (start, end):
         held(limit, kind)
     pieces = linspace_pieces(float(start), float(end), steps, 0, steps)
