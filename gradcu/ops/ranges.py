@@ -17,11 +17,12 @@ from .creation import built, held, made
 _INT64, _FLOAT32 = np.dtype("int64"), np.dtype("float32")
 _SHORT = 1 << 13
 _default_device = DEFAULT.get
+_PLAIN = (float, int)
 
 
 def _number(name: str, argument: str, value: Any) -> Any:
     """The Python number that an end or a step, maybe a 0-dim Tensor or a NumPy scalar, is."""
-    if type(value) is float or type(value) is int:
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, Tensor):
         if value.ndim:
@@ -113,7 +114,7 @@ def linspace(
     >>> gradcu.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    if type(start) is not float or type(end) is not float:
+    if type(start) not in _PLAIN or type(end) not in _PLAIN:
         start, end = _number("linspace", "start", start), _number("linspace", "end", end)
     if type(steps) is not int:
         steps = _as_steps("linspace", steps)
@@ -196,8 +197,8 @@ def _short(start: float, end: float, steps: int) -> np.ndarray[Any, Any]:
     step = (end - start) / last
     points = _RAMP[:steps] * step
     points += start
-    if start < 0 < end or end < 0 < start:
-        near = round(-start / step)
+    near = round(-start / step) if start < 0 < end or end < 0 < start else 0
+    if abs(points.item(near)) < max(abs(start), abs(end)) * 2**-22:
         top, bottom = start.as_integer_ratio()
         end_top, end_bottom = end.as_integer_ratio()
         points[near] = (top * end_bottom * (last - near) + end_top * bottom * near) / (bottom * end_bottom * last)
