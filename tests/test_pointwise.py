@@ -236,6 +236,17 @@ def test_the_gradient_of_relu_is_a_constant_that_can_be_differentiated():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [8, 5000])
+def test_relu_bit_by_bit(size: int, dtype: str):
+    x = np.resize(np.array([0.0, -0.0, 1.0, -2.5, inf, -inf, nan, 1e-40], dtype), size)
+    # -0.0 is not below 0.
+    expected = np.where(x < 0, x.dtype.type(0), x)
+    for found in (gradcu.relu(gradcu.from_numpy(x)).numpy(), gradcu.relu(gradcu.from_numpy(x.repeat(2)[::2])).numpy()):
+        assert found.dtype == expected.dtype
+        assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("exponent", [*range(-12, 13), 17, 33, 64, 65, -64, -65])
 def test_whole_powers_are_within_four_units(exponent: int, dtype: str):
     x = np.concatenate([np.linspace(0.3, 2.4, 60), -np.linspace(0.31, 2.3, 60)]).astype(dtype)

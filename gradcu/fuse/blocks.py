@@ -20,23 +20,29 @@ from .program import Line, Program, Reference
 _VECTORS = 64
 """All vectors' lengths divide it, times the number of vectors that a loop's body takes at once."""
 
-_LONGEST, _SHORTEST = 1 << 16, 1 << 12
-"""Points of a block: enough to hide what Python costs a line, few enough for a line's operands to stay in the cache."""
-_MOST_BYTES = 1 << 21
-"""What the buffers of one block may take, where they are many."""
+_LONGEST, _SHORTEST = 1 << 18, 1 << 12
+"""Points of a block. Every line gives Python's lock back while it computes, and a thread that has to wait for the lock
+sleeps for longer than an addition of 1e5 points takes. So they are as many as the caches allow."""
+_MOST_BYTES = 6 << 20
+"""What the arrays of one block may take."""
 
 
 class _Step:
-    """A line with the buffer it writes to; -1 where its function makes an array of its own."""
+    """A line: places of its operands among the arrays of a block, and of the memory its result goes to.
 
-    __slots__ = ("buffer", "done_with", "function", "index", "operands", "statics")
+    ``memory`` is None where the function makes an array of its own. The others are ufuncs of one operand or two, which
+    stand in ``first`` and ``second``, because a call that unpacks a list holds Python's lock for twice as long.
+    """
+
+    __slots__ = ("done_with", "first", "function", "memory", "operands", "second", "statics")
 
     def __init__(
-        self, index: int, function: Callable[..., Any], operands: tuple[Any, ...], statics: tuple[Any, ...], buffer: int
+        self, function: Callable[..., Any], operands: Sequence[int], statics: tuple[Any, ...], memory: int | None
     ) -> None:
-        self.index, self.function, self.operands, self.statics, self.buffer = index, function, operands, statics, buffer
+        self.function, self.operands, self.statics, self.memory = function, operands, statics, memory
+        self.first, self.second = operands[0], operands[1] if len(operands) == 2 else None
         self.done_with: tuple[int, ...] = ()
-        """The lines whose values nobody needs after this one."""
+        """The places of arrays that functions made and nobody needs after this line."""
 
 
 class _Workspaces(list[list[np.ndarray]]):
@@ -63,9 +69,9 @@ class Blocks:
     """
 
     def __init__(self, program: Program) -> None:
-        self._program = program
-        self._steps, self._dtypes = _planned(program)
-        taken = [*self._dtypes, *program.inputs.values(), *map(program.dtype_of, program.outputs)]
+        self._steps, self._results, self._constants, self._dtypes = _planned(program)
+        self._rows = [program.dtype_of(output) for output in program.outputs]
+        taken = [*self._dtypes, *program.inputs.values(), *self._rows]
         fitting = 1 << (_MOST_BYTES // sum(dtype.itemsize for dtype in taken)).bit_length() - 1
         self.length = min(max(fitting, _SHORTEST), _LONGEST)
         """How many points a block has."""
@@ -87,46 +93,42 @@ class Blocks:
             buffers = self._workspaces.pop()
         except IndexError:
             buffers = []
-        for done in range(0, count, self.length):
-            size = min(count - done, self.length)
-            padded = -(-size // _VECTORS) * _VECTORS
-            points = [_gathered(view, first + done, size, padded) for view in views]
-            self._evaluate_block(points, padded, [row[done : done + size] for row in outputs], buffers)
+        with np.errstate(all="ignore"):
+            for done in range(0, count, self.length):
+                size = min(count - done, self.length)
+                points = [_gathered(view, first + done, size) for view in views]
+                self._evaluate_block(points, [row[done : done + size] for row in outputs], buffers)
         self._workspaces.append(buffers)
 
-    def _evaluate_block(
-        self, points: list[np.ndarray], padded: int, rows: list[np.ndarray], buffers: list[np.ndarray]
-    ) -> None:
+    def _evaluate_block(self, points: list[np.ndarray], rows: list[np.ndarray], buffers: list[np.ndarray]) -> None:
+        padded = points[0].size
         if not buffers or buffers[0].size < padded:
             buffers[:] = [np.empty(padded, dtype) for dtype in self._dtypes]
-        named = dict(zip(self._program.inputs, points, strict=True))
-        with np.errstate(all="ignore"):
-            values = self._run(named, [buffer[:padded] for buffer in buffers])
-            for row, output in zip(rows, self._program.outputs, strict=True):
-                if isinstance(output, int):
-                    row[...] = values[output][: row.size]
-                else:
-                    row[...] = named[output][: row.size] if isinstance(output, str) else output
-
-    def _run(self, points: dict[str, np.ndarray], buffers: list[np.ndarray]) -> list[Any]:
-        """The values of all lines that are outputs."""
-        values: list[Any] = [None] * len(self._steps)
-        for step in self._steps:
-            operands = [
-                values[operand] if type(operand) is int else points[operand] if type(operand) is str else operand[0]
-                for operand in step.operands
-            ]
-            if step.buffer < 0:
-                values[step.index] = step.function(*operands, *step.statics)
+        memory = [buffer[:padded] for buffer in buffers]
+        memory += [
+            row if row.size == padded and row.dtype == dtype and row.flags.c_contiguous else np.empty(padded, dtype)
+            for row, dtype in zip(rows, self._rows, strict=True)
+        ]
+        arrays: list[Any] = [None] * len(self._steps)
+        arrays += points
+        arrays += self._constants
+        for index, step in enumerate(self._steps):
+            if step.memory is None:
+                arrays[index] = step.function(*[arrays[place] for place in step.operands], *step.statics)
+            elif step.second is None:
+                arrays[index] = step.function(arrays[step.first], out=memory[step.memory])
             else:
-                values[step.index] = step.function(*operands, out=buffers[step.buffer])
-            for index in step.done_with:
-                values[index] = None
-        return values
+                arrays[index] = step.function(arrays[step.first], arrays[step.second], out=memory[step.memory])
+            for place in step.done_with:
+                arrays[place] = None
+        for row, place in zip(rows, self._results, strict=True):
+            if arrays[place] is not row:
+                row[...] = arrays[place][: row.size] if np.ndim(arrays[place]) else arrays[place]
 
 
-def _gathered(view: np.ndarray, first: int, size: int, padded: int) -> np.ndarray:
+def _gathered(view: np.ndarray, first: int, size: int) -> np.ndarray:
     """Elements first, ..., first + size - 1 in one piece, filled up with the last one."""
+    padded = -(-size // _VECTORS) * _VECTORS
     if view.ndim == 1 and size == padded and view.strides[0] == view.itemsize:
         return view[first : first + size]
     points = np.empty(padded, view.dtype)
@@ -139,43 +141,59 @@ def _gathered(view: np.ndarray, first: int, size: int, padded: int) -> np.ndarra
     return points
 
 
-def _planned(program: Program) -> tuple[list[_Step], list[np.dtype[Any]]]:
-    """The steps, and the dtypes of the buffers they share: a value's is free again once its last reader has it.
+def _planned(program: Program) -> tuple[list[_Step], list[int], list[Any], list[np.dtype[Any]]]:
+    """The steps; the places of the outputs among the arrays; the constants; the dtypes of the buffers.
 
-    That reader may write into it, since a ufunc reads an element before it writes that of the same place.
+    The arrays are the lines' values, the inputs and the constants. The memory is the buffers, and then the outputs'
+    rows, which are counted from the end: a line whose value is an output writes it there. Other values share buffers.
+    One is free again once its last reader has it, who may write into it, since a ufunc reads an element before it
+    writes that of the same place.
     """
     last = {index: line.index for line in program.lines for index in line.operands if isinstance(index, int)}
-    last |= {output: len(program.lines) for output in program.outputs if isinstance(output, int)}
+    rows: dict[int, int] = {}
+    for number, output in enumerate(program.outputs):
+        if isinstance(output, int):
+            rows.setdefault(output, number - len(program.outputs))
+            last[output] = len(program.lines)
+    inputs = {name: len(program.lines) + number for number, name in enumerate(program.inputs)}
+    constants: list[Any] = []
+
+    def place(reference: Reference, line: Line | None = None) -> int:
+        if isinstance(reference, int):
+            return reference
+        if isinstance(reference, str):
+            return inputs[reference]
+        constants.append(_constant(program, line, reference))
+        return len(program.lines) + len(inputs) + len(constants) - 1
+
     dtypes: list[np.dtype[Any]] = []
     free: list[int] = []
     held_by: dict[int, int] = {}
-    steps = []
+    steps: list[_Step] = []
     for line in program.lines:
         ended = {index for index in line.operands if isinstance(index, int) and last[index] == line.index}
         free += [held_by.pop(index) for index in ended if index in held_by]
         ufunc = None if line.op.ufunc is None or line.statics else getattr(np, line.op.ufunc)
-        buffer = -1
-        if ufunc is not None:
-            buffer = next((number for number in free if dtypes[number] == line.dtype), len(dtypes))
-            if buffer == len(dtypes):
+        memory = None if ufunc is None else rows.get(line.index)
+        if ufunc is not None and memory is None:
+            memory = next((number for number in free if dtypes[number] == line.dtype), len(dtypes))
+            if memory == len(dtypes):
                 dtypes.append(line.dtype)
             else:
-                free.remove(buffer)
-            held_by[line.index] = buffer
-        step = _Step(line.index, ufunc or line.op.numpy, _arguments(program, line), line.statics, buffer)
-        step.done_with = tuple(ended)
+                free.remove(memory)
+            held_by[line.index] = memory
+        operands = [place(operand, line) for operand in line.operands]
+        step = _Step(ufunc or line.op.numpy, operands, line.statics, memory)
+        step.done_with = tuple(index for index in ended if steps[index].memory is None)
         steps.append(step)
-    return steps, dtypes
+    return steps, [place(output) for output in program.outputs], constants, dtypes
 
 
-def _arguments(program: Program, line: Line) -> tuple[Any, ...]:
-    """A line's references, with constants in a tuple of one."""
-    arrays = {program.dtype_of(operand) for operand in line.operands if not isinstance(operand, np.generic)}
-
-    def argument(operand: Reference) -> Any:
-        if not isinstance(operand, np.generic):
-            return operand
+def _constant(program: Program, line: Line | None, value: np.generic) -> Any:
+    """A constant as the function of a line takes it best, or as an output."""
+    if line is not None and line.op.name == "where":
         # A choice against the number 0 is quick, and takes the dtype of the array that is chosen else.
-        return (operand.item() if line.op.name == "where" and operand.dtype in arrays else operand,)
-
-    return tuple(map(argument, line.operands))
+        arrays = {program.dtype_of(operand) for operand in line.operands if not isinstance(operand, np.generic)}
+        return value.item() if value.dtype in arrays else value
+    # A ufunc makes an array of a number at every call.
+    return value if line is not None and line.op.ufunc is None else np.asarray(value)

@@ -52,6 +52,8 @@ class Layout:
 
     def view(self, array: np.ndarray, number: int) -> np.ndarray:
         """The array of that number in the dimensions that are left."""
+        if array.flags.c_contiguous and [array.size] == self.lengths:
+            return array.reshape(-1)
         return np.lib.stride_tricks.as_strided(array, self.lengths, self.strides[number], writeable=False)
 
 

@@ -112,9 +112,12 @@ greater_equal = pointwise(
 )
 
 _BITS = {np.dtype("float32"): np.dtype("int32"), np.dtype("float64"): np.dtype("int64")}
-_LARGE = 4096
+LARGE = 4096
+"""How many elements make it worth a few more calls that each takes less time an element."""
 ZEROS = {dtype: np.zeros((), dtype) for dtype in _BITS}
 """A 0 of each dtype: NumPy compares with an array twice as fast as with a Python number."""
+INFINITIES = {dtype: np.full((), np.inf, dtype) for dtype in _BITS}
+"""The same of infinities."""
 
 
 @silent
@@ -126,7 +129,7 @@ def _choose(condition: Any, a: Any, b: Any) -> Any:
     """
     if type(condition) is not np.ndarray:
         return _choose_scalar(condition, a, b)
-    if condition.size >= _LARGE:
+    if condition.size >= LARGE:
         a, b = (np.asarray(value) if isinstance(value, np.generic) else value for value in (a, b))
     bits = _BITS.get(getattr(a if type(a) is np.ndarray else b, "dtype", None))
     if bits is None:
@@ -135,7 +138,7 @@ def _choose(condition: Any, a: Any, b: Any) -> Any:
         return kept_where(condition, a)
     if type(b) is np.ndarray and _is_zero(a):
         return kept_where(~condition, b)
-    if type(a) is type(b) is np.ndarray and a.dtype == b.dtype and condition.size >= _LARGE:
+    if type(a) is type(b) is np.ndarray and a.dtype == b.dtype and condition.size >= LARGE:
         ones, others = a.view(bits), b.view(bits)
         return ((ones ^ others) * condition ^ others).view(a.dtype)
     return np.where(condition, a, b)
@@ -148,7 +151,7 @@ def kept_where(condition: Any, a: Any) -> Any:
     shape = condition.shape
     if a.shape and a.shape != shape:
         shape = np.broadcast(condition, a).shape
-    if condition.size < _LARGE:
+    if condition.size < LARGE:
         # Two thirds of what np.where takes.
         out = np.zeros(shape, dtype)
         np.copyto(out, a, where=condition)

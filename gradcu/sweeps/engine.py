@@ -87,7 +87,7 @@ class EagerEngine:
         self.threads = thread_count() if device.type == "cpu" else 1
         self.chunk = self._fitting_chunk()
         if domain.num > self.chunk:
-            _keep_freed_memory()
+            keep_freed_memory()
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given."""
@@ -163,7 +163,7 @@ class EagerEngine:
                 tracemalloc.stop()
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Lets glibc's malloc keep what one block of points frees for the next one, and not fault the same pages in anew.
 
     Its thresholds for that follow the largest allocation freed so far (mallopt(3), M_MMAP_THRESHOLD); other allocators

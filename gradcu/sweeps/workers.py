@@ -43,8 +43,10 @@ def _in_threads(compute: Callable[[int], int], blocks: Iterable[int], threads: i
     # Grad mode and NumPy's error state are those of the caller.
     pool = [threading.Thread(target=contextvars.copy_context().run, args=(work,)) for _ in range(threads)]
     try:
-        for thread in pool:
-            thread.start()
+        # A thread that computes gives Python's lock back often, but not for long enough to start another one.
+        with taking:
+            for thread in pool:
+                thread.start()
         working = threads
         while working:
             try:

@@ -48,12 +48,13 @@ def test_every_op_and_its_first_two_derivatives_have_eagers_bits(case: Case, dty
 def test_every_line_gives_the_dtype_that_the_program_says(case: Case):
     traced = program(of_one_variable(case), np.dtype("float32"), 2)
     x = np.linspace(-2, 2, 64, dtype="float32")
-    values: list[np.ndarray] = []
+    steps, _, constants, _ = _planned(traced)
+    arrays = [*(x for _ in steps), *(x for _ in traced.inputs), *constants]
     with np.errstate(all="ignore"):
-        for line, step in zip(traced.lines, _planned(traced)[0], strict=True):
-            operands = [values[o] if type(o) is int else x if type(o) is str else o[0] for o in step.operands]
-            values.append(step.function(*operands, *step.statics))
-            assert (values[-1].dtype, values[-1].shape) == (line.dtype, x.shape), line
+        for line, step in zip(traced.lines, steps, strict=True):
+            value = step.function(*(arrays[place] for place in step.operands), *step.statics)
+            assert (value.dtype, value.shape) == (line.dtype, x.shape), line
+            arrays[line.index] = value
 
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -116,6 +117,7 @@ def test_buffers_are_used_again():
 
     traced = program(f, np.dtype("float64"), 0)
     assert len(traced.lines) == 100
+    # The last line writes into the result.
     assert len(Blocks(traced)._dtypes) == 1
 
 
