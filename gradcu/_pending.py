@@ -43,6 +43,27 @@ class Pending:
         """What ``op`` makes of ``operands``, of which this is one."""
         raise NotImplementedError
 
+    def pointwise(
+        self, op: Op, operands: Sequence[Any], arrays: list[Any], statics: tuple[Any, ...]
+    ) -> Any:  # fmt: skip
+        """What an elementwise ``op`` makes of its operands, Tensors and Python numbers; None where that is not said.
+
+        ``arrays`` are the Tensors' arrays, of this one's class and dtype, and the numbers; those that a node may keep
+        are put in their place.
+        """
+        if not self.takes(op, arrays):
+            return None
+        used: list[Any] = []
+        for position, operand in enumerate(operands):
+            array = operand
+            if operand is not arrays[position]:
+                # What is saved meets pending gradients, so nothing else may be among it.
+                array = arrays[position] = self.lifted(arrays[position], operand)
+                if not operand._requires_grad:
+                    array = array.held()
+            used.append(array)
+        return self.computed(op, used, statics)
+
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """An operand beside this one as a pending value too; a Python number and None stay what they are.
 

@@ -28,6 +28,7 @@ from .taylor import in_order
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
 
+_new = object.__new__
 _MOST_KNOWN = 256
 _known: dict[Any, Program] = {}
 
@@ -50,9 +51,12 @@ class _Shape(tuple[int, ...]):
         return super().__getitem__(index)
 
 
-_Step = tuple[Op, list[int | str], list[Any], np.dtype[Any], tuple[Any, ...]]
-"""An op on what earlier steps made (their numbers) and on Python numbers (their text; the numbers; the dtype they get),
-and its static arguments."""
+_Step = tuple[Op, tuple[Any, ...], tuple[Any, ...], np.dtype[Any], tuple[Any, ...]]
+"""An op; the numbers of the steps that made its operands, or the texts of Python numbers; these; the dtype they get; and
+its static arguments."""
+
+_floating: dict[tuple[Op, np.dtype[Any]], np.dtype[Any]] = {}
+"""The dtype of what an op without static arguments gives for operands of one floating dtype."""
 
 
 class Trace:
@@ -139,15 +143,58 @@ class PendingArray(PendingOperators):
     Operators are ops. Whatever else an array could be asked refuses the trace.
     """
 
-    __slots__ = ("dtype", "ndim", "number", "shape", "trace")
+    __slots__ = ("dtype", "number", "shape", "trace")
 
     def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        self.trace, self.number, self.dtype, self.shape, self.ndim = trace, number, dtype, shape, len(shape)
+        self.trace, self.number, self.dtype, self.shape = trace, number, dtype, shape
+
+    @property
+    def ndim(self) -> int:
+        """1, and 0 for a number."""
+        return len(self.shape)
 
     @property
     def expr(self) -> Expr:
         """The expression of one element."""
         return self.trace.made_by(self.number)
+
+    def pointwise(
+        self, op: Op, operands: Sequence[Any], arrays: list[Any], statics: tuple[Any, ...]
+    ) -> PendingArray:
+        """The expression of an elementwise op on arrays of one dtype and numbers: what `computed` gives, in less time.
+
+        Tracing a known function is nothing but this.
+        """
+        trace = self.trace
+        shape = trace.shape
+        odd = False
+        read: list[int | str] = []
+        numbers: tuple[Any, ...] = ()
+        for operand, array in zip(operands, arrays, strict=True):
+            if type(array) is PendingArray:
+                if array.trace is not trace:
+                    trace.lifted(array)
+                if array.shape is not shape:
+                    odd = True
+                read.append(array.number if operand._requires_grad else array.held().number)
+            else:
+                read.append(repr(array))
+                numbers += (array,)
+        dtype = self.dtype
+        result = None if statics else _floating.get((op, dtype))
+        if result is None:
+            result = result_dtype(op, [dtype] * len(read), statics)
+            if result.kind == "c":
+                trace.refuse("it computes with complex numbers")
+            if not statics:
+                _floating[op, dtype] = result
+        if odd:
+            shape = _shape_of(op, trace, [array for array in arrays if type(array) is PendingArray])
+        made = _new(PendingArray)
+        made.trace, made.dtype, made.shape, made.number = trace, result, shape, len(trace.steps)
+        trace.steps.append((op.name, repr(statics) if statics else "", *read))
+        trace._makers.append((op, read, numbers, dtype, statics))
+        return made
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> PendingArray:
         """The expression of an elementwise op; any other op refuses the trace."""
@@ -176,8 +223,9 @@ class PendingArray(PendingOperators):
         result = result_dtype(op, dtypes, statics)
         if result.kind == "c":
             trace.refuse("it computes with complex numbers")
-        number = trace.step((op.name, *read, repr(statics)), (op, read, numbers, dtype, statics))
-        shape = arrays[0].shape if len(arrays) == 1 else _shape_of(op, trace, arrays)
+        text = repr(statics) if statics else ""
+        number = trace.step((op.name, text, *read), (op, read, numbers, dtype, statics))
+        shape = _shape_of(op, trace, arrays)
         return PendingArray(trace, number, result, shape)
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
@@ -214,6 +262,8 @@ class PendingArray(PendingOperators):
 
 def _shape_of(op: Op, trace: Trace, arrays: Sequence[PendingArray]) -> tuple[int, ...]:
     """The shape of what an elementwise op makes of arrays: that of the points, or of a number."""
+    if len(arrays) == 1:
+        return arrays[0].shape
     shapes = {array.shape for array in arrays if array.shape}
     if not shapes:
         return ()

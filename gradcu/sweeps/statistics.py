@@ -23,24 +23,30 @@ Extremes = tuple[int, int]
 class RowStatistics:
     """Minimum and maximum over all that is not NaN, with the index of the first of each; counts of NaN and infinity.
 
-    ``extremes`` are the indices in a row without NaN, where they are known.
+    ``extremes`` are the indices in a row without NaN and infinities, where they are known.
     """
 
     __slots__ = ("infinite", "maximum", "maximum_at", "minimum", "minimum_at", "nan")
 
     def __init__(self, row: np.ndarray, first: int = 0, extremes: Extremes | None = None) -> None:
         self.nan = self.infinite = 0
-        low, high = extremes or (int(row.argmin()), int(row.argmax()))
+        if extremes is not None:
+            self._place(row, first, *extremes)
+            return
+        low, high = int(row.argmin()), int(row.argmax())
         # argmin and argmax stop at a NaN, so the usual row needs no other pass.
         if math.isnan(row[low]):
             kept = np.flatnonzero(~np.isnan(row))
             self.nan = row.size - kept.size
             if kept.size:
                 low, high = int(kept[row[kept].argmin()]), int(kept[row[kept].argmax()])
-        self.minimum, self.maximum = float(row[low]), float(row[high])
-        self.minimum_at, self.maximum_at = first + low, first + high
+        self._place(row, first, low, high)
         if math.isinf(self.minimum) or math.isinf(self.maximum):
             self.infinite = int(np.isinf(row).sum())
+
+    def _place(self, row: np.ndarray, first: int, low: int, high: int) -> None:
+        self.minimum, self.maximum = float(row[low]), float(row[high])
+        self.minimum_at, self.maximum_at = first + low, first + high
 
     @property
     def bounds(self) -> tuple[float, float] | None:
