@@ -184,6 +184,10 @@ class _Line:
         low += j * self.step[2]
         return high, low
 
+    def value(self, index: int) -> float:
+        """The exact value, correctly rounded."""
+        return (self.origin + index * self.rise) / self.divisor
+
     def point(self, index: int) -> tuple[float, float]:
         """The exact value as a sum of two float64, the first being the value correctly rounded."""
         top = self.origin + index * self.rise
@@ -201,7 +205,7 @@ class _Line:
 
     def exact(self, start: float, stop: float) -> dict[int, float]:
         """The points that are no sums, by their index."""
-        return {index: self.point(index)[0] for index in self.crossing} | {0: start, self.num - 1: stop}
+        return {index: self.value(index) for index in self.crossing} | {0: start, self.num - 1: stop}
 
     def bases(self, segment: int, count: int) -> np.ndarray:
         """The first points of that many segments, each in two parts, the first being the whole rounded."""
@@ -238,8 +242,7 @@ class _Line:
             at = until
         for index in self.crossing:
             if first <= index < end:
-                value = self.point(index)[0]
-                out[index - first] = math.ldexp(value, -self.shift)
+                out[index - first] = math.ldexp(self.value(index), -self.shift)
 
     def _fill_segments(self, out: np.ndarray, segment: int, segments: int, offset: int) -> None:
         """Fills whole segments, or, where there is one alone, a part of it that begins at offset."""

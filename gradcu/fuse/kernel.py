@@ -95,10 +95,11 @@ def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
     return kernel
 
 
-def is_loaded(program: Program) -> bool:
-    """Whether `kernel_of` has the program's kernel in memory, so that there is nothing to compile or to load."""
+def compiled_before(program: Program) -> Compiler | None:
+    """The compiler, if `kernel_of` has the kernel that it makes of the program in memory."""
     # Where there is any kernel, a compiler was found before.
-    return bool(_loaded) and (program.key, find_compiler().identity) in _loaded
+    compiler = find_compiler() if _loaded else None
+    return compiler if compiler and (program.key, compiler.identity) in _loaded else None
 
 
 def loaded(source: str, compiler: Compiler) -> ctypes.CDLL:

@@ -9,7 +9,7 @@ result or the right error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -321,7 +321,7 @@ class _Call:
         self.variables, self.dtype = tensors[:variables], dtype
         for tensor in self.variables:
             tensor._requires_grad = True
-        with self._explained():
+        with _Explained(trace):
             self.y = f(*tensors)
             _check(trace, self.variables, self.y)
             result = trace.lifted(self.y._array)
@@ -330,7 +330,7 @@ class _Call:
     def program(self, order: int) -> Program:
         """The program of the function and its partial derivatives."""
         table = self.trace.table
-        with self._explained():
+        with _Explained(self.trace):
             outputs = partials(self.trace, self.variables, self.y, order)
         zero = table.number(0, self.dtype)
         final = [zero if output is None else table.convert(output, self.dtype) for output in outputs]
@@ -347,18 +347,25 @@ class _Call:
                 varying.add(expr)
         return result in varying
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Records, and says of any exception that the function can't be traced, and why."""
-        token = GRAD_ENABLED.set(True)
-        try:
-            yield
-        except Exception as error:
-            if self.trace.reason is not None or isinstance(error, UntraceableError):
-                raise UntraceableError(self.trace.reason or str(error)) from error
-            raise UntraceableError(f"it raises {type(error).__name__} when traced: {error}") from error
-        finally:
-            GRAD_ENABLED.reset(token)
+
+class _Explained:
+    """A block that records, and says of any exception that the function can't be traced, and why."""
+
+    __slots__ = ("_token", "_trace")
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        self._token = GRAD_ENABLED.set(True)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        GRAD_ENABLED.reset(self._token)
+        if not isinstance(error, Exception):
+            return
+        if self._trace.reason is not None or isinstance(error, UntraceableError):
+            raise UntraceableError(self._trace.reason or str(error)) from error
+        raise UntraceableError(f"it raises {type(error).__name__} when traced: {error}") from error
 
 
 def _check(trace: Trace, variables: Sequence[Tensor], y: Any) -> None:

@@ -221,7 +221,7 @@ def _reflected_power_operator(exponent: Any, base: Any) -> Any:
 
 publish("pow", named(unary_static(OPS["pow"], _any_power), OPS["pow"]), elementwise=True)
 OPERATORS["pow"] = unary_static(OPS["pow"], on_pending(OPS["pow"], _power_operator))
-OPERATORS["rpow"] = unary_static(OPS["pow_of_number"], _reflected_power_operator)
+OPERATORS["rpow"] = unary_static(OPS["pow_of_number"], on_pending(OPS["pow_of_number"], _reflected_power_operator))
 
 
 @function(elementwise=True)

@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..fuse.program import NotInCError
+from ..fuse.trace import UntraceableError, program
 from .domain import Domain, listed
 from .engine import EagerEngine, Engine
+from .fused import fused
 from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
@@ -30,11 +33,6 @@ def make_engine(
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
     if name == "eager":
         return _eager(f, domain, order, device, "asked for", depth)
-    # An eager sweep does without all this.
-    from ..fuse.program import NotInCError
-    from ..fuse.trace import UntraceableError, program
-    from .fused import fused
-
     try:
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")

@@ -26,7 +26,7 @@ from .reduction import SweepReduction
 from .result import Run, SweepResult
 from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
-from .store import RESUMABLE, SWEPT, Store, checked_path, open_store
+from .store import RESUMABLE, SWEPT, MemoryStore, Store, checked_path, open_store
 from .workers import for_each
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def _reductions(reduce: Any, out: Any, domain: Domain) -> Reductions:
 
 def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain, order: int) -> Store:
     """Where the rows go."""
-    names = row_names(domain, order)
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r} ({type(resume).__name__})")
+    names = row_names(domain, order)
     if out is not None:
         path = checked_path("out", out, SWEPT)
         if path.lower().endswith(RESUMABLE):
@@ -140,9 +140,10 @@ def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain,
         )
     if reductions is not None:
         return ReducingStore(reductions, domain, names)
-    if out is None:
-        check_memory(domain.num, len(names), domain.dtype)
-    return open_store(out, domain, order)
+    if out is not None:
+        return open_store(out, domain, order)
+    check_memory(domain.num, len(names), domain.dtype)
+    return MemoryStore(domain, len(names))
 
 
 def place_of(device: Any) -> tuple[Any, str]:

@@ -91,32 +91,31 @@ class SignChanges:
     def __init__(self, row: np.ndarray, first: int = 0, bounds: tuple[float, float] | None = None) -> None:
         self.count = 0
         self.places: list[tuple[Entry, Entry]] = []
-        low, high = bounds or (-math.inf, math.inf)
-        if low == high == 0:
-            where: Sequence[int] | np.ndarray = range(0)
-        elif low > 0 or high < 0:
-            where = range(row.size)
-        else:
-            zero = row == 0
-            # Few rows have zeros, and to list the other places takes longer than all else.
-            where = np.flatnonzero(~zero) if bool(zero.any()) else range(row.size)
-            self._find(row if len(where) == row.size else row[where], where, first)
-        self.blank = len(where) == 0
+        begin = _first(row)
+        self.blank = not row[begin]
         # The first and the last value that is not 0; None for a NaN, across which no sign change is counted.
-        self.head = None if self.blank else _entry(row, int(where[0]), first)
-        self.tail = None if self.blank else _entry(row, int(where[-1]), first)
+        self.head = None if self.blank else _entry(row, begin, first)
+        self.tail = None if self.blank else _entry(row, row.size - 1 - _first(row[::-1]), first)
+        low, high = bounds or (-math.inf, math.inf)
+        if low < 0 < high:
+            self._find(row, first)
 
-    def _find(self, values: np.ndarray, where: Sequence[int] | np.ndarray, first: int) -> None:
-        negative = np.signbit(values)
-        changes = (negative[1:] != negative[:-1]).nonzero()[0]
+    def _find(self, row: np.ndarray, first: int) -> None:
+        values, where = row, None
+        changes = _changes(values)
+        # Zeros stand between the values that count only where they stand beside a change, as +0.0 or -0.0.
+        if changes.size and not (values[changes].all() and values[changes + 1].all()):
+            where = np.flatnonzero(row)
+            values = row[where]
+            changes = _changes(values)
         if not changes.size:
             return
         real = ~np.isnan(values[changes]) & ~np.isnan(values[changes + 1])
         changes = changes[real]
         self.count = changes.size
-        for i in changes[:CHANGES_LISTED]:
-            before, after = int(where[i]), int(where[i + 1])
-            self.places.append(((first + before, float(values[i])), (first + after, float(values[i + 1]))))
+        for i in changes[:CHANGES_LISTED].tolist():
+            before, after = (i, i + 1) if where is None else (int(where[i]), int(where[i + 1]))
+            self.places.append(((first + before, float(row[before])), (first + after, float(row[after]))))
 
     def merge(self, later: SignChanges) -> None:
         """Adds what was found in the part of the row that follows."""
@@ -145,6 +144,17 @@ class SignChanges:
         found = [(_entry_from_json(before), _entry_from_json(after)) for before, after in places]
         made.places = [(before, after) for before, after in found if before and after]
         return made
+
+
+def _first(row: np.ndarray) -> int:
+    """The index of the first value that is not 0; 0 where there is none."""
+    return 0 if row[0] else int((row != 0).argmax())
+
+
+def _changes(values: np.ndarray) -> np.ndarray:
+    """The indices of values whose signs differ from those of the next ones."""
+    negative = np.signbit(values)
+    return (negative[1:] != negative[:-1]).nonzero()[0]
 
 
 def _entry_as_json(entry: Entry | None) -> list[Any] | None:

@@ -117,13 +117,11 @@ class ReplacedFile:
 
 
 def open_store(path: Any, domain: Domain, order: int, argument: str = "out") -> Store:
-    """The store for a path, by its suffix, or memory for None; ``argument`` is what messages call the path.
+    """The store for a path, by its suffix; ``argument`` is what messages call the path.
 
     Raises ValueError for an unknown suffix, OSError where the file cannot be written or the disk is too small for it.
     """
     names = row_names(domain, order)
-    if path is None:
-        return MemoryStore(domain, len(names))
     name = checked_path(argument, path, SUFFIXES)
     kind = NpzStore if name.lower().endswith(".npz") else NpyStore
     check_disk(name, domain.num, len(names) + kind.coordinate_rows(domain), domain.dtype)
