@@ -15,6 +15,7 @@ import numpy as np
 CHANGES_LISTED = 20
 """How many sign changes are kept with their place; all are counted."""
 
+_PAIR = np.array([[0], [1]])
 
 Extremes = tuple[int, int]
 """The indices of the least and of the largest value of a row."""
@@ -101,21 +102,21 @@ class SignChanges:
             self._find(row, first)
 
     def _find(self, row: np.ndarray, first: int) -> None:
-        values, where = row, None
-        changes = _changes(values)
-        # Zeros stand between the values that count only where they stand beside a change, as +0.0 or -0.0.
-        if changes.size and not (values[changes].all() and values[changes + 1].all()):
-            where = np.flatnonzero(row)
-            values = row[where]
-            changes = _changes(values)
+        where: np.ndarray | None = None
+        changes, beside = _changes(row)
         if not changes.size:
             return
-        real = ~np.isnan(values[changes]) & ~np.isnan(values[changes + 1])
-        changes = changes[real]
+        # Zeros stand between the values that count only where they stand beside a change, as +0.0 or -0.0.
+        if np.count_nonzero(beside) < beside.size:
+            where = np.flatnonzero(row)
+            changes, beside = _changes(row[where])
+        real = beside == beside
+        if np.count_nonzero(real) < real.size:
+            changes, beside = changes[real.all(axis=0)], beside[:, real.all(axis=0)]
         self.count = changes.size
-        for i in changes[:CHANGES_LISTED].tolist():
-            before, after = (i, i + 1) if where is None else (int(where[i]), int(where[i + 1]))
-            self.places.append(((first + before, float(row[before])), (first + after, float(row[after]))))
+        listed = changes[:CHANGES_LISTED] + _PAIR
+        entries = zip(*(listed if where is None else where[listed]).tolist(), *beside.tolist(), strict=False)
+        self.places = [((first + i, before), (first + j, after)) for i, j, before, after in entries]
 
     def merge(self, later: SignChanges) -> None:
         """Adds what was found in the part of the row that follows."""
@@ -151,10 +152,11 @@ def _first(row: np.ndarray) -> int:
     return 0 if row[0] else int((row != 0).argmax())
 
 
-def _changes(values: np.ndarray) -> np.ndarray:
-    """The indices of values whose signs differ from those of the next ones."""
+def _changes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of values whose signs differ from those of the next ones; and a row of these values, and of those."""
     negative = np.signbit(values)
-    return (negative[1:] != negative[:-1]).nonzero()[0]
+    changes = (negative[1:] != negative[:-1]).nonzero()[0]
+    return changes, values[changes + _PAIR]
 
 
 def _entry_as_json(entry: Entry | None) -> list[Any] | None:
