@@ -18,6 +18,8 @@ from ._tensor import Tensor
 _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
 _MISSING = object()
+_PLANS: dict[tuple[Op, int], Plan | None] = {}
+"""Of an op and a call's key: see `_plan`."""
 
 
 def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,57 +27,77 @@ def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
 
     The op's ``prepare`` must leave floating-point operands, and numbers among the static arguments, as they are.
     """
-    count, total = len(op.operands), len(op.defaults)
-    plans: dict[int, Plan | None] = {}
 
     def function(*values: Any, **kwargs: Any) -> Any:
-        if kwargs or not count <= len(values) <= total:
+        if kwargs:
             return otherwise(*values, **kwargs)
-        operands, statics = values, ()
-        if count < total:
-            operands, statics = values[:count], values[count:] + tuple(op.defaults[len(values) :])
-            for static in statics:
-                if type(static) is not int and type(static) is not float:
-                    return otherwise(*values)
-        first: Any = None
-        arrays: list[Any] = []
-        # Of each operand a digit: 0 for a number, 1 for a Tensor, 2 for one that requires grad.
-        key = 0
-        for operand in operands:
-            kind = type(operand)
-            if kind is Tensor:
-                array = operand._array
-                if first is None:
-                    if not isinstance(array, Pending) or array.dtype.kind != "f":
-                        return otherwise(*values)
-                    first = array
-                elif type(array) is not type(first) or array.dtype is not first.dtype:
-                    return otherwise(*values)
-                if operand._view is not None:
-                    return otherwise(*values)
-                key = 3 * key + 1 + operand._requires_grad
-                arrays.append(array)
-            elif kind is float or kind is int:
-                key *= 3
-                arrays.append(operand)
-            else:
-                return otherwise(*values)
-        result = None if first is None else first.pointwise(op, operands, arrays, statics)
-        if result is None:
+        tensor = values[0] if type(values[0]) is Tensor else values[-1]
+        if type(tensor) is not Tensor or not isinstance(tensor._array, Pending):
             return otherwise(*values)
-        out = _new(Tensor)
-        out._array, out._edge, out._requires_grad, out._version_counter = result, None, False, [0]
-        node: Any = None
-        if _grad_enabled():
-            plan: Any = plans.get(key, _MISSING)
-            if plan is _MISSING:
-                plan = plans[key] = _plan(op, key, statics)
-            if plan is not None:
-                node = _recorded(plan, operands, arrays, statics, out)
-        first.recorded((out,), node)
-        return out
+        found = tensor._array.followed(op, values)
+        if found is None:
+            found = _computed(op, values)
+        return otherwise(*values) if found is None else found
 
     return function
+
+
+def _computed(op: Op, values: tuple[Any, ...]) -> Tensor | None:
+    """What the op makes of a call's values, recorded; None for a call that has to go the long way."""
+    count, total = len(op.operands), len(op.defaults)
+    if not count <= len(values) <= total:
+        return None
+    operands, statics = values[:count], values[count:]
+    first: Any = None
+    arrays: list[Any] = []
+    # Of each operand a digit: 0 for a number, 1 for a Tensor, 2 for one that requires grad.
+    key = 0
+    for operand in operands:
+        kind = type(operand)
+        if kind is Tensor:
+            array = operand._array
+            if first is None:
+                if not isinstance(array, Pending) or array.dtype.kind != "f":
+                    return None
+                first = array
+            elif type(array) is not type(first) or array.dtype is not first.dtype:
+                return None
+            if operand._view is not None:
+                return None
+            key = 3 * key + 1 + operand._requires_grad
+        elif kind is float or kind is int:
+            array = operand
+            key *= 3
+        else:
+            return None
+        arrays.append(array)
+    if count < total:
+        statics += tuple(op.defaults[len(values) :])
+        for static in statics:
+            if type(static) is not int and type(static) is not float:
+                return None
+    if first is None or not first.takes(op, arrays):
+        return None
+    used: list[Any] = []
+    for position, operand in enumerate(operands):
+        array = operand
+        if type(operand) is Tensor:
+            # What is saved meets pending gradients, so nothing else may be among it.
+            array = arrays[position] = first.lifted(arrays[position], operand)
+            if not operand._requires_grad:
+                array = array.held()
+        used.append(array)
+    result = first.computed(op, used, statics)
+    out = _new(Tensor)
+    out._array, out._edge, out._requires_grad, out._version_counter = result, None, False, [0]
+    plan: Any = None
+    if _grad_enabled():
+        plan = _PLANS.get((op, key), _MISSING)
+        if plan is _MISSING:
+            plan = _PLANS[op, key] = _plan(op, key, statics)
+    node = None if plan is None else _recorded(plan, operands, arrays, statics, out)
+    first.recorded((out,), node)
+    return out
 
 
 def _plan(op: Op, key: int, statics: tuple[Any, ...]) -> Plan | None:

@@ -43,33 +43,19 @@ class Pending:
         """What ``op`` makes of ``operands``, of which this is one."""
         raise NotImplementedError
 
-    def pointwise(
-        self, op: Op, operands: Sequence[Any], arrays: list[Any], statics: tuple[Any, ...]
-    ) -> Any:  # fmt: skip
-        """What an elementwise ``op`` makes of its operands, Tensors and Python numbers; None where that is not said.
-
-        ``arrays`` are the Tensors' arrays, of this one's class and dtype, and the numbers; those that a node may keep
-        are put in their place.
-        """
-        if not self.takes(op, arrays):
-            return None
-        used: list[Any] = []
-        for position, operand in enumerate(operands):
-            array = operand
-            if operand is not arrays[position]:
-                # What is saved meets pending gradients, so nothing else may be among it.
-                array = arrays[position] = self.lifted(arrays[position], operand)
-                if not operand._requires_grad:
-                    array = array.held()
-            used.append(array)
-        return self.computed(op, used, statics)
-
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """An operand beside this one as a pending value too; a Python number and None stay what they are.
 
         ``operand`` is the Tensor whose array ``value`` is.
         """
         raise NotImplementedError
+
+    def followed(self, op: Op, values: tuple[Any, ...]) -> Tensor | None:
+        """The Tensor that an elementwise ``op`` gives for these operands, of which one has this value, and numbers.
+
+        None where it is not known yet, so that the op goes its usual way.
+        """
+        return None
 
     def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
         """Learns of the Tensors that hold what `computed` gave, and of the node that made them."""

@@ -4,10 +4,16 @@ Nothing is guessed. What needs elements on the way (a branch on values, ``item()
 elementwise), what the autograd would not differentiate as the expressions say (a user's Function, hooks), and whatever
 the function raises, makes it untraceable: whoever asked then calls it on real points instead, which gives the right
 result or the right error.
+
+Every function is called whenever it is asked for, and nothing but what it does then counts. But most were traced
+before, so it is first called to see whether it takes steps that are known: in that call no graph is made, and whatever
+would need one, or is not known, ends it. Only then it is traced in full, twice.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
@@ -21,16 +27,17 @@ from .._tensor import Tensor
 from .expr import Expr, Table, result_dtype
 from .lower import lowered
 from .operators import COPIES, PendingOperators
-from .partials import partials
+from .partials import Counts, multi_indices, partials
 from .program import Program, program_of
+from .steps import Maker, Step, Steps
 from .taylor import in_order
 
 _LENGTHS = (61, 30)
 """How many points a function is traced with: it has to compute the same for both."""
 
 _new = object.__new__
-_MOST_KNOWN = 256
-_known: dict[Any, Program] = {}
+_grad_enabled = GRAD_ENABLED.get
+_known = Steps()
 
 
 class UntraceableError(Exception):
@@ -51,56 +58,70 @@ class _Shape(tuple[int, ...]):
         return super().__getitem__(index)
 
 
-_Step = tuple[Op, tuple[Any, ...], tuple[Any, ...], np.dtype[Any], tuple[Any, ...]]
-"""An op; the numbers of the steps that made its operands, or the texts of Python numbers; these; the dtype they get; and
-its static arguments."""
+class _Unmade(Node):
+    """Stands in place of all nodes in the graph of a function that takes known steps. To be asked ends that."""
 
-_floating: dict[tuple[Op, np.dtype[Any]], np.dtype[Any]] = {}
-"""The dtype of what an op without static arguments gives for operands of one floating dtype."""
+    __slots__ = ("_trace",)
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def _refuse(self) -> NoReturn:
+        self._trace.refuse(_NO_GRAPH)
+
+    plan = edges = sequence = saved = property(_refuse)
+
+
+_NO_GRAPH = "its graph is needed"
 
 
 class Trace:
-    """One call of a function: what it does, step by step, and why it is untraceable, if it is.
+    """One call of a function: the step that it has come to, and why it is untraceable, if it is.
 
     The reason stays even if the function catches the exception, since what it then does need not be what it does with
-    an array. Calls that take the same ``steps`` make the same expressions and the same graph, so expressions are made
-    of the steps only when somebody asks for them.
+    an array. Expressions are made of the steps only when somebody asks for them. ``unmade`` is the edge of all that
+    requires grad while known steps are followed, and None where there is a graph.
     """
 
-    __slots__ = ("_exprs", "_makers", "reason", "shape", "steps", "table")
+    __slots__ = ("_exprs", "_remembers", "_taken", "reason", "shape", "step", "table", "unmade")
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, root: Step, length: int, follows: bool = False) -> None:
         self.table, self.shape = Table(), _Shape((length,))
-        self.steps: list[Any] = []
-        self._makers: list[Expr | int | _Step] = []
+        self.step, self._taken = root, [root]
+        self._remembers = True
         self._exprs: list[Expr] = []
         self.reason: str | None = None
+        self.unmade = _Unmade(self) if follows else None
 
-    def step(self, key: Any, maker: Expr | int | _Step) -> int:
-        """Notes a step, which makes an expression, holds what an earlier one made, or computes; gives its number."""
-        self.steps.append(key)
-        self._makers.append(maker)
-        return len(self.steps) - 1
+    def take(self, key: Any, maker: Maker) -> Step:
+        """Takes the step with that key, of which ``maker`` makes an expression."""
+        if not self._remembers:
+            self.step = Step(self.step.number + 1, maker)
+        elif self.unmade is None:
+            self.step = _known.following(self.step, key, maker)
+        else:
+            found = self.step.after.get(key)
+            if found is None:
+                self.refuse("it takes a step that is not known")
+            self.step = found
+            return found
+        self._taken.append(self.step)
+        return self.step
+
+    def argue(self, names: Sequence[str], dtype: np.dtype[Any]) -> list[Expr]:
+        """The expressions of the arguments, from which others can be made. Steps from here on are this trace's own."""
+        self._remembers = False
+        self._exprs = [self.table.argument(name, dtype) for name in names]
+        return list(self._exprs)
 
     def made_by(self, number: int) -> Expr:
         """The expression that a step makes."""
+        root = self._taken[0].number
         while len(self._exprs) <= number:
-            maker = self._makers[len(self._exprs)]
-            if isinstance(maker, int):
-                maker = self.table.held(self._exprs[maker])
-            elif isinstance(maker, tuple):
-                maker = self._computed(maker)
-            self._exprs.append(maker)
+            maker = self._taken[len(self._exprs) - root].maker
+            assert maker is not None
+            self._exprs.append(maker(self))
         return self._exprs[number]
-
-    def _computed(self, step: _Step) -> Expr:
-        op, read, given, dtype, statics = step
-        numbers = iter(given)
-        operands = [
-            self._exprs[number] if isinstance(number, int) else self.table.number(next(numbers), dtype)
-            for number in read
-        ]
-        return self.table.apply(op, operands, statics)
 
     def refuse(self, reason: str) -> NoReturn:
         """Gives up."""
@@ -110,7 +131,7 @@ class Trace:
 
     def pending(self, expr: Expr) -> PendingArray:
         """The expression as an array with an element a point."""
-        return PendingArray(self, self.step(None, expr), expr.dtype, self.shape)
+        return PendingArray(self, self.take(None, lambda trace: expr).number, expr.dtype, self.shape)
 
     def expr(self, value: Any) -> Expr:
         """The expression of a payload. An array must be the same number everywhere."""
@@ -130,11 +151,13 @@ class Trace:
             if value.trace is self:
                 return value
             self.refuse("it uses a Tensor of another trace")
-        constant = self.expr(value)
+        constant = self.expr(value).value
+        assert constant is not None
         # It fits this number of points; whether it fits any other is to be seen.
         self.shape.was_read |= bool(value.shape)
-        key = ("constant", constant.dtype, repr(constant.value), value.shape == self.shape or value.shape)
-        return PendingArray(self, self.step(key, constant), constant.dtype, value.shape)
+        key = ("constant", constant.dtype, repr(constant), value.shape == self.shape or value.shape)
+        step = self.take(key, lambda trace: trace.table.constant(constant))
+        return PendingArray(self, step.number, constant.dtype, value.shape)
 
 
 class PendingArray(PendingOperators):
@@ -158,43 +181,58 @@ class PendingArray(PendingOperators):
         """The expression of one element."""
         return self.trace.made_by(self.number)
 
-    def pointwise(
-        self, op: Op, operands: Sequence[Any], arrays: list[Any], statics: tuple[Any, ...]
-    ) -> PendingArray:
-        """The expression of an elementwise op on arrays of one dtype and numbers: what `computed` gives, in less time.
+    def followed(self, op: Op, values: tuple[Any, ...]) -> Tensor | None:
+        """What the op makes of Tensors that require grad, and numbers, where that is a known step; None elsewhere.
 
-        Tracing a known function is nothing but this.
+        A sweep calls this for each op of its function, and most of its time is spent here if the points are few.
         """
         trace = self.trace
-        shape = trace.shape
-        odd = False
-        read: list[int | str] = []
-        numbers: tuple[Any, ...] = ()
-        for operand, array in zip(operands, arrays, strict=True):
-            if type(array) is PendingArray:
-                if array.trace is not trace:
-                    trace.lifted(array)
-                if array.shape is not shape:
-                    odd = True
-                read.append(array.number if operand._requires_grad else array.held().number)
+        unmade = trace.unmade
+        if unmade is None or not _grad_enabled():
+            return None
+        count = len(op.operands)
+        statics = values[count:]
+        key: list[Any] = [op, repr(statics) if statics else ""]
+        for value in values[:count] if statics else values:
+            kind = type(value)
+            if kind is Tensor:
+                if value._edge is not unmade:
+                    return None
+                key.append(value._array.number)
+            elif kind is float or kind is int:
+                key.append(repr(value))
             else:
-                read.append(repr(array))
-                numbers += (array,)
-        dtype = self.dtype
-        result = None if statics else _floating.get((op, dtype))
-        if result is None:
-            result = result_dtype(op, [dtype] * len(read), statics)
-            if result.kind == "c":
-                trace.refuse("it computes with complex numbers")
-            if not statics:
-                _floating[op, dtype] = result
-        if odd:
-            shape = _shape_of(op, trace, [array for array in arrays if type(array) is PendingArray])
-        made = _new(PendingArray)
-        made.trace, made.dtype, made.shape, made.number = trace, result, shape, len(trace.steps)
-        trace.steps.append((op.name, repr(statics) if statics else "", *read))
-        trace._makers.append((op, read, numbers, dtype, statics))
-        return made
+                return None
+        for static in statics:
+            if type(static) is not int and type(static) is not float:
+                return None
+        step = trace.step.after.get(tuple(key))
+        if step is None or step.dtype is None:
+            return None
+        trace.step = step
+        made, out = _new(PendingArray), _new(Tensor)
+        made.trace, made.number, made.dtype, made.shape = trace, step.number, step.dtype, trace.shape
+        out._array, out._edge, out._requires_grad, out._version_counter = made, unmade, True, [0]
+        return out
+
+    def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
+        """Learns whether a gradient flows through the last step."""
+        trace = self.trace
+        if node is None:
+            return
+        if trace.unmade is None:
+            if self.shape is trace.shape is results[0]._array.shape:
+                trace.step.dtype = results[0]._array.dtype
+        elif all(edge is None or edge is trace.unmade for edge in node.edges):
+            for result in results:
+                result._edge = trace.unmade
+        else:
+            trace.refuse(_NO_GRAPH)
+
+    def settle(self, tensor: Tensor, op: Op | None = None) -> None:
+        """Somebody asks for the node, or for the elements."""
+        if self.trace.unmade is not None:
+            self.trace.refuse(_NO_GRAPH)
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> PendingArray:
         """The expression of an elementwise op; any other op refuses the trace."""
@@ -223,10 +261,9 @@ class PendingArray(PendingOperators):
         result = result_dtype(op, dtypes, statics)
         if result.kind == "c":
             trace.refuse("it computes with complex numbers")
-        text = repr(statics) if statics else ""
-        number = trace.step((op.name, text, *read), (op, read, numbers, dtype, statics))
-        shape = _shape_of(op, trace, arrays)
-        return PendingArray(trace, number, result, shape)
+        key = (op, repr(statics) if statics else "", *read)
+        step = trace.take(key, functools.partial(_computed, op, read, numbers, dtype, statics))
+        return PendingArray(trace, step.number, result, _shape_of(op, trace, arrays))
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """An array as a pending constant; a Python number stays what it is."""
@@ -236,8 +273,9 @@ class PendingArray(PendingOperators):
 
     def held(self) -> PendingArray:
         """The same value, through which no derivative passes."""
-        trace = self.trace
-        return PendingArray(trace, trace.step(("held", self.number), self.number), self.dtype, self.shape)
+        number = self.number
+        step = self.trace.take(("held", number), lambda trace: trace.table.held(trace.made_by(number)))
+        return PendingArray(self.trace, step.number, self.dtype, self.shape)
 
     def materialised(self) -> NoReturn:
         """Refuses the trace."""
@@ -260,6 +298,23 @@ class PendingArray(PendingOperators):
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse_elements
 
 
+def _computed(
+    op: Op,
+    read: Sequence[int | str],
+    given: Sequence[Any],
+    dtype: np.dtype[Any],
+    statics: tuple[Any, ...],
+    trace: Trace,
+) -> Expr:
+    """The expression of an op on what earlier steps made, and on the ``given`` numbers, which get that dtype."""
+    numbers = iter(given)
+    operands = [
+        trace.made_by(number) if isinstance(number, int) else trace.table.number(next(numbers), dtype)
+        for number in read
+    ]
+    return trace.table.apply(op, operands, statics)
+
+
 def _shape_of(op: Op, trace: Trace, arrays: Sequence[PendingArray]) -> tuple[int, ...]:
     """The shape of what an elementwise op makes of arrays: that of the points, or of a number."""
     if len(arrays) == 1:
@@ -273,14 +328,16 @@ def _shape_of(op: Op, trace: Trace, arrays: Sequence[PendingArray]) -> tuple[int
 
 
 def program(
-    f: Callable[..., Tensor], dtype: np.dtype[Any], order: int, variables: int = 1, parameters: int = 0
-) -> Program:
+    f: Callable[..., Tensor], dtype: np.dtype[Any], order: int, variables: int = 1, parameters: int = 0,
+    chosen: tuple[Counts, ...] | None = None,
+) -> Program:  # fmt: skip
     """The program of f and its partial derivatives up to a total order; inputs and outputs are of that dtype.
 
     f takes a Tensor of shape (n,) for each variable, and then one of shape () for each parameter, by which it is not
     differentiated; it returns a Tensor of shape (n,), elementwise. The inputs are ``x``, or ``x0``, ``x1``, ... where
     there are several variables, and ``p0``, ``p1``, ...; the outputs stand in the order of
-    `gradcu.fuse.partials.multi_indices`. Raises UntraceableError where f can't be traced.
+    `gradcu.fuse.partials.multi_indices`, or are those ``chosen`` of them. Raises UntraceableError where f can't be
+    traced.
 
     >>> import gradcu, numpy
     >>> program(lambda x: gradcu.sin(x), numpy.dtype("float64"), order=2).lines
@@ -288,59 +345,80 @@ def program(
     >>> program(lambda u, v: u * v, numpy.dtype("float64"), order=1, variables=2).outputs
     (0, 'x1', 'x0')
     """
-    first = _Call(f, dtype, variables, parameters, _LENGTHS[0])
-    key = (*first.key, order)
-    known = _known.get(key)
+    root = _known.root((dtype, variables, parameters), variables + parameters)
+    wanted = order, chosen
+    if root.after or root.programs:
+        # An attempt: whatever goes wrong is seen again in full, or was the attempt's own.
+        with contextlib.suppress(UntraceableError):
+            followed = _Call(f, dtype, variables, parameters, _LENGTHS[0], root, follows=True)
+            known = followed.known(wanted)
+            if known is not None and not followed.trace.shape.was_read:
+                return known
+    first = _Call(f, dtype, variables, parameters, _LENGTHS[0], root)
+    known = first.known(wanted)
     # Steps that are known were found to be the same for any number of points, unless this function made them of it.
     if known is None or first.trace.shape.was_read:
-        second = _Call(f, dtype, variables, parameters, _LENGTHS[1])
-        if first.key != second.key:
+        second = _Call(f, dtype, variables, parameters, _LENGTHS[1], root)
+        if first.end != second.end:
             raise UntraceableError("it computes something else at every call, or for another number of points")
     if known is None:
-        known = first.program(order)
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[key] = known
+        step, *result = first.end
+        known = first.program(multi_indices(variables, order) if chosen is None else chosen)
+        _known.add(step, (*result, wanted), known)
     return known
 
 
 class _Call:
-    """One call of a function with pending Tensors; ``key`` is all that its derivatives follow from."""
+    """One call of a function with pending Tensors; its derivatives follow from its ``end``.
+
+    If it ``follows`` known steps, there is no graph, and UntraceableError is raised too where others are taken.
+    """
 
     def __init__(
-        self, f: Callable[..., Tensor], dtype: np.dtype[Any], variables: int, parameters: int, length: int
-    ) -> None:
-        self.trace = trace = Trace(length)
-        names = ["x"] if variables == 1 else [f"x{number}" for number in range(variables)]
-        names += [f"p{number}" for number in range(parameters)]
-        self.arguments = [trace.table.argument(name, dtype) for name in names]
+        self, f: Callable[..., Tensor], dtype: np.dtype[Any], variables: int, parameters: int, length: int, root: Step,
+        follows: bool = False,
+    ) -> None:  # fmt: skip
+        self.trace = trace = Trace(root, length, follows)
         tensors = [
-            Tensor._wrap(PendingArray(trace, trace.step(name, argument), dtype, trace.shape if k < variables else ()))
-            for k, (name, argument) in enumerate(zip(names, self.arguments, strict=True))
+            Tensor._wrap(PendingArray(trace, number, dtype, trace.shape if number < variables else ()))
+            for number in range(variables + parameters)
         ]
-        self.variables, self.dtype = tensors[:variables], dtype
+        self.variables, self.parameters, self.dtype = tensors[:variables], parameters, dtype
         for tensor in self.variables:
-            tensor._requires_grad = True
-        with _Explained(trace):
-            self.y = f(*tensors)
-            _check(trace, self.variables, self.y)
-            result = trace.lifted(self.y._array)
-        self.key = (dtype.str, variables, parameters, tuple(trace.steps), result.number, self.y.requires_grad)
+            tensor._requires_grad, tensor._edge = True, trace.unmade
+        try:
+            with _Explained(trace):
+                self.y = f(*tensors)
+                _check(trace, self.variables, self.y)
+                result = trace.lifted(self.y._array)
+        finally:
+            # It has hold of the trace.
+            trace.unmade = None
+        self.end = trace.step, result.number, self.y.requires_grad
 
-    def program(self, order: int) -> Program:
-        """The program of the function and its partial derivatives."""
-        table = self.trace.table
-        with _Explained(self.trace):
-            outputs = partials(self.trace, self.variables, self.y, order)
+    def known(self, wanted: Any) -> Program | None:
+        """The program of what is wanted, if the same steps have led to it before."""
+        step, *result = self.end
+        return step.programs.get((*result, wanted))
+
+    def program(self, wanted: Sequence[Counts]) -> Program:
+        """The program of the partial derivatives that are wanted, f among them."""
+        trace = self.trace
+        table = trace.table
+        names = ["x"] if len(self.variables) == 1 else [f"x{number}" for number in range(len(self.variables))]
+        names += [f"p{number}" for number in range(self.parameters)]
+        arguments = trace.argue(names, self.dtype)
+        with _Explained(trace):
+            outputs = partials(trace, self.variables, self.y, wanted)
         zero = table.number(0, self.dtype)
         final = [zero if output is None else table.convert(output, self.dtype) for output in outputs]
-        made = program_of(lowered(table, final), self.arguments)
-        made.graph_lost = not self.y.requires_grad and self._would_vary()
+        made = program_of(lowered(table, final), arguments)
+        made.graph_lost = not self.y.requires_grad and self._would_vary(arguments[: len(self.variables)])
         return made
 
-    def _would_vary(self) -> bool:
+    def _would_vary(self, variables: Sequence[Expr]) -> bool:
         """Whether the result would have a derivative if nothing had been held."""
-        varying = set(self.arguments[: len(self.variables)])
+        varying = set(variables)
         result = self.trace.expr(self.y._array)
         for expr in in_order(result):
             if expr.dtype.kind == "f" and not varying.isdisjoint(expr.operands):
@@ -377,7 +455,10 @@ def _check(trace: Trace, variables: Sequence[Tensor], y: Any) -> None:
     shape = y._array.shape
     if shape != trace.shape:
         trace.refuse(f"it returns shape {tuple(shape)} for shape {tuple(trace.shape)}")
-    if y.requires_grad:
+    if trace.unmade is not None:
+        if y._edge not in (None, trace.unmade):
+            trace.refuse(_NO_GRAPH)
+    elif y.requires_grad:
         _check_graph(trace, variables, y)
 
 
