@@ -56,9 +56,9 @@ class Pieces:
     """What a block of a linspace is the sum of, for those who add it up themselves as `linspace_block` does.
 
     The block's first point is number ``first`` of its segment. Segment k of the block has the base ``bases[k]``, in two
-    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base, the sum of j
-    times each of ``step``. There is no such ``table`` of a linspace of one segment, which takes longer to make than to
-    do without. The points number ``exact_at`` of the block are ``exact``, not sums.
+    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base, which is j
+    times each part of ``step``. These two are the ``table``, which a linspace of one segment does without: it takes
+    longer to make. The points number ``exact_at`` of the block are ``exact``, not sums.
     """
 
     __slots__ = ("bases", "exact", "exact_at", "first", "step", "table")

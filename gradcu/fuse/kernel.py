@@ -123,8 +123,9 @@ def _outgrow_caches(rows: Sequence[np.ndarray]) -> bool:
 
 def address(array: np.ndarray) -> int:
     """Where an array's memory begins."""
+    memory: Any = array
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(memory))
     except (TypeError, ValueError):
         # Four times as slow, for arrays that are read-only, in several pieces or empty.
         return array.__array_interface__["data"][0]

@@ -17,7 +17,7 @@ from .expr import Expr
 from .taylor import Coefficient, Taylor, in_order, is_selection
 
 if TYPE_CHECKING:
-    from .trace import Trace
+    from .traced import Trace
 
 Counts = tuple[int, ...]
 """A partial derivative: how often each variable is differentiated by."""

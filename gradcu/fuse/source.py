@@ -142,10 +142,8 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
         } else {
             if (size > @SEGMENT@ - offset) size = @SEGMENT@ - offset;
             if (!high) gradcu_offsets(step, offset, own_high, own_low);
-            gradcu_points(
-                bases[2 * segment], bases[2 * segment + 1], high ? high + offset : own_high, high ? low + offset : own_low,
-                points
-            );
+            const double *high_here = high ? high + offset : own_high, *low_here = high ? low + offset : own_low;
+            gradcu_points(bases[2 * segment], bases[2 * segment + 1], high_here, low_here, points);
             for (long long k = 0; k < exact_count; k++) {
                 const long long at = exact_at[k] - done;
                 if (at >= 0 && at < size) points[at] = (T)exact[k];
@@ -163,13 +161,13 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
         }
         gradcu_tile(points@ARGUMENTS@);
         for (int r = 0; r < @ROWS@; r++) {
-            T low_here, high_here;
+            T lowest, highest;
             if (streamed[r]) gradcu_stream(rows[r] + done, buffers[r]);
             else if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
             if (figures[r].odd) continue;
-            figures[r].odd = gradcu_extremes(out[r], &low_here, &high_here);
-            if (done == 0 || low_here < least[r]) least[r] = low_here, figures[r].least_at = done;
-            if (done == 0 || high_here > largest[r]) largest[r] = high_here, figures[r].largest_at = done;
+            figures[r].odd = gradcu_extremes(out[r], &lowest, &highest);
+            if (done == 0 || lowest < least[r]) least[r] = lowest, figures[r].least_at = done;
+            if (done == 0 || highest > largest[r]) largest[r] = highest, figures[r].largest_at = done;
         }
     }
     GRADCU_STREAMED();

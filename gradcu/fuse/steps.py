@@ -17,7 +17,7 @@ from .expr import Expr
 
 if TYPE_CHECKING:
     from .program import Program
-    from .trace import Trace
+    from .traced import Trace
 
 _MOST = 1 << 15
 """So many steps, and lines of programs, are kept: some hundred functions."""

@@ -15,7 +15,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu.autograd import Function, grad
-from gradcu.fuse import trace
+from gradcu.fuse import trace, traced
 from gradcu.fuse.steps import Steps
 from gradcu.fuse.trace import UntraceableError, program
 from gradcu.sweeps import choice
@@ -250,7 +250,7 @@ def test_known_steps_are_followed_without_a_graph(monkeypatch: pytest.MonkeyPatc
     edges.clear()
     program(f, FLOAT32, 1)
     assert not recorded
-    assert [type(edge) for edge in edges] == [trace._Unmade]
+    assert [type(edge) for edge in edges] == [traced._Unmade]
 
 
 def test_threads_follow_steps_of_their_own():
