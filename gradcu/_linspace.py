@@ -56,19 +56,25 @@ class Pieces:
     """What a block of a linspace is the sum of, for those who add it up themselves as `linspace_block` does.
 
     The block's first point is number ``first`` of its segment. Segment k of the block has the base ``bases[k]``, in two
-    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base, which is j
-    times each part of ``step``. These two are the ``table``, which a linspace of one segment does without: it takes
-    longer to make. The points number ``exact_at`` of the block are ``exact``, not sums.
+    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base, where these
+    two are the ``table``, and also the sums of j times each part of ``step``. The points number ``exact_at`` of the
+    block are ``exact``, not sums.
     """
 
-    __slots__ = ("bases", "exact", "exact_at", "first", "step", "table")
+    __slots__ = ("_line", "bases", "exact", "exact_at", "first")
 
-    def __init__(
-        self, first: int, bases: np.ndarray, step: tuple[float, float, float],
-        table: tuple[np.ndarray, np.ndarray] | None, exact_at: list[int], exact: list[float],
-    ) -> None:  # fmt: skip
-        self.first, self.bases, self.step, self.table = first, bases, step, table
-        self.exact_at, self.exact = exact_at, exact
+    def __init__(self, line: _Line, first: int, bases: np.ndarray, exact_at: list[int], exact: list[float]) -> None:
+        self._line, self.first, self.bases, self.exact_at, self.exact = line, first, bases, exact_at, exact
+
+    @property
+    def step(self) -> tuple[float, float, float]:
+        """The distance of neighbouring points, in three parts."""
+        return self._line.step
+
+    @property
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        """The offsets of a segment's points, which take longer to make than a few points do."""
+        return self._line.table
 
 
 def linspace_pieces(start: float, stop: float, num: int, first: int, count: int) -> Pieces | None:
@@ -199,9 +205,8 @@ class _Line:
         segment, offset = divmod(first, SEGMENT)
         segments = -(-(offset + count) // SEGMENT)
         exact = {index: value for index, value in self.exact(start, stop).items() if first <= index < first + count}
-        table = None if self.num <= SEGMENT else self.table
-        exact_at = [index - first for index in exact]
-        return Pieces(offset, self.bases(segment, segments), self.step, table, exact_at, list(exact.values()))
+        bases, exact_at = self.bases(segment, segments), [index - first for index in exact]
+        return Pieces(self, offset, bases, exact_at, list(exact.values()))
 
     def exact(self, start: float, stop: float) -> dict[int, float]:
         """The points that are no sums, by their index."""

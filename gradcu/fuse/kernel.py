@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._linspace import linspace_block, linspace_pieces
+from .._linspace import SEGMENT, linspace_block, linspace_pieces
 from .cache import library
 from .compiler import Compiler, find_compiler
 from .program import Program, c_body
@@ -54,7 +54,8 @@ class Kernel:
             if x is not None:
                 x[...] = points
             return self.at(points, rows)
-        high, low = (None, None) if pieces.table is None else map(address, pieces.table)
+        # A linspace of one segment does without the table.
+        high, low = map(address, pieces.table) if num > SEGMENT else (None, None)
         numbers = np.array([*pieces.step, *pieces.exact])
         exact_at = np.array(pieces.exact_at, np.int64)
         begin, step = address(numbers), len(pieces.step)
