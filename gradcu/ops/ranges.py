@@ -173,7 +173,7 @@ def _points_of(xp: Any, start: Any, end: Any, steps: int, kind: np.dtype[Any]) -
     pieces = linspace_pieces(float(start), float(end), steps, 0, steps)
     if pieces is None:
         return xp.asarray(_points(start, end, steps, kind))
-    high, low = (xp.asarray(part[:SEGMENT]) for part in (pieces.high, pieces.low))
+    high, low = (xp.asarray(part[:SEGMENT]) for part in pieces.table)
     base, base_low = xp.asarray(pieces.bases.T)[..., None]
     points = base + high
     if kind == np.float64:
@@ -181,7 +181,7 @@ def _points_of(xp: Any, start: Any, end: Any, steps: int, kind: np.dtype[Any]) -
         part = points - base
         points += (base - (points - part)) + (high - part) + (low + base_low)
     points = points.reshape(-1)[:steps].astype(kind, copy=False)
-    points[xp.asarray(pieces.exact_at)] = xp.asarray(pieces.exact.astype(kind))
+    points[xp.asarray(pieces.exact_at)] = xp.asarray(pieces.exact, kind)
     return points
 
 
