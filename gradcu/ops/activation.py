@@ -18,7 +18,6 @@ from .convert import zeros_of
 from .elementary import exp, sigmoid
 from .special import erfc
 
-
 # NumPy compares numbers of two arrays, or clips them to an interval, in vectors, and compares with a number one by one.
 _ROWS = {dtype: np.zeros(LARGE, dtype) for dtype in ZEROS}
 
