@@ -1,4 +1,4 @@
-"""Writes what follows from the op table: the package's export block, the type stubs and docs/operators.md.
+"""Writes what follows from the op table: gradcu/_by_need.py, the type stubs and docs/operators.md.
 
 ``python docs/generate.py`` writes the files; with ``--check`` it exits with 1, naming them, where a file is not what it
 would write.
@@ -7,17 +7,25 @@ would write.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from gradcu._op import ALIASES, FUNCTIONS, METHODS, OPS, REQUIRED, Op
 from gradcu._record import PUBLIC_NAMES
+from gradcu.ops import BY_NEED
+
+FUNCTION_PLACES: dict[str, str] = {}
+METHOD_PLACES: dict[str, str] = {}
+for _module in BY_NEED:
+    _before = FUNCTIONS.keys() | set(), METHODS.keys() | set()
+    import_module(f"gradcu.ops.{_module}")
+    for _known, _all, _places in zip(_before, (FUNCTIONS, METHODS), (FUNCTION_PLACES, METHOD_PLACES), strict=True):
+        _places |= dict.fromkeys(_all.keys() - _known, f".ops.{_module}")
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = (f"    # Written by docs/generate.py from the ops: {which}\n" for which in ("begin", "end"))
 HEADER = "# Written by docs/generate.py from the ops. Do not edit.\n"
 OPERATORS = {
     "binary": ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"),
@@ -139,11 +147,12 @@ def definitions(name: str, function: Callable[..., Any], first: str, rest: str) 
         yield f"def {name}({', '.join(part for part in (first, parameters) if part)}) -> {returned}: ...\n"
 
 
-def exports() -> str:
-    """The re-exports of the package."""
-    # In the linter's order of imports: log2 stands before log10.
-    names = sorted(FUNCTIONS, key=lambda name: [int(s) if s.isdigit() else s for s in re.split("([0-9]+)", name)])
-    return "".join(f"    from ._functions import {name} as {name}\n" for name in names) + "\n"
+def by_need() -> str:
+    """The modules of the public functions and methods that `import gradcu` leaves out."""
+    lines = [HEADER, '"""Which module has what is loaded when it is first asked for."""\n']
+    for title, places in (("FUNCTIONS", FUNCTION_PLACES), ("METHODS", METHOD_PLACES)):
+        lines += [f"\n{title} = {{\n", *(f'    "{name}": "{places[name]}",\n' for name in sorted(places)), "}\n"]
+    return "".join(lines)
 
 
 def functions_stub() -> str:
@@ -228,12 +237,8 @@ def escaped(cell: str) -> str:
 
 def files() -> dict[Path, str]:
     """What every generated file should hold."""
-    package = ROOT / "gradcu" / "__init__.py"
-    text = package.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
     return {
-        package: before + BEGIN + exports() + END + after,
+        ROOT / "gradcu" / "_by_need.py": by_need(),
         ROOT / "gradcu" / "_functions.pyi": functions_stub(),
         ROOT / "gradcu" / "_tensor_methods.pyi": methods_stub(),
         ROOT / "docs" / "operators.md": operators_page(),

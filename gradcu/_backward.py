@@ -66,7 +66,7 @@ def backward(
             if not tensor._retains_grad:
                 retain_gradient(tensor)
         targets = [_target(tensor) for tensor in wanted]
-    walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
+    walk = Walk(targets, keep_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
     arrived = walk.run(roots)
     if targets is None:
         for leaf, value in arrived.items():
@@ -119,7 +119,7 @@ def grad(
         if not tensor.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     targets = [_target(tensor) for tensor in wanted]
-    walk = Walk(targets, keep_graph=_keep(retain_graph, create_graph), create_graph=create_graph)
+    walk = Walk(targets, keep_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
     arrived = walk.run(roots)
     found: list[Any] = []
     given: set[int] = set()
@@ -147,10 +147,6 @@ def _owned(value: Any, fresh: bool, given: set[int]) -> Tensor:
         value = copied(value)
     given.add(id(value))
     return Tensor._wrap(value)
-
-
-def _keep(retain_graph: bool | None, create_graph: bool) -> bool:
-    return create_graph if retain_graph is None else retain_graph
 
 
 def _sequence(tensors: Any) -> tuple[Tensor, ...]:

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _format
 from ._define import publish
 from ._device import CPU, copied, resolve
 from ._device import device as device_type
 from ._dtype import as_dtype, get_default_dtype, scalar_name
-from ._op import FUNCTIONS
 from ._tensor import Tensor, current_edge
 from .ops.convert import clone, to_device, to_dtype
 
@@ -89,12 +87,19 @@ def _to_index(self: Tensor) -> int:
     return int(array.item())
 
 
+def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """``np.asarray(tensor)``: the elements as an array, of another dtype or copied where asked."""
+    return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+
 # Text
 
 
 def _represent(self: Tensor) -> str:
+    from ._format import format_tensor
+
     node = self.grad_fn
-    return _format.format_tensor(
+    return format_tensor(
         self._array,
         requires_grad=self.requires_grad,
         grad_fn_name=None if node is None else type(node).__name__,
@@ -105,7 +110,9 @@ def _represent(self: Tensor) -> str:
 
 
 def _format_with(self: Tensor, spec: str) -> str:
-    return _format.format_spec(self._array, spec, lambda: repr(self))
+    from ._format import format_spec
+
+    return format_spec(self._array, spec, lambda: repr(self))
 
 
 # Sequence
@@ -120,7 +127,7 @@ def _length(self: Tensor) -> int:
 def _iterate(self: Tensor) -> Iterator[Tensor]:
     if self._array.ndim == 0:
         raise TypeError("iteration over a 0-d tensor")
-    return iter(FUNCTIONS["unbind"](self, 0))
+    return iter(self.unbind(0))
 
 
 def _contains(self: Tensor, element: Any) -> bool:
@@ -372,6 +379,7 @@ def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
 
 
 DUNDERS = {
+    "__array__": _array,
     "__bool__": _to_bool, "__float__": _to_float, "__int__": _to_int, "__complex__": _to_complex,
     "__index__": _to_index, "__repr__": _represent, "__format__": _format_with, "__len__": _length,
     "__iter__": _iterate, "__contains__": _contains, "__deepcopy__": _deep_copy, "__reduce_ex__": _reduce,

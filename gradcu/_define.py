@@ -15,6 +15,7 @@ from ._fast import binary, in_rules, unary, unary_static, whole
 from ._fast_pending import on_pending
 from ._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
 from ._record import PUBLIC_NAMES, operator_function, public_function, rule_function
+from ._tensor import Tensor
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
 """The pointwise ops as Python's operators call them: what is no operand gives NotImplemented."""
@@ -186,6 +187,7 @@ def publish(
         FUNCTIONS[name] = body
     if method:
         METHODS[name] = body
+        setattr(Tensor, name, body)
 
 
 def named(body: Callable[..., Any], op: Op) -> Callable[..., Any]:

@@ -69,16 +69,22 @@ class Walk:
         finally:
             if self.journey is not None:
                 self.journey.end()
-        for leaf, hooks in [(edge, edge._hooks) for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
+        for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
             self.fresh.discard(leaf)
-            self.arrived[leaf] = run_hooks(hooks, self.arrived[leaf], self.create_graph)
+            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
 
     def _walk(self) -> None:
         pending, queue, leads = self.pending, self.queue, self.leads
         keep_graph, create_graph = self.keep_graph, self.create_graph
-        while queue:
-            node = heappop(queue)[1]
-            gradient = pending.pop(node)
+        # In a chain no node waits in the queue: the one to go to next is at hand, with its gradient.
+        following: Node | None = None
+        carried: Any = None
+        while queue or following is not None:
+            if following is None:
+                node = heappop(queue)[1]
+                gradient = pending.pop(node)
+            else:
+                node, gradient, following = following, carried, None
             if node.tensor_hooks is not None or node.retained is not None:
                 gradient = self._run_tensor_hooks(node, gradient)
             if leads is not None:
@@ -92,9 +98,9 @@ class Walk:
             if plan is None or node.hooks is not None or node.prehooks is not None:
                 self._run_uncommon(node, gradient)
                 continue
-            edges = node.edges
+            edges, steps = node.edges, plan.steps
             values: Any = _values(node, create_graph) if plan.reads else None
-            for step in plan.steps:
+            for step in steps:
                 if step.joint:
                     self._send_all(node, step.rule(gradient, *[values[i] for i in step.needs]))
                     continue
@@ -110,10 +116,18 @@ class Walk:
                     value = step.rule(gradient, *[values[i] for i in needs])
                 # The hottest case, a plain node that gets its first gradient, stands here and not in `send`.
                 if isinstance(edge, Node) and edge not in pending:
+                    in_chain = not queue and step is steps[-1]
                     if value.shape != edge.shape or value.dtype is not edge.dtype:
-                        value = fitted(value, edge.shape, edge.dtype, node, step.target)
-                    pending[edge] = value
-                    heappush(queue, (-edge.sequence, edge))
+                        if in_chain and leads is None and _takes_number(edge, value):
+                            # NumPy computes with an array of one element faster than with a scalar of its own.
+                            value = np.asarray(value)
+                        else:
+                            value = fitted(value, edge.shape, edge.dtype, node, step.target)
+                    if in_chain:
+                        following, carried = edge, value
+                    else:
+                        pending[edge] = value
+                        heappush(queue, (-edge.sequence, edge))
                 else:
                     self.send(edge, value, node, value is not gradient, step.target)
             if not keep_graph and plan.saves:
@@ -215,6 +229,19 @@ def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, 
     raise RuntimeError(
         f"{name} returned an invalid gradient at index {position} - got {list(found)} but expected shape "
         f"compatible with {list(shape)}"
+    )
+
+
+def _takes_number(node: Node, value: Any) -> bool:
+    """Whether the rule of a node may be given one number for a gradient that is the same everywhere, as a sum's is.
+
+    The rule of a pointwise op with one operand may: nothing is broadcast there, and all it does is pointwise.
+    """
+    return (
+        type(value) is node.dtype.type
+        and node.plan is not None
+        and node.plan.of_one
+        and node.tensor_hooks is node.retained is node.hooks is node.prehooks is None
     )
 
 

@@ -289,12 +289,13 @@ def in_rules(op: Op, recorded: Callable[..., Any]) -> Callable[..., Any]:
         return one
 
     def several(*operands: Any) -> Any:
+        is_raw = False
         for operand in operands:
-            if type(operand) is Tensor:
+            kind = type(operand)
+            if kind in raw:
+                is_raw = True
+            elif kind is Tensor:
                 return recorded(*operands)
-        for operand in operands:
-            if type(operand) in raw:
-                return forward(*operands)
-        return recorded(*operands)
+        return forward(*operands) if is_raw else recorded(*operands)
 
     return several

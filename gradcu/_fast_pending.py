@@ -29,8 +29,15 @@ def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def function(*values: Any, **kwargs: Any) -> Any:
-        found = None if kwargs else _computed(op, values)
-        return otherwise(*values, **kwargs) if found is None else found
+        if kwargs:
+            return otherwise(*values, **kwargs)
+        tensor = values[0] if type(values[0]) is Tensor else values[-1]
+        if type(tensor) is not Tensor or not isinstance(tensor._array, Pending):
+            return otherwise(*values)
+        found = tensor._array.followed(op, values)
+        if found is None:
+            found = _computed(op, values)
+        return otherwise(*values) if found is None else found
 
     return function
 

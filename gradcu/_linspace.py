@@ -59,17 +59,25 @@ class Pieces:
     """What a block of a linspace is the sum of, for those who add it up themselves as `linspace_block` does.
 
     The block's first point is number ``first`` of its segment. Segment k of the block has the base ``bases[k]``, in two
-    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base. The points
-    number ``exact_at`` of the block are ``exact``, not sums.
+    parts, of which float32 needs the first; point j of a segment stands ``high[j] + low[j]`` from its base, where these
+    two are the ``table``, and also the sums of j times each part of ``step``. The points number ``exact_at`` of the
+    block are ``exact``, not sums.
     """
 
-    __slots__ = ("bases", "exact", "exact_at", "first", "high", "low")
+    __slots__ = ("_line", "bases", "exact", "exact_at", "first")
 
-    def __init__(
-        self, first: int, bases: np.ndarray, high: np.ndarray, low: np.ndarray, exact_at: np.ndarray, exact: np.ndarray
-    ) -> None:
-        self.first, self.bases, self.high, self.low = first, bases, high, low
-        self.exact_at, self.exact = exact_at, exact
+    def __init__(self, line: _Line, first: int, bases: np.ndarray, exact_at: list[int], exact: list[float]) -> None:
+        self._line, self.first, self.bases, self.exact_at, self.exact = line, first, bases, exact_at, exact
+
+    @property
+    def step(self) -> tuple[float, float, float]:
+        """The distance of neighbouring points, in three parts."""
+        return self._line.step
+
+    @property
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        """The offsets of a segment's points, which take longer to make than a few points do."""
+        return self._line.table
 
 
 def linspace_pieces(start: float, stop: float, num: int, first: int, count: int) -> Pieces | None:
@@ -157,13 +165,13 @@ class _Line:
         else:
             self.divisor <<= -self.shift
         self.num = num
-        self._fill_table(min(num, SEGMENT) + BEYOND)
+        self.step = self._step()
         # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected.
         crossing = -self.origin // self.rise if self.rise else -1
         self.crossing = range(max(crossing, 0), min(crossing + 2, num))
 
-    def _fill_table(self, length: int) -> None:
-        # Two pieces of 40 bits multiply every j below 2**13 exactly; the third carries what is left of the step.
+    def _step(self) -> tuple[float, float, float]:
+        """Two pieces of 40 bits, which multiply every j below 2**13 exactly, and what is left of the step."""
         pieces: list[float] = []
         top = self.rise
         bottom = self.divisor
@@ -173,12 +181,21 @@ class _Line:
             piece_top, piece_bottom = piece.as_integer_ratio()
             top, bottom = top * piece_bottom - piece_top * bottom, bottom * piece_bottom
             pieces.append(piece)
-        self.step = pieces[0], pieces[1], top / bottom
-        j = np.arange(length, dtype=np.float64)
-        large, small = j * pieces[0], j * pieces[1]
-        self.high = large + small
-        self.low = (large - self.high) + small
-        self.low += j * self.step[2]
+        return pieces[0], pieces[1], top / bottom
+
+    @functools.cached_property
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        """The offsets of the points of a segment, in two parts."""
+        j = np.arange(min(self.num, SEGMENT) + BEYOND, dtype=np.float64)
+        large, small = j * self.step[0], j * self.step[1]
+        high = large + small
+        low = (large - high) + small
+        low += j * self.step[2]
+        return high, low
+
+    def value(self, index: int) -> float:
+        """The exact value, correctly rounded."""
+        return (self.origin + index * self.rise) / self.divisor
 
     def point(self, index: int) -> tuple[float, float]:
         """The exact value as a sum of two float64, the first being the value correctly rounded."""
@@ -190,27 +207,30 @@ class _Line:
     def pieces(self, start: float, stop: float, first: int, count: int) -> Pieces:
         segment, offset = divmod(first, SEGMENT)
         segments = -(-(offset + count) // SEGMENT)
-        exact = self.exact(start, stop)
-        inside = [index - first for index in exact if first <= index < first + count]
-        return Pieces(
-            offset, self.bases(segment, segments), self.high, self.low,
-            np.array(inside, np.int64), np.array([exact[i + first] for i in inside]),
-        )  # fmt: skip
+        exact = {index: value for index, value in self.exact(start, stop).items() if first <= index < first + count}
+        bases, exact_at = self.bases(segment, segments), [index - first for index in exact]
+        return Pieces(self, offset, bases, exact_at, list(exact.values()))
 
     def exact(self, start: float, stop: float) -> dict[int, float]:
         """The points that are no sums, by their index."""
-        return {index: self.point(index)[0] for index in self.crossing} | {0: start, self.num - 1: stop}
+        return {index: self.value(index) for index in self.crossing} | {0: start, self.num - 1: stop}
 
     def bases(self, segment: int, count: int) -> np.ndarray:
         """The first points of that many segments, each in two parts, the first being the whole rounded."""
+        if segment == 0 and count == 1:
+            # What follows, for an offset of nothing.
+            origin, rest = self.point(0)
+            base = origin + rest
+            return np.array([[base, rest - (base - origin)]])
         bases = np.empty((count, 2))
+        table_high, table_low = self.table
         done = 0
         while done < count:
             span, first = divmod(segment + done, SEGMENT)
             size = min(count - done, SEGMENT - first)
             origin, rest = self.point(span * SPAN)
             # A power of two times the offsets of points: exact.
-            high, low = SEGMENT * self.high[first : first + size], SEGMENT * self.low[first : first + size]
+            high, low = SEGMENT * table_high[first : first + size], SEGMENT * table_low[first : first + size]
             total = high + origin
             part = total - origin
             lost = (origin - (total - part)) + (high - part) + (low + rest)
@@ -230,14 +250,13 @@ class _Line:
             at = until
         for index in self.crossing:
             if first <= index < end:
-                value = self.point(index)[0]
-                out[index - first] = math.ldexp(value, -self.shift)
+                out[index - first] = math.ldexp(self.value(index), -self.shift)
 
     def _fill_segments(self, out: np.ndarray, segment: int, segments: int, offset: int) -> None:
         """Fills whole segments, or, where there is one alone, a part of it that begins at offset."""
         bases = self.bases(segment, segments)
         offsets = slice(offset, offset + out.size // segments)
-        high, low = self.high[offsets], self.low[offsets]
+        high, low = (part[offsets] for part in self.table)
         target = out.reshape(segments, -1)
         if out.dtype != np.float64:
             # An error below 2**-38 of the value is none to speak of in float32.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from ._backward import backward as _backward
+from . import autograd
+from ._by_need import METHODS as METHODS_BY_NEED
 from ._conversions import DUNDERS
 from ._define import OPERATORS, publish
 from ._exchange import EXCHANGE
 from ._inplace import in_place
-from ._numpy_protocol import array, array_function, array_ufunc, cupy_kernel
 from ._op import ELEMENTWISE, METHODS, OPS
 from ._setitem import copy_, fill_, set_item, zero_
 from ._tensor import Tensor
@@ -33,7 +34,7 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Accumulates the gradients of this Tensor in its leaves: see ``gradcu.autograd.backward``."""
-    _backward(self, gradient, retain_graph, create_graph, inputs)
+    autograd.backward(self, gradient, retain_graph, create_graph, inputs)
 
 
 def _reversed(self: Tensor) -> Tensor:
@@ -48,17 +49,37 @@ def _matrix_transposed(self: Tensor) -> Tensor:
     return transpose(self, -2, -1)
 
 
+class AtFirstUse:
+    """Stands in Tensor for a method that a module of gradcu gives Tensor when it is loaded, and loads it."""
+
+    __slots__ = ("_module", "_name")
+
+    def __init__(self, name: str, module: str) -> None:
+        self._name, self._module = name, module
+
+    def __get__(self, tensor: Tensor | None, kind: type[Tensor]) -> Any:
+        import_module(self._module, __package__)
+        return getattr(kind if tensor is None else tensor, self._name)
+
+
+def _functional(name: str) -> Callable[..., Any]:
+    """The method of that name, which may still have to be loaded."""
+    return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
+
+
 def install() -> None:
-    """Gives Tensor its methods. Called once, when the package is imported."""
+    """Gives Tensor the methods that are not functions too. Called once, when the package is imported."""
     for name in sorted(ELEMENTWISE & METHODS.keys() - _NOT_IN_PLACE):
         if name not in OPS or OPS[name].differentiable:
             publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
     for name in ("masked_fill", "index_put"):
-        publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
+        publish(f"{name}_", in_place(_functional(name), f"{name}_"), namespace=False)
     for function in (backward, copy_, fill_, zero_):
         publish(function.__name__, function, namespace=False)
-    for name, method in (METHODS | _SPECIAL | DUNDERS | EXCHANGE).items():
+    for name, method in (_SPECIAL | DUNDERS | EXCHANGE).items():
         setattr(Tensor, name, method)
+    for name, module in (METHODS_BY_NEED | _OF_NUMPY).items():
+        setattr(Tensor, name, AtFirstUse(name, module))
     for name, operator in _OPERATORS.items():
         function = OPERATORS[name]
         setattr(Tensor, f"__{operator}__", function)
@@ -71,13 +92,12 @@ def install() -> None:
 _SPECIAL: dict[str, Any] = {
     "__getitem__": getitem,
     "__setitem__": set_item,
-    "__array__": array,
-    "__array_ufunc__": array_ufunc,
-    "__cupy_override_elementwise_kernel__": cupy_kernel,
-    "__array_function__": array_function,
     "T": property(_reversed),
     "mT": property(_matrix_transposed),
 }
+_OF_NUMPY = dict.fromkeys(
+    ("__array_function__", "__array_ufunc__", "__cupy_override_elementwise_kernel__"), "._numpy_protocol"
+)
 _NOT_IN_PLACE = {"positive", "maximum", "minimum"}
 
 _OPERATORS = {

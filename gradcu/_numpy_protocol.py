@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import _functions as fn
+from ._by_need import FUNCTIONS as FUNCTIONS_BY_NEED
 from ._device import is_cupy_array
 from ._graph import GRAD_ENABLED
 from ._op import FUNCTIONS, OPS
@@ -27,11 +28,6 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "positive": fn.positive, "power": fn.pow, "rint": fn.round, "sign": fn.sign, "square": fn.square, "trunc": fn.trunc,
 }  # fmt: skip
 """gradcu's function for each ufunc, by NumPy's name."""
-
-
-def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-    """``np.asarray(tensor)``: the elements as an array, of another dtype or copied where asked."""
-    return np.array(self.numpy(), dtype=dtype, copy=copy)
 
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -76,7 +72,7 @@ def cupy_kernel(self: Tensor, kernel: Any, *inputs: Any, **kwargs: Any) -> Any:
 
 def unsupported(what: str, name: str, library: str = "numpy") -> TypeError:
     """The error for a function of NumPy or CuPy that gradcu can't record, with what to use instead."""
-    hint = f"use gradcu.{name}, or " if name in FUNCTIONS else ""
+    hint = f"use gradcu.{name}, or " if name in FUNCTIONS or name in FUNCTIONS_BY_NEED else ""
     return TypeError(
         f"{what} cannot be recorded for a gradcu Tensor: {hint}call it on x.detach().{library}() if no gradient is "
         "needed"
@@ -229,3 +225,11 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.empty_like: lambda prototype: fn.empty_like(prototype),
 }  # fmt: skip
 """What stands for each NumPy function that is no ufunc."""
+
+# What Tensor has in place of these until then is in `gradcu._methods`.
+for _name, _method in {
+    "__array_function__": array_function,
+    "__array_ufunc__": array_ufunc,
+    "__cupy_override_elementwise_kernel__": cupy_kernel,
+}.items():
+    setattr(Tensor, _name, _method)

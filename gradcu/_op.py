@@ -52,8 +52,8 @@ class Plan:
     """
 
     __slots__ = (
-        "keeps", "keeps_first", "keeps_out", "keeps_outputs", "keeps_second", "node_class", "op", "operand_count",
-        "reads", "reads_shapes", "saves", "steps", "wanted",
+        "keeps", "keeps_first", "keeps_out", "keeps_outputs", "keeps_second", "node_class", "of_one", "op",
+        "operand_count", "reads", "reads_shapes", "saves", "steps", "wanted",
     )  # fmt: skip
 
     def __init__(self, op: Op, wanted: tuple[int, ...], node_class: type[Node], count: int) -> None:
@@ -74,6 +74,7 @@ class Plan:
         self.keeps = tuple(i for i in range(first_output) if i in needed)
         self.keeps_outputs = tuple(i - first_output for i in range(first_output, end) if i in needed)
         self.operand_count = first_output
+        self.of_one = op.elementwise and first_output == 1
         self.reads = bool(needed)
         self.reads_shapes = any(number >= end + len(op.statics) for number in needed)
         self.saves = bool(self.keeps or self.keeps_outputs)

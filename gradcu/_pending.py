@@ -50,6 +50,13 @@ class Pending:
         """
         raise NotImplementedError
 
+    def followed(self, op: Op, values: tuple[Any, ...]) -> Tensor | None:
+        """The Tensor that an elementwise ``op`` gives for these operands, of which one has this value, and numbers.
+
+        None where it is not known yet, so that the op goes its usual way.
+        """
+        return None
+
     def recorded(self, results: Sequence[Tensor], node: Node | None) -> None:
         """Learns of the Tensors that hold what `computed` gave, and of the node that made them."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._by_need import FUNCTIONS as FUNCTIONS_BY_NEED
 from ._op import ELEMENTWISE, FUNCTIONS
 
 if TYPE_CHECKING:
@@ -342,7 +343,7 @@ class _Parser:
         return -value if negative else value
 
     def _unknown_function(self, name: str) -> str:
-        if name in FUNCTIONS:
+        if name in FUNCTIONS or name in FUNCTIONS_BY_NEED:
             pairwise = {"max": "; write maximum(a, b)", "min": "; write minimum(a, b)"}.get(name, "")
             return f"{name!r} is not elementwise, so it has no place in an expression{pairwise}"
         return f"unknown function {name!r}{self._suggestion(name, self.functions)}"

@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 
 from gradcu._op import OPS
+from gradcu.ops import load_all
 from tests import rows
+
+load_all()
 
 TRIED_DTYPES = ["bool", "uint8", "int32", "int64", "float16", "mixed"]
 """The dtypes that float operands take on besides float32 and float64; "mixed" is float32 for the first, float64 for

@@ -132,3 +132,31 @@ def test_a_signal_leaves_what_can_be_gone_on_with(
     arguments[arguments.index("4e4")] = "5e4"
     (line,) = fail(capsys, "sweep", *arguments, "--resume")
     assert "is of another sweep, which can't be gone on with: num is 50000 and was 40000" in line
+
+
+WAVES = ["sin(u) * v**2", "--grid", "u=0:1:5", "--grid", "v=-2:2:4", "--order", "2"]
+
+
+def test_some_of_the_partials(here: Path, capsys: pytest.CaptureFixture[str]):
+    everything = figures(capsys, *WAVES)["rows"]
+    found = figures(capsys, *WAVES, "--partials", "d_u_v, d_u")["rows"]
+    assert found == {name: everything[name] for name in ("f", "d_u", "d_u_v")}
+    assert list(figures(capsys, *CUBIC, "--num", "10", "--order", "3", "--partials", "d3")["rows"]) == ["f", "d3"]
+    text = succeed(capsys, *WAVES, "--partials", "d_v_v", "--explain", "--engine", "numpy")
+    assert "rows      f and 1 derivative, float32" in text
+
+
+@pytest.mark.parametrize(
+    ("partials", "problem"),
+    [
+        ("d_u,d_w", "partials: 'd_w' is no row of this sweep; of order 2 it has f, d_u, d_v, d_u_u, d_u_v and d_v_v"),
+        ("d_u_u_u", "partials: 'd_u_u_u' is no row of this sweep; of order 2"),
+        ("d_u,d_v,d_u", "partials has 'd_u' twice"),
+        ("", "partials: '' is no row of this sweep"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--explain"], ["--reduce", "max"]])
+def test_wrong_partials(here: Path, capsys: pytest.CaptureFixture[str], partials: str, problem: str, more: list[str]):
+    (line,) = fail(capsys, "sweep", *WAVES, f"--partials={partials}", *more)
+    assert problem in line
+    assert os.listdir(here) == []

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 LAYERS = [
-    ("_pending",),
+    ("_pending", "_by_need", "_first_use"),
     ("_device", "_dtype", "_format", "_silence", "_linspace", "math", "return_types"),
     ("_graph",),
     ("_journey",),
@@ -21,8 +21,8 @@ LAYERS = [
     ("_inplace",),
     ("_setitem",),
     ("_conversions", "_exchange", "_numpy_protocol"),
-    ("_methods",),
     ("autograd", "cuda"),
+    ("_methods",),
     ("fuse",),
     ("sweeps", "expression"),
     ("cli",),

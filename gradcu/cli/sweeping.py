@@ -44,6 +44,7 @@ def parser() -> Parser:
     add("--grid", metavar="U=A:B:N", action="append", help="in place of these, a variable and its points; repeat it")
     add("--param", metavar="P=V,V,...", action="append", help="a number of the function that takes each of the values")
     add("--order", metavar="K", default="1", help="how many derivatives, of variables together (default: 1)")
+    add("--partials", metavar="NAMES", help="beside f compute only these of them, such as d_u,d_u_v, or d2")
     add("--dtype", default="float32", choices=("float16", "float32", "float64"), help="default: float32")
     add("--device", metavar="D", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto, CUDA where it works)")
     add("--engine", default="auto", choices=ENGINES, help="what computes (default: auto, the first that can)")
@@ -74,8 +75,8 @@ def _epilog() -> str:
             "elementwise; the module is looked for in the current directory too.",
             "",
             "With --grid, repeated, every combination of the variables' points is a point of the sweep, and all",
-            "partial derivatives up to the order are computed: d_u, d_v, d_u_u, d_u_v, d_v_v. Several --param have",
-            "equally many values, which go together.",
+            "partial derivatives up to the order are computed: d_u, d_v, d_u_u, d_u_v, d_v_v; or, beside f, those that",
+            "--partials names. Several --param have equally many values, which go together.",
             "",
             "--reduce takes, with commas between,",
             wrapped(REDUCTIONS),
@@ -89,6 +90,7 @@ def _epilog() -> str:
             "  gradcu sweep mymodule:potential --start 0 --stop 10 --num 1e8 --out potential.npy --resume",
             '  gradcu sweep "exp(-x*x)" --start -6 --stop 6 --num 1e9 --reduce max,argmax,integral',
             '  gradcu sweep "sin(u) * v**2" --grid u=0:2*pi:1000 --grid v=-2:2:500 --order 2 --plot maps.png',
+            '  gradcu sweep "sin(u) * v**2" --grid u=0:1:1000 --grid v=-2:2:500 --order 2 --partials d_u,d_u_v',
             '  gradcu sweep "sin(a * x)" --start 0 --stop 9 --num 1e6 --param a=1,2,3 --out waves.npz',
             "",
             "A plot shows the minimum and maximum of every pixel column, so no peak is lost. Files appear under their",
@@ -106,8 +108,9 @@ def run(options: argparse.Namespace) -> int:
         grid, params = _grid(options.grid), _params(options.param)
         function = function_of(options.function, [*(grid or "x"), *(params or ())])
         order = count("--order", options.order, least=0)
+        partials = None if options.partials is None else [name.strip() for name in options.partials.split(",")]
         if options.explain:
-            return _explain(function, order, grid, params, options)
+            return _explain(function, order, partials, grid, params, options)
         start, stop, num = (None, None, None) if _is_grid(options) else _line(options)
         chunk = None if options.chunk is None else count("--chunk", options.chunk, least=1)
         if options.plot is not None:
@@ -119,8 +122,8 @@ def run(options: argparse.Namespace) -> int:
             plotting.check_drawable(tuple(grid or "x"), tuple(params or ()))
             store.ReplacedFile(options.plot).abandon()
         result = sweep(
-            function, start, stop, num, grid=grid, params=params, order=order, dtype=options.dtype,
-            device=options.device, engine=options.engine, out=options.out, resume=options.resume,
+            function, start, stop, num, grid=grid, params=params, order=order, partials=partials,
+            dtype=options.dtype, device=options.device, engine=options.engine, out=options.out, resume=options.resume,
             reduce=_reductions(options.reduce), chunk=chunk,
         )  # fmt: skip
     with failing_with(FAILED):
@@ -215,14 +218,16 @@ def _reductions(text: str | None) -> Any:
     return reduce
 
 
-def _explain(function: Any, order: int, grid: Any, params: Any, options: argparse.Namespace) -> int:
+def _explain(function: Any, order: int, partials: Any, grid: Any, params: Any, options: argparse.Namespace) -> int:
     from ..sweeps.domain import domain_of
     from ..sweeps.explain import explain
+    from ..sweeps.wanted import wanted_of
 
     num = None if options.num is None else count("--num", options.num, least=1)
     # Without points, which need not be given, it is about very many of them.
     line = (None, None, None) if _is_grid(options) else (0, 1, num or _MANY)
-    print(explain(function, domain_of(*line, grid, None, params, options.dtype), order, options.engine))
+    domain = domain_of(*line, grid, None, params, options.dtype)
+    print(explain(function, domain, wanted_of(domain, order, partials), options.engine))
     return DONE
 
 

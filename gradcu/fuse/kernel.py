@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .._linspace import linspace_block, linspace_pieces
+from .._linspace import SEGMENT, linspace_block, linspace_pieces
 from .cache import library
 from .compiler import Compiler, find_compiler
 from .program import Program, c_body
-from .source import TILE, kernel_source
+from .source import kernel_source
 
 Extremes = tuple[int, int]
 """The indices of the first of the least and the first of the largest numbers of a row."""
@@ -35,8 +35,8 @@ class Kernel:
         self._function = library.gradcu_sweep
         pointer, integer = ctypes.c_void_p, ctypes.c_longlong
         self._function.argtypes = [
-            pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer, pointer,
-            integer,
+            pointer, pointer, pointer, pointer, pointer, integer, integer, pointer, pointer, integer, pointer, pointer,
+            pointer, integer,
         ]  # fmt: skip
         self._function.restype = None
 
@@ -54,13 +54,18 @@ class Kernel:
             if x is not None:
                 x[...] = points
             return self.at(points, rows)
-        offsets = (address(pieces.bases), address(pieces.high), address(pieces.low), pieces.first)
-        exact = (address(pieces.exact_at), address(pieces.exact), pieces.exact.size)
+        # A linspace of one segment does without the table.
+        high, low = map(address, pieces.table) if num > SEGMENT else (None, None)
+        numbers = np.array([*pieces.step, *pieces.exact])
+        exact_at = np.array(pieces.exact_at, np.int64)
+        begin, step = address(numbers), len(pieces.step)
+        offsets = (address(pieces.bases), begin, high, low, pieces.first)
+        exact = (address(exact_at), begin + step * numbers.itemsize, exact_at.size)
         return self._called(None, offsets, exact, None if x is None else address(x), rows)
 
     def at(self, points: np.ndarray, rows: Sequence[np.ndarray]) -> list[Extremes | None]:
         """Writes the rows at the points, a contiguous array of the kernel's dtype, and gives the extremes of each."""
-        return self._called(address(points), (None, None, None, 0), (None, None, 0), None, rows)
+        return self._called(address(points), (None, None, None, None, 0), (None, None, 0), None, rows)
 
     def _called(
         self, given: int | None, offsets: tuple[Any, ...], exact: tuple[Any, ...], x: int | None,
@@ -70,7 +75,7 @@ class Kernel:
         figures = np.empty((len(rows), 3), np.int64)
         stream = _outgrow_caches(rows)
         self._function(given, *offsets, rows[0].size, *exact, x, address(addresses), address(figures), stream)
-        return [_extremes(row, *found) for row, found in zip(rows, figures.tolist(), strict=True)]
+        return [None if odd else (least, largest) for least, largest, odd in figures.tolist()]
 
 
 def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
@@ -91,10 +96,11 @@ def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
     return kernel
 
 
-def is_loaded(program: Program) -> bool:
-    """Whether `kernel_of` has the program's kernel in memory, so that there is nothing to compile or to load."""
+def compiled_before(program: Program) -> Compiler | None:
+    """The compiler, if `kernel_of` has the kernel that it makes of the program in memory."""
     # Where there is any kernel, a compiler was found before.
-    return bool(_loaded) and (program.key, find_compiler().identity) in _loaded
+    compiler = find_compiler() if _loaded else None
+    return compiler if compiler and (program.key, compiler.identity) in _loaded else None
 
 
 def loaded(source: str, compiler: Compiler) -> ctypes.CDLL:
@@ -111,15 +117,6 @@ def loaded(source: str, compiler: Compiler) -> ctypes.CDLL:
         return ctypes.CDLL(library(facts, lambda path: compiler.build(source, path)))
 
 
-def _extremes(row: np.ndarray, least_in: int, largest_in: int, odd: int) -> Extremes | None:
-    """The indices in a row, whose tiles the kernel has named."""
-    if odd:
-        return None
-    least = int(row[least_in : least_in + TILE].argmin())
-    largest = int(row[largest_in : largest_in + TILE].argmax())
-    return least_in + least, largest_in + largest
-
-
 def _outgrow_caches(rows: Sequence[np.ndarray]) -> bool:
     """Whether the arrays that the rows are parts of are larger than what caches hold."""
     return sum(getattr(row.base, "nbytes", row.nbytes) for row in rows) > _CACHED
@@ -127,4 +124,9 @@ def _outgrow_caches(rows: Sequence[np.ndarray]) -> bool:
 
 def address(array: np.ndarray) -> int:
     """Where an array's memory begins."""
-    return array.__array_interface__["data"][0]
+    memory: Any = array
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    except (TypeError, ValueError):
+        # Four times as slow, for arrays that are read-only, in several pieces or empty.
+        return array.__array_interface__["data"][0]

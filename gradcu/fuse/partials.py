@@ -17,7 +17,7 @@ from .expr import Expr
 from .taylor import Coefficient, Taylor, in_order, is_selection
 
 if TYPE_CHECKING:
-    from .trace import Trace
+    from .traced import Trace
 
 Counts = tuple[int, ...]
 """A partial derivative: how often each variable is differentiated by."""
@@ -37,16 +37,19 @@ def multi_indices(variables: int, order: int) -> list[Counts]:
     return [counts for total in range(order + 1) for counts in _of_total(variables, total)]
 
 
-def partials(trace: Trace, variables: Sequence[Tensor], y: Tensor, order: int) -> list[Expr | None]:
-    """The derivatives of y by the variables in the order of `multi_indices`, y first; None for what is zero everywhere.
+def partials(
+    trace: Trace, variables: Sequence[Tensor], y: Tensor, wanted: Sequence[Counts]
+) -> list[Expr | None]:  # fmt: skip
+    """The derivatives of y by the variables that are wanted, y itself among them; None for what is zero everywhere.
 
     Mixed ones are differentiated by earlier variables first.
     """
+    order = max(map(sum, wanted))
     found = _walked(trace, variables, y, min(order, _WALKED))
     exprs = {counts: None if value is None else trace.expr(value._array) for counts, value in found.items()}
     if order > _WALKED:
         exprs = _by_series(trace, variables, found, order) | exprs
-    return [exprs.get(counts) for counts in multi_indices(len(variables), order)]
+    return [exprs.get(counts) for counts in wanted]
 
 
 def _of_total(variables: int, total: int) -> list[Counts]:

@@ -72,9 +72,24 @@ static GRADCU_ALONE int gradcu_extremes(const T *restrict row, T *least, T *larg
     return odd != 0;
 }
 
-/* What a call says of a row: where the tiles begin that hold its least and its largest number; whether it has NaN or
-   infinity. */
-struct figures { long long least_in, largest_in, odd; };
+/* What a call says of a row: where its least and its largest number stand first; whether it has NaN or infinity, and
+   the rest means nothing. */
+struct figures { long long least_at, largest_at, odd; };
+
+static long long gradcu_first(const T *row, long long from, T value) {
+    while (row[from] != value) from++;
+    return from;
+}
+
+/* The offsets of a tile's points in their segment, the first of which is number `first`: what gradcu/_linspace.py has
+   in a table. */
+static GRADCU_ALONE void gradcu_offsets(const double *step, long long first, double *high, double *low) {
+    for (int i = 0; i < TILE; i++) {
+        const double j = (double)(first + i), large = j * step[0], small = j * step[1];
+        high[i] = large + small;
+        low[i] = ((large - high[i]) + small) + j * step[2];
+    }
+}
 
 /* A tile of points: the sums of a base, in two parts, and of offsets, in two parts, in the order of additions that
    gradcu/_linspace.py has. */
@@ -106,15 +121,17 @@ static void gradcu_stream(T *to, const T *from) { memcpy(to, from, TILE * sizeof
 #define GRADCU_STREAMED()
 #endif
 
-/* Points first, ..., first + count - 1, counted from the beginning of a segment. Those that are no sums stand in
-   `exact`, by their number in this call. Where `given` is not null, it has the points. `stream` is whether the rows
+/* Points first, ..., first + count - 1, counted from the beginning of a segment. Offsets are in the tables `high` and
+   `low`, or where these are null follow from `step`. Points that are no sums stand in `exact`, by their number in this
+   call. Where `given` is not null, it has the points. `stream` is whether the rows
    are too large to be found in a cache: a processor reads what it writes to into one, unless told otherwise. */
 GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
-    const T *given, const double *bases, const double *high, const double *low, long long first, long long count,
-    const long long *exact_at, const double *exact, long long exact_count, T *x, T *const *rows,
+    const T *given, const double *bases, const double *step, const double *high, const double *low, long long first,
+    long long count, const long long *exact_at, const double *exact, long long exact_count, T *x, T *const *rows,
     struct figures *figures, long long stream
 ) {
     _Alignas(64) T points[TILE], buffers[@ROWS@][TILE];
+    double own_high[TILE], own_low[TILE];
     T least[@ROWS@], largest[@ROWS@];
     for (int r = 0; r < @ROWS@; r++) figures[r] = (struct figures){0, 0, 0};
     for (long long done = 0, size; done < count; done += size) {
@@ -124,7 +141,9 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
             memcpy(points, given + done, size * sizeof(T));
         } else {
             if (size > @SEGMENT@ - offset) size = @SEGMENT@ - offset;
-            gradcu_points(bases[2 * segment], bases[2 * segment + 1], high + offset, low + offset, points);
+            if (!high) gradcu_offsets(step, offset, own_high, own_low);
+            const double *high_here = high ? high + offset : own_high, *low_here = high ? low + offset : own_low;
+            gradcu_points(bases[2 * segment], bases[2 * segment + 1], high_here, low_here, points);
             for (long long k = 0; k < exact_count; k++) {
                 const long long at = exact_at[k] - done;
                 if (at >= 0 && at < size) points[at] = (T)exact[k];
@@ -142,16 +161,22 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
         }
         gradcu_tile(points@ARGUMENTS@);
         for (int r = 0; r < @ROWS@; r++) {
-            T low_here, high_here;
+            T lowest, highest;
             if (streamed[r]) gradcu_stream(rows[r] + done, buffers[r]);
             else if (!whole) memcpy(rows[r] + done, buffers[r], size * sizeof(T));
             if (figures[r].odd) continue;
-            figures[r].odd = gradcu_extremes(out[r], &low_here, &high_here);
-            if (done == 0 || low_here < least[r]) least[r] = low_here, figures[r].least_in = done;
-            if (done == 0 || high_here > largest[r]) largest[r] = high_here, figures[r].largest_in = done;
+            figures[r].odd = gradcu_extremes(out[r], &lowest, &highest);
+            if (done == 0 || lowest < least[r]) least[r] = lowest, figures[r].least_at = done;
+            if (done == 0 || highest > largest[r]) largest[r] = highest, figures[r].largest_at = done;
         }
     }
     GRADCU_STREAMED();
+    for (int r = 0; r < @ROWS@; r++) {
+        if (figures[r].odd) continue;
+        /* So far these are where the tiles begin. */
+        figures[r].least_at = gradcu_first(rows[r], figures[r].least_at, least[r]);
+        figures[r].largest_at = gradcu_first(rows[r], figures[r].largest_at, largest[r]);
+    }
 }
 """
 

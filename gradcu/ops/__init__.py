@@ -1,4 +1,10 @@
-"""Every op of gradcu, each defined once."""
+"""Every op of gradcu, each defined once.
+
+What the others are made of comes with the package. The modules in `BY_NEED` are loaded when one of their functions or
+methods is first asked for, which keeps `import gradcu` quick: ``gradcu/_by_need.py`` says where these are.
+"""
+
+from importlib import import_module as _import_module
 
 from . import activation as activation
 from . import arithmetic as arithmetic
@@ -7,24 +13,23 @@ from . import compare as compare
 from . import convert as convert
 from . import creation as creation
 from . import data as data
-from . import diagonals as diagonals
-from . import einsum as einsum
 from . import elementary as elementary
 from . import extrema as extrema
 from . import index as index
-from . import join as join
-from . import linalg as linalg
-from . import pick as pick
 from . import power as power
 from . import predicates as predicates
-from . import randomness as randomness
 from . import ranges as ranges
 from . import reduce as reduce
-from . import reduce_max as reduce_max
 from . import rounding as rounding
 from . import scan as scan
 from . import shape as shape
-from . import softmax as softmax
 from . import special as special
-from . import statistics as statistics
 from . import trigonometry as trigonometry
+
+BY_NEED = ("diagonals", "einsum", "join", "linalg", "pick", "randomness", "reduce_max", "softmax", "statistics")
+
+
+def load_all() -> None:
+    """Loads every module, so that the tables in ``gradcu._op`` are whole."""
+    for name in BY_NEED:
+        _import_module(f".{name}", __name__)

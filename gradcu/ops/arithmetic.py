@@ -10,7 +10,8 @@ import numpy as np
 
 from .._define import OPERATORS, function, pointwise
 from .._fast import binary
-from .._op import FUNCTIONS, OPS
+from .._fast_pending import on_pending
+from .._op import FUNCTIONS, OPS, Op
 from .._record import argument_error, operator_function, public_function
 from .._tensor import Tensor
 from ._refusals import refusing_division
@@ -102,9 +103,13 @@ def _without_bools(recorded: Callable[..., Any]) -> Callable[..., Any]:
     return difference
 
 
+def _difference(op: Op, recorded: Callable[..., Any]) -> Callable[..., Any]:
+    return binary(op, on_pending(op, _without_bools(recorded)))
+
+
 for _name in ("sub", "rsub"):
-    OPERATORS[_name] = binary(OPS[_name], _without_bools(operator_function(OPS[_name])))
-_sub_plainly = binary(OPS["sub"], _without_bools(public_function(OPS["sub"])))
+    OPERATORS[_name] = _difference(OPS[_name], operator_function(OPS[_name]))
+_sub_plainly = _difference(OPS["sub"], public_function(OPS["sub"]))
 
 
 @function(name="add", elementwise=True)

@@ -18,9 +18,13 @@ def made(array: Any, requires_grad: bool) -> Tensor:
     """A new leaf. Raises RuntimeError where integers, bools or complex numbers are to require a gradient."""
     out = Tensor._wrap(array)
     if requires_grad:
-        if array.dtype.kind in "biu":
+        kind = array.dtype.kind
+        if kind in "biu":
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-        out.requires_grad = True
+        if kind == "f":
+            out._requires_grad = True
+        else:
+            out.requires_grad = True
     return out
 
 

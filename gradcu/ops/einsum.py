@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from .._dtype import scalar_name
 from .._tensor import Tensor
 from ._arguments import type_name
 from .arrange import permute
-from .einsum_equation import Labels, parsed
 from .shape import reshape
+
+if TYPE_CHECKING:
+    from .einsum_equation import Labels
 
 
 def _rearrange_vjp(g: Any, x_shape: tuple[int, ...], labels: Labels, output: Labels) -> Any:
@@ -116,6 +118,8 @@ def einsum(*args: Any) -> Tensor:
     (tensor([[ 7., 10.],
             [15., 22.]]), tensor(5.))
     """
+    from .einsum_equation import parsed
+
     operands, inputs, output = parsed(args, _checked)
     if len(operands) == 1:
         labels = inputs[0]

@@ -12,6 +12,7 @@ import numpy as np
 from .._define import OPERATORS, REQUIRED, function, named, pointwise, publish
 from .._dtype import result_type
 from .._fast import unary_static
+from .._fast_pending import on_pending
 from .._op import OPS
 from .._record import argument_error
 from .._silence import QUIET, silent
@@ -219,8 +220,8 @@ def _reflected_power_operator(exponent: Any, base: Any) -> Any:
 
 
 publish("pow", named(unary_static(OPS["pow"], _any_power), OPS["pow"]), elementwise=True)
-OPERATORS["pow"] = unary_static(OPS["pow"], _power_operator)
-OPERATORS["rpow"] = unary_static(OPS["pow_of_number"], _reflected_power_operator)
+OPERATORS["pow"] = unary_static(OPS["pow"], on_pending(OPS["pow"], _power_operator))
+OPERATORS["rpow"] = unary_static(OPS["pow_of_number"], on_pending(OPS["pow_of_number"], _reflected_power_operator))
 
 
 @function(elementwise=True)

@@ -10,7 +10,6 @@ import numpy as np
 from .._define import function
 from .._device import CPU, DEFAULT
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
-from .._linspace import SEGMENT, linspace_block, linspace_pieces
 from .._tensor import Tensor
 from ._arguments import type_name
 from .creation import built, held, made
@@ -18,11 +17,12 @@ from .creation import built, held, made
 _INT64, _FLOAT32 = np.dtype("int64"), np.dtype("float32")
 _SHORT = 1 << 13
 _default_device = DEFAULT.get
+_PLAIN = (float, int)
 
 
 def _number(name: str, argument: str, value: Any) -> Any:
     """The Python number that an end or a step, maybe a 0-dim Tensor or a NumPy scalar, is."""
-    if type(value) is float or type(value) is int:
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, Tensor):
         if value.ndim:
@@ -114,7 +114,7 @@ def linspace(
     >>> gradcu.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    if type(start) is not float or type(end) is not float:
+    if type(start) not in _PLAIN or type(end) not in _PLAIN:
         start, end = _number("linspace", "start", start), _number("linspace", "end", end)
     if type(steps) is not int:
         steps = _as_steps("linspace", steps)
@@ -157,6 +157,8 @@ def _points(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray
         return _whole_points(int(first), int(last), steps, kind)
     if not (math.isfinite(start) and math.isfinite(end)):
         return _unbounded(start, end, steps, kind)
+    from .._linspace import linspace_block
+
     return linspace_block(float(start), float(end), steps, 0, steps, kind)
 
 
@@ -164,12 +166,14 @@ def _points_of(xp: Any, start: Any, end: Any, steps: int, kind: np.dtype[Any]) -
     """The same points, made by the array module ``xp``; only where they are few, or special, copies of NumPy's."""
     if xp is np or kind.kind != "f" or not (math.isfinite(start) and math.isfinite(end)):
         return xp.asarray(_points(start, end, steps, kind))
+    from .._linspace import SEGMENT, linspace_pieces
+
     for limit in (start, end):
         held(limit, kind)
     pieces = linspace_pieces(float(start), float(end), steps, 0, steps)
     if pieces is None:
         return xp.asarray(_points(start, end, steps, kind))
-    high, low = (xp.asarray(part[:SEGMENT]) for part in (pieces.high, pieces.low))
+    high, low = (xp.asarray(part[:SEGMENT]) for part in pieces.table)
     base, base_low = xp.asarray(pieces.bases.T)[..., None]
     points = base + high
     if kind == np.float64:
@@ -177,7 +181,7 @@ def _points_of(xp: Any, start: Any, end: Any, steps: int, kind: np.dtype[Any]) -
         part = points - base
         points += (base - (points - part)) + (high - part) + (low + base_low)
     points = points.reshape(-1)[:steps].astype(kind, copy=False)
-    points[xp.asarray(pieces.exact_at)] = xp.asarray(pieces.exact.astype(kind))
+    points[xp.asarray(pieces.exact_at)] = xp.asarray(pieces.exact, kind)
     return points
 
 
@@ -193,8 +197,8 @@ def _short(start: float, end: float, steps: int) -> np.ndarray[Any, Any]:
     step = (end - start) / last
     points = _RAMP[:steps] * step
     points += start
-    if start < 0 < end or end < 0 < start:
-        near = round(-start / step)
+    near = round(-start / step) if start < 0 < end or end < 0 < start else 0
+    if abs(points.item(near)) < max(abs(start), abs(end)) * 2**-22:
         top, bottom = start.as_integer_ratio()
         end_top, end_bottom = end.as_integer_ratio()
         points[near] = (top * end_bottom * (last - near) + end_top * bottom * near) / (bottom * end_bottom * last)

@@ -16,7 +16,6 @@ import numpy as np
 from .._define import REQUIRED, function, pointwise
 from .._record import argument_error
 from .._tensor import Tensor
-from . import _special_on_numpy
 from ._refusals import refusing
 from .compare import select
 from .elementary import exp, sigmoid
@@ -24,7 +23,7 @@ from .elementary import exp, sigmoid
 
 def _library(xp: Any) -> Any:
     """Where the array module's special functions stand."""
-    return _special_on_numpy if xp is np else import_module("._special_on_cupy", __package__)
+    return import_module("._special_on_numpy" if xp is np else "._special_on_cupy", __package__)
 
 
 erf = pointwise(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def sweep(
     points: Any = ...,
     params: Mapping[str, Any] | None = ...,
     order: int = ...,
+    partials: Iterable[str | Sequence[str]] | None = ...,
     dtype: Any = ...,
     device: Any = ...,
     engine: str = ...,
@@ -44,6 +45,7 @@ def sweep(
     points: Any = ...,
     params: Mapping[str, Any] | None = ...,
     order: int = ...,
+    partials: Iterable[str | Sequence[str]] | None = ...,
     dtype: Any = ...,
     device: Any = ...,
     engine: str = ...,
@@ -62,6 +64,7 @@ def sweep(
     points: Any = ...,
     params: Mapping[str, Any] | None = ...,
     order: int = ...,
+    partials: Iterable[str | Sequence[str]] | None = ...,
     dtype: Any = ...,
     device: Any = ...,
     engine: str = ...,
@@ -78,6 +81,7 @@ def sweep(
     points: Any = None,
     params: Mapping[str, Any] | None = None,
     order: int = 1,
+    partials: Iterable[str | Sequence[str]] | None = None,
     dtype: Any = None,
     device: Any = "auto",
     engine: str = "auto",
@@ -101,6 +105,9 @@ def sweep(
     ``params={"a": array}`` computes all that for every value of f's parameter a, by which it is not differentiated:
     results have the values of a in their first dimension. Several params are equally long, and go together. Arrays may
     be NumPy's, Tensors or others, of any real dtype; they are converted to ``dtype``.
+
+    ``partials=["d_u", ("v", "u")]`` computes, beside f, no others than these: each is the name of a row or a tuple of
+    variables, in any order, up to ``order``. Nothing is computed for the others that these don't need.
 
     f takes a Tensor of any length for every variable and param, and returns one of the same shape, elementwise. It gets
     the variables by keyword where it has parameters of all their names, and by position in their order where not; so
@@ -127,8 +134,8 @@ def sweep(
     directory with what is done. The same call with ``resume=True`` goes on there, computes again only what was in work,
     and ends with the bytes of a sweep that was not stopped. It starts where nothing is there, and returns at once where
     all is there. What is of another function (by its program, or where it can't be traced by its name and code), grid,
-    order, dtype, device, engine, compiler, processor or version is refused with what differs. Without ``resume`` an
-    unfinished sweep is not touched, but refused.
+    order, choice of partials, dtype, device, engine, compiler, processor or version is refused with what differs.
+    Without ``resume`` an unfinished sweep is not touched, but refused.
 
     With ``reduce`` no rows are kept, and num is bounded by patience alone: every block is reduced while it is in the
     cache, and the result is a SweepReduction. It takes names, ``"min"``, ``"max"``, ``"argmin"``, ``"argmax"``,
@@ -183,6 +190,7 @@ def sweep(
     from .run import run
 
     return run(
-        f, start, stop, num, grid=grid, points=points, params=params, order=order, dtype=dtype, device=device,
-        engine=engine, out=out, resume=resume, reduce=reduce, chunk=chunk, progress=progress, distributed=distributed,
+        f, start, stop, num, grid=grid, points=points, params=params, order=order, partials=partials, dtype=dtype,
+        device=device, engine=engine, out=out, resume=resume, reduce=reduce, chunk=chunk, progress=progress,
+        distributed=distributed,
     )  # fmt: skip

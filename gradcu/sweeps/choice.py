@@ -6,9 +6,13 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..fuse.program import NotInCError
+from ..fuse.trace import UntraceableError, program
 from .domain import Domain, listed
 from .engine import EagerEngine, Engine
+from .fused import fused
 from .probe import check_elementwise, graph_is_lost, name_of
+from .wanted import Wanted
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -17,7 +21,7 @@ ENGINES = ("auto", "cc", "numpy", "eager")
 
 
 def make_engine(
-    name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, depth: int | None = 0
+    name: str, f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, depth: int | None = 0
 ) -> Engine:
     """The engine of that name; "auto" is the first of the others that can do the job.
 
@@ -29,18 +33,13 @@ def make_engine(
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
     if name == "eager":
-        return _eager(f, domain, order, device, "asked for", depth)
-    # An eager sweep does without all this.
-    from ..fuse.program import NotInCError
-    from ..fuse.trace import UntraceableError, program
-    from .fused import fused
-
+        return _eager(f, domain, wanted, device, "asked for", depth)
     try:
         if device.type != "cpu":
             raise UntraceableError(f"the device is {device}")
         # What can be traced is elementwise.
-        made = program(f, domain.dtype, order, len(domain.variables), len(domain.params))
-        if order and made.graph_lost and depth is not None:
+        made = program(f, domain.dtype, wanted.order, len(domain.variables), len(domain.params), wanted.chosen)
+        if wanted.order and made.graph_lost and depth is not None:
             _warn_of_lost_graph(f, domain, depth)
         return fused(name, made, domain, depth or 0)
     except (UntraceableError, NotInCError) as error:
@@ -48,14 +47,16 @@ def make_engine(
     if name != "auto":
         check_elementwise(f, domain, device)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return _eager(f, domain, order, device, str(problem), depth)
+    return _eager(f, domain, wanted, device, str(problem), depth)
 
 
-def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str, depth: int | None) -> Engine:
+def _eager(
+    f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, reason: str, depth: int | None
+) -> Engine:
     check_elementwise(f, domain, device)
-    if order and depth is not None and graph_is_lost(f, domain, device):
+    if wanted.order and depth is not None and graph_is_lost(f, domain, device):
         _warn_of_lost_graph(f, domain, depth + 1)
-    return EagerEngine(f, domain, order, device, reason)
+    return EagerEngine(f, domain, wanted, device, reason)
 
 
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._linspace import SEGMENT
-from ..fuse.compiler import find_compiler
+from ..fuse.compiler import Compiler, find_compiler
 from ..fuse.elementwise import ElementwiseKernel, elementwise_kernel
 from ..fuse.kernel import Kernel, kernel_of
 from .domain import Domain
@@ -28,7 +28,7 @@ _BLOCKS_PER_THREAD = 8
 
 
 class CompiledEngine:
-    """Calls the kernel that the system's C compiler makes of a program.
+    """Calls the kernel that a C compiler, by default the system's, makes of a program.
 
     Raises CompilerError where there is no compiler or it fails, NotInCError for a program that has no C, and CacheError
     where the directory for compiled code cannot be used.
@@ -36,8 +36,8 @@ class CompiledEngine:
 
     name = "cc"
 
-    def __init__(self, program: Program, domain: Domain) -> None:
-        compiler = find_compiler()
+    def __init__(self, program: Program, domain: Domain, compiler: Compiler | None = None) -> None:
+        compiler = compiler or find_compiler()
         self._domain, self._program, self._compiler = domain, program, compiler
         line = domain.line
         if line is not None:

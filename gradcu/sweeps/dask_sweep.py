@@ -19,10 +19,11 @@ from .._device import device as as_device
 from .capacity import check_memory
 from .choice import make_engine
 from .cut import Cut
-from .domain import Domain, Partial, partials, row_name, row_names
+from .domain import Domain
 from .grid import GivenAxis, LinspaceAxis, counted
 from .recipe import Block, Recipe, Report, merged
-from .result import Run, SweepResult, derivative_of, only_variable, partial_of
+from .result import Run, SweepResult, computed_partial, derivative_of, only_variable
+from .wanted import Partial, Wanted
 
 if TYPE_CHECKING:
     from dask.array.core import Array
@@ -103,14 +104,14 @@ class DaskSweep:
     @property
     def partials(self) -> tuple[Partial, ...]:
         """What there is: f, which is (), and its partial derivatives, each by the variables that it names."""
-        return tuple(partials(self._recipe.domain.variables, self._recipe.order))
+        return self._recipe.wanted.partials
 
     def partial(self, *variables: str) -> Array:
         """The partial derivative by these variables, in any order, each as often as it is named; ``partial()`` is f.
 
         Raises ValueError for a name that is none of the sweep's variables, and for more of them than its order.
         """
-        return self._row(partial_of(self._recipe, variables))
+        return self._row(computed_partial(self._recipe, variables))
 
     def derivative(self, k: int) -> Array:
         """The k-th derivative at the points of a sweep of one variable; the 0-th is f.
@@ -179,13 +180,13 @@ class DaskSweep:
         recipe = self._recipe
         return (
             f"<Dask sweep of {recipe.function}: {counted(recipe.domain.num, 'point')} in "
-            f"{counted(recipe.cut.count, 'block')}, order {recipe.order}, {recipe.domain.dtype}>"
+            f"{counted(recipe.cut.count, 'block')}, order {recipe.wanted.order}, {recipe.domain.dtype}>"
         )
 
     def _row(self, partial: Partial) -> Array:
         number = self.partials.index(partial)
         tasks = [(_row, key, number) for key in self.__dask_keys__()]
-        return self._array(row_name(partial, self._recipe.domain), self._recipe.cut.chunks, tasks, self._graph)
+        return self._array(self._recipe.wanted.names[number], self._recipe.cut.chunks, tasks, self._graph)
 
     def _array(
         self, row: str, chunks: tuple[tuple[int, ...], ...], tasks: Sequence[Any], graph: HighLevelGraph
@@ -233,7 +234,7 @@ class DaskSweep:
 def dask_sweep(
     f: Callable[..., Tensor],
     domain: Domain,
-    order: int,
+    wanted: Wanted,
     *,
     device: Any,
     engine: str,
@@ -251,11 +252,11 @@ def dask_sweep(
         if value is not None and value is not False:
             raise ValueError(f'{name} does not go with distributed="dask"; {_INSTEAD[name]}')
     _require_dask()
-    cut = _cut(domain, order, chunk)
+    cut = _cut(domain, wanted, chunk)
     # What "auto" stands for is each worker's own matter.
-    wanted = "auto" if device == "auto" else str(as_device("cpu" if device is None else device))
-    _check(f, domain, order, wanted, engine)
-    recipe = Recipe(f, domain, order, wanted, engine, cut)
+    place = "auto" if device == "auto" else str(as_device("cpu" if device is None else device))
+    _check(f, domain, wanted, place, engine)
+    recipe = Recipe(f, domain, wanted, place, engine, cut)
     source = _source(recipe)
     blocks = {(recipe.name, number): (Recipe.block, *source.layers, number) for number in range(cut.count)}
     return DaskSweep(recipe, recipe.name, _extended(source, recipe.name, blocks))
@@ -269,14 +270,14 @@ def _require_dask() -> None:
         raise ImportError(problem) from error
 
 
-def _cut(domain: Domain, order: int, chunk: int | None) -> Cut:
+def _cut(domain: Domain, wanted: Wanted, chunk: int | None) -> Cut:
     least = -(-domain.num // _MOST_BLOCKS)
     # Of several axes, most blocks are somewhat shorter than they may be.
     while Cut(domain.shape, least).count > _MOST_BLOCKS:
         least *= 2
     if chunk is None:
         # A power of two, as the segments in which the points are made.
-        row = len(row_names(domain, order)) * domain.dtype.itemsize
+        row = len(wanted) * domain.dtype.itemsize
         chunk = max(1 << (_FITTING // row).bit_length() - 1, least)
     found = Cut(domain.shape, chunk)
     if found.count > _MOST_BLOCKS:
@@ -300,7 +301,7 @@ def _few(domain: Domain) -> Domain:
     return Domain([axis(domain.variables)], axis(domain.params) if domain.params else None)
 
 
-def _check(f: Callable[..., Tensor], domain: Domain, order: int, device: str, engine: str) -> None:
+def _check(f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: str, engine: str) -> None:
     """Raises what every worker would raise of the function and the arguments, by the engine for a few of the points."""
     from ..fuse.cache import CacheError
     from ..fuse.compiler import CompilerError
@@ -308,7 +309,7 @@ def _check(f: Callable[..., Tensor], domain: Domain, order: int, device: str, en
     # Of CUDA and compilers, the workers may have what this machine lacks.
     place = CPU if device == "cpu" else auto_device()[0]
     with contextlib.suppress(CompilerError, CacheError):
-        make_engine(engine, f, _few(domain), order, place, depth=2)
+        make_engine(engine, f, _few(domain), wanted, place, depth=2)
 
 
 def _source(recipe: Recipe) -> HighLevelGraph:
@@ -361,7 +362,7 @@ def _run(recipe: Recipe, report: Report) -> Run:
     return Run(
         function=recipe.function,
         domain=recipe.domain,
-        order=recipe.order,
+        wanted=recipe.wanted,
         device=devices,
         reason=reasons,
         engine=engines,

@@ -1,8 +1,7 @@
-"""The points of a sweep of any kind: the product of its axes, and the names of what is computed at them."""
+"""The points of a sweep of any kind: the product of its axes."""
 
 from __future__ import annotations
 
-import functools
 import itertools
 import keyword
 import math
@@ -11,16 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..fuse.partials import multi_indices
 from .grid import Axis, GivenAxis, LinspaceAxis
 
-Partial = tuple[str, ...]
-"""The variables by which f is differentiated, in the order of the domain's, each as often as it is; () is f."""
-
 _BLOCK = 1 << 16
-
-_MOST_KNOWN = 64
-"""The kinds of sweeps whose names are kept: to make them takes longer than a small sweep."""
 
 Place = float | dict[str, float]
 """The coordinates of a point by name; where there is one alone, that one."""
@@ -131,59 +123,6 @@ def domain_of(start: Any, stop: Any, num: Any, grid: Any, points: Any, params: A
         if name in domain.variables:
             raise ValueError(f"params has {name!r}, which is a variable of the sweep; give them different names")
     return domain
-
-
-@functools.lru_cache(_MOST_KNOWN)
-def partials(variables: tuple[str, ...], order: int) -> tuple[Partial, ...]:
-    """All partial derivatives up to a total order, each mixed one once; those of lower order first.
-
-    >>> partials(("u", "v"), 2)
-    ((), ('u',), ('v',), ('u', 'u'), ('u', 'v'), ('v', 'v'))
-    """
-    return tuple(
-        tuple(name for name, count in zip(variables, counts, strict=True) for _ in range(count))
-        for counts in multi_indices(len(variables), order)
-    )
-
-
-def row_name(partial: Partial, domain: Domain) -> str:
-    """What a row is called in tables and files: f, d1, d2, ... of one variable, f, d_u, d_u_v, ... of several."""
-    return _row_name(partial, len(domain.variables))
-
-
-def _row_name(partial: Partial, variables: int) -> str:
-    if not partial:
-        return "f"
-    return f"d{len(partial)}" if variables == 1 else "_".join(("d", *partial))
-
-
-def row_names(domain: Domain, order: int) -> list[str]:
-    """What f and its partials are called in tables and files.
-
-    They are f, d1, d2, ... of one variable, and f, d_u, d_u_v, ... of several.
-    """
-    return list(_row_names(domain.variables, order))
-
-
-@functools.lru_cache(_MOST_KNOWN)
-def _row_names(variables: tuple[str, ...], order: int) -> tuple[str, ...]:
-    return tuple(_row_name(partial, len(variables)) for partial in partials(variables, order))
-
-
-def check_names(domain: Domain, order: int) -> None:
-    """Raises ValueError where two things that a file of the sweep holds would have one name."""
-    _check_names(domain.variables, domain.names, order)
-
-
-@functools.lru_cache(_MOST_KNOWN)
-def _check_names(variables: tuple[str, ...], names: tuple[str, ...], order: int) -> None:
-    taken: dict[str, str] = {}
-    rows = [(name, "a row of results") for name in _row_names(variables, order)]
-    for name, what in [*rows, *((name, "a variable") for name in names)]:
-        if name in taken:
-            both = f"of {taken[name]} and of {what}"
-            raise ValueError(f"{name!r} would be the name {both}; give the variables other names")
-        taken[name] = what
 
 
 def listed(names: Sequence[str]) -> str:

@@ -16,10 +16,11 @@ import numpy as np
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
-from .domain import Domain, partials
+from .domain import Domain
 from .identity import code_of, numpy_build
 from .probe import as_numpy, checked_value, leaves
 from .statistics import BlockStatistics
+from .wanted import Partial, Wanted
 
 
 class Engine(Protocol):
@@ -80,10 +81,11 @@ class EagerEngine:
     name = "eager"
 
     def __init__(
-        self, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str = "asked for"
+        self, f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, reason: str = "asked for"
     ) -> None:
-        self._f, self._domain, self._order, self._device, self.reason = f, domain, order, device, reason
-        self._partials = partials(domain.variables, order)
+        self._f, self._domain, self._device, self.reason = f, domain, device, reason
+        self._partials = wanted.partials
+        self._steps = _steps(wanted.partials, domain.variables)
         self.threads = thread_count() if device.type == "cpu" else 1
         self.chunk = self._fitting_chunk()
         if domain.num > self.chunk:
@@ -117,24 +119,25 @@ class EagerEngine:
             value: Tensor | None = checked_value(self._f, tensors, self._domain)
         yield value
         variables = tensors[: len(self._domain.variables)]
-        # What can be differentiated once more, by its last variable or a later one: so each mixed partial is once.
-        sources: deque[tuple[int, Tensor | None]] = deque([(0, value)])
-        for partial in self._partials:
-            if len(partial) == self._order:
-                return
-            last, value = sources.popleft()
-            more = len(partial) + 1 < self._order
-            found: Sequence[Tensor | None] = [None] * (len(variables) - last)
-            if value is not None and value.requires_grad:
+        sources: deque[tuple[Partial, Tensor | None]] = deque([((), value)])
+        while sources:
+            partial, value = sources.popleft()
+            numbers = self._steps.get(partial, ())
+            reached = [(*partial, self._domain.variables[number]) for number in numbers]
+            found: Sequence[Tensor | None] = [None] * len(numbers)
+            if value is not None and value.requires_grad and numbers:
                 ones = Tensor._wrap(self._device.xp.ones(points[0].shape, value.dtype))
+                more = any(further in self._steps for further in reached)
                 # Those of one order share parts of their graphs.
                 found = gradient(
-                    value, variables[last:], ones, retain_graph=more or bool(sources), create_graph=more,
-                    allow_unused=True,
+                    value, [variables[number] for number in numbers], ones, retain_graph=more or bool(sources),
+                    create_graph=more, allow_unused=True,
                 )  # fmt: skip
-            if more:
-                sources.extend(enumerate(found, last))
-            yield from found
+            for further, slope in zip(reached, found, strict=True):
+                if further in self._steps:
+                    sources.append((further, slope))
+                if further in self._partials:
+                    yield slope
 
     def _fitting_chunk(self) -> int:
         """A block that stays in the cache, and whose graph, of which f decides the size, stays in the budget."""
@@ -161,6 +164,20 @@ class EagerEngine:
         finally:
             if not already:
                 tracemalloc.stop()
+
+
+def _steps(partials: Sequence[Partial], variables: Sequence[str]) -> dict[Partial, list[int]]:
+    """By which variables, by their numbers, f and its partials are differentiated further on the way to all of these.
+
+    It is always the last variable or a later one, so that each mixed partial is reached once.
+    """
+    steps: dict[Partial, list[int]] = {}
+    for partial in partials:
+        for end, name in enumerate(partial):
+            numbers = steps.setdefault(partial[:end], [])
+            if variables.index(name) not in numbers:
+                numbers.append(variables.index(name))
+    return {partial: sorted(numbers) for partial, numbers in steps.items()}
 
 
 def keep_freed_memory() -> None:

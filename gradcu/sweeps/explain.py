@@ -12,23 +12,26 @@ from ..fuse.source import kernel_source
 from ..fuse.trace import UntraceableError, program
 from . import choice
 from .binding import bound
-from .domain import Domain, partials
+from .domain import Domain
 from .fused import WORTH_COMPILING
 from .grid import counted
 from .probe import name_of
+from .wanted import Wanted
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-def explain(f: Callable[..., Tensor], domain: Domain, order: int, engine: str = "auto") -> str:
+def explain(f: Callable[..., Tensor], domain: Domain, wanted: Wanted, engine: str = "auto") -> str:
     """The engine that a sweep over the domain would take, and what that would run.
 
     Raises ValueError for an unknown engine and for a function that the engine asked for can't do.
 
     >>> import gradcu
     >>> from gradcu.sweeps.domain import domain_of
-    >>> print(explain(gradcu.exp, domain_of(0, 1, 1000, None, None, None, "float32"), 1, "numpy"))
+    >>> from gradcu.sweeps.wanted import wanted_of
+    >>> domain = domain_of(0, 1, 1000, None, None, None, "float32")
+    >>> print(explain(gradcu.exp, domain, wanted_of(domain, 1), "numpy"))
     function  exp
     rows      f and 1 derivative, float32
     engine    numpy (asked for)
@@ -39,23 +42,23 @@ def explain(f: Callable[..., Tensor], domain: Domain, order: int, engine: str = 
     if engine not in choice.ENGINES:
         raise ValueError(f"engine must be {', '.join(choice.ENGINES[:-1])} or {choice.ENGINES[-1]}, not {engine!r}")
     if engine == "eager":
-        return _text(f, domain, order, "eager (asked for)", [_EAGER])
+        return _text(f, domain, wanted, "eager (asked for)", [_EAGER])
     try:
-        traced = program(bound(f, domain), domain.dtype, order, len(domain.variables), len(domain.params))
+        counts = len(domain.variables), len(domain.params)
+        traced = program(bound(f, domain), domain.dtype, wanted.order, *counts, wanted.chosen)
         name, reason, source = _engine(engine, traced, domain)
     except (UntraceableError, NotInCError) as error:
         if engine != "auto":
             raise ValueError(f"engine {engine!r} can't do this sweep: {error}") from error
-        return _text(f, domain, order, f"eager ({error})", [_EAGER])
+        return _text(f, domain, wanted, f"eager ({error})", [_EAGER])
     _, *lines = traced.key.split("\n")
-    return _text(f, domain, order, f"{name} ({reason})", [*lines, *source])
+    return _text(f, domain, wanted, f"{name} ({reason})", [*lines, *source])
 
 
-def _text(f: Callable[..., Tensor], domain: Domain, order: int, engine: str, lines: list[str]) -> str:
-    count = len(partials(domain.variables, order)) - 1
+def _text(f: Callable[..., Tensor], domain: Domain, wanted: Wanted, engine: str, lines: list[str]) -> str:
     facts = [
         f"function  {name_of(f)}",
-        f"rows      f and {counted(count, 'derivative')}, {domain.dtype}",
+        f"rows      f and {counted(len(wanted) - 1, 'derivative')}, {domain.dtype}",
         f"engine    {engine}",
     ]
     return "\n".join((*facts, "", *lines))

@@ -6,7 +6,7 @@ import warnings
 
 from ..fuse.cache import CacheError
 from ..fuse.compiler import CompilerError, NoCompilerError
-from ..fuse.kernel import is_loaded
+from ..fuse.kernel import compiled_before
 from ..fuse.program import NotInCError, Program
 from .blockwise import BlocksEngine
 from .compiled import CompiledEngine
@@ -30,9 +30,10 @@ def fused(name: str, program: Program, domain: Domain, depth: int = 0) -> Engine
 
 def _best(program: Program, domain: Domain, depth: int) -> Engine:
     try:
-        if domain.num < WORTH_COMPILING and not is_loaded(program):
+        compiler = compiled_before(program)
+        if compiler is None and domain.num < WORTH_COMPILING:
             return BlocksEngine(program, domain, "too few points to compile for")
-        return CompiledEngine(program, domain)
+        return CompiledEngine(program, domain, compiler)
     except NotInCError as error:
         reason = str(error)
     except (CompilerError, CacheError) as error:

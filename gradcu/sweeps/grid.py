@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Mapping
@@ -157,9 +158,14 @@ def _finite(name: str, value: Any, dtype: np.dtype[Any]) -> float:
         raise TypeError(problem) from error
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, not {value!r}")
-    if abs(number) > float(np.finfo(dtype).max):
+    if abs(number) > _largest(dtype):
         raise ValueError(f"{name} = {value!r} is beyond the range of {dtype}")
     return number
+
+
+@functools.cache
+def _largest(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).max)
 
 
 def _converted(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:

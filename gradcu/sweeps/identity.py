@@ -17,13 +17,14 @@ import numpy as np
 from .domain import Domain
 from .grid import Axis, LinspaceAxis
 from .probe import name_of
+from .wanted import Wanted
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 
 def described(
-    f: Callable[..., Any], domain: Domain, order: int, engine: Engine, device: str, chunk: int
+    f: Callable[..., Any], domain: Domain, wanted: Wanted, engine: Engine, device: str, chunk: int
 ) -> dict[str, Any]:
     """The description of a sweep, in what JSON has; its floats are exact.
 
@@ -35,7 +36,8 @@ def described(
         "function": _name(f),
         "program": engine.program(),
         **_points(domain),
-        "order": order,
+        "order": wanted.order,
+        "partials": "all" if wanted.chosen is None else list(wanted.names),
         "dtype": str(domain.dtype),
         "device": device,
         "engine": engine.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from .domain import Domain
 from .positions import Positions
 from .scale import LARGEST
 from .summary import mark
+from .wanted import Partial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 18
 
 
-def draw_lines(figure: Figure, domain: Domain, rows: Sequence[np.ndarray], columns: int) -> None:
+def draw_lines(figure: Figure, domain: Domain, rows: Mapping[Partial, np.ndarray], columns: int) -> None:
     """A panel for f and for each derivative, with a line for each value of the params, over that many columns."""
     panels = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
     points = Positions(domain.axes[-1])
-    for k, (panel, row) in enumerate(zip(panels, rows, strict=True)):
+    for panel, (partial, row) in zip(panels, rows.items(), strict=True):
+        k = len(partial)
         drawn = []
         for number, line in enumerate(row.reshape(-1, domain.shape[-1])):
             index, values = envelope(line if points.order is None else line[points.order], columns)

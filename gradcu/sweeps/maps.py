@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import scale
-from .domain import Domain, Partial, listed
+from .domain import Domain, listed
 from .grid import LinspaceAxis
 from .positions import Positions
 from .scale import LARGEST
+from .wanted import Partial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .domain import Domain, Partial, listed
+from .domain import Domain, listed
 from .grid import GivenAxis
 from .lines import draw_lines
 from .maps import draw_maps, draw_scattered
 from .store import ReplacedFile, checked_path
+from .wanted import Partial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def draw(run: Run, rows: Mapping[Partial, np.ndarray]) -> Figure:
     # Two a pixel, so that a column's line spans all that its points do; a map's cells are pixels.
     columns = int(_WIDTH * _DPI)
     if not _is_map(domain):
-        draw_lines(figure, domain, list(rows.values()), 2 * columns)
+        draw_lines(figure, domain, rows, 2 * columns)
     elif isinstance(domain.axes[0], GivenAxis) and len(domain.axes) == 1:
         draw_scattered(figure, domain, rows, across, columns // across)
     else:

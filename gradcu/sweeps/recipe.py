@@ -21,11 +21,12 @@ import numpy as np
 from .._dtype import get_default_dtype
 from .choice import make_engine
 from .cut import Cut
-from .domain import Domain, row_names
+from .domain import Domain
 from .engine import Engine, evaluated
 from .probe import name_of
 from .run import place_of
 from .statistics import BlockStatistics
+from .wanted import Wanted
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -85,15 +86,15 @@ class Recipe:
     f takes a Tensor for each of the domain's names. Raises TypeError where it can't be pickled.
     """
 
-    __slots__ = ("cut", "default_dtype", "device", "domain", "engine", "function", "name", "order", "pickled")
+    __slots__ = ("cut", "default_dtype", "device", "domain", "engine", "function", "name", "pickled", "wanted")
 
     def __init__(
-        self, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, engine: str, cut: Cut
+        self, f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, engine: str, cut: Cut
     ) -> None:
         # Never the name of another sweep: functions of one name and one code may still look up different data.
         self.name = f"sweep-{uuid.uuid4().hex}"
         self.function, self.pickled = name_of(f), _pickled(f)
-        self.domain, self.order, self.device, self.engine, self.cut = domain, order, device, engine, cut
+        self.domain, self.wanted, self.device, self.engine, self.cut = domain, wanted, device, engine, cut
         self.default_dtype = get_default_dtype()
 
     def axis(self, name: str, first: int, count: int) -> np.ndarray:
@@ -106,7 +107,7 @@ class Recipe:
         prepared = _prepared(self)
         first, count = self.cut.span(number)
         # Not from the pool of recycled results: a worker that seems to need its freed memory is paused or ended.
-        rows = [np.empty(count, self.domain.dtype) for _ in row_names(self.domain, self.order)]
+        rows = [np.empty(count, self.domain.dtype) for _ in self.wanted.names]
         with prepared.slots:
             begun = time.time()
             statistics = evaluated(prepared.engine, first, None, rows, prepared.engine.chunk)
@@ -144,7 +145,7 @@ def _prepared(recipe: Recipe) -> _Prepared:
             place, reason = place_of(recipe.device)
             function = pickle.loads(recipe.pickled)
             # Whoever made the sweep was warned of the function there.
-            engine = make_engine(recipe.engine, function, recipe.domain, recipe.order, place, depth=None)
+            engine = make_engine(recipe.engine, function, recipe.domain, recipe.wanted, place, depth=None)
             way = Way(str(place), reason, engine.name, engine.reason)
             found = _kept[recipe.name] = _Prepared(engine, way, threading.Semaphore(engine.threads))
             if len(_kept) > _MOST_ENGINES:

@@ -6,10 +6,10 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from .domain import Domain, Place, partials
+from .domain import Domain, Place
 from .grid import Axis, LinspaceAxis
 from .reducing import Histogram, ReducingStore
-from .result import Run, derivative_of, described, partial_of
+from .result import Run, computed_partial, derivative_of, described
 from .statistics import BlockStatistics
 from .summary import SignChange, Summary, aligned, as_json, shown_name
 
@@ -145,7 +145,7 @@ class SweepReduction:
         self._run, self._statistics = run, statistics
         self.reductions = store.reductions.names
         self.rows = [_row(run.domain, statistics, store, k) for k in range(len(store.names))]
-        self._numbers = {partial: k for k, partial in enumerate(partials(run.domain.variables, run.order))}
+        self._numbers = {partial: k for k, partial in enumerate(run.wanted.partials)}
 
     @property
     def y(self) -> ReducedRow:
@@ -158,7 +158,7 @@ class SweepReduction:
 
     def partial(self, *variables: str) -> ReducedRow:
         """The figures of a partial derivative. Raises ValueError as `SweepResult.partial` does."""
-        return self.rows[self._numbers[partial_of(self._run, variables)]]
+        return self.rows[self._numbers[computed_partial(self._run, variables)]]
 
     def summary(self) -> ReductionSummary:
         """What was computed, how, how fast, and all figures: tables when printed, ``as_dict`` for JSON.
@@ -172,7 +172,7 @@ class SweepReduction:
 
     def __repr__(self) -> str:
         run = self._run
-        points = f"{described(run.domain)}, order {run.order}, {run.domain.dtype}"
+        points = f"{described(run.domain)}, order {run.wanted.order}, {run.domain.dtype}"
         return f"<{', '.join(self.reductions)} of a sweep of {run.function}: {points}>"
 
 
@@ -191,21 +191,20 @@ class ReductionSummary(Summary):
 
     def __str__(self) -> str:
         lines = [*self.heading(), *self._table()]
-        for k, row in enumerate(self.reduced):
+        for row in self.reduced:
             if "sign_changes" in self.reductions and row.sign_changes_at:
                 shown = len(row.sign_changes_at)
                 lines += [
                     "",
-                    f"{shown_name(row.name, k)} changes its sign at"
-                    + (", first:" if row.sign_changes > shown else ":"),
+                    f"{shown_name(row.name)} changes its sign at" + (", first:" if row.sign_changes > shown else ":"),
                 ]
                 lines += [
                     f"  x = {change.x:<{self.digits + 6}.{self.digits}g} {'- to +' if change.rising else '+ to -'}"
                     for change in row.sign_changes_at
                 ]
-        for k, row in enumerate(self.reduced):
+        for row in self.reduced:
             if "histogram" in self.reductions:
-                lines += ["", f"histogram of {shown_name(row.name, k)}:", *self._bars(row.histogram)]
+                lines += ["", f"histogram of {shown_name(row.name)}:", *self._bars(row.histogram)]
         return "\n".join(lines)
 
     def _table(self) -> list[str]:
@@ -228,7 +227,7 @@ class ReductionSummary(Summary):
             return []
         table = [["", *(title for titles, _ in asked for title in titles)]]
         table += [
-            [shown_name(row.name, k), *(cell for _, shown in asked for cell in shown(row))]
+            [shown_name(row.name), *(cell for _, shown in asked for cell in shown(row))]
             for k, row in enumerate(self.reduced)
         ]
         return ["", *aligned(table)]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .._tensor import Tensor
-from .domain import Domain, Partial, listed, partials
+from .domain import Domain, listed
 from .grid import Axis, LinspaceAxis, counted, whole_number
 from .statistics import BlockStatistics
 from .store import open_store
+from .wanted import Partial, Wanted, partial_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,22 +26,22 @@ class Swept(Protocol):
     """What the rows of a sweep are of."""
 
     domain: Domain
-    order: int
+    wanted: Wanted
 
 
 class Run:
     """How a sweep was done."""
 
     __slots__ = (
-        "chunk", "computed", "device", "domain", "engine", "engine_reason", "function", "order", "reason", "seconds",
-        "threads",
+        "chunk", "computed", "device", "domain", "engine", "engine_reason", "function", "reason", "seconds", "threads",
+        "wanted",
     )  # fmt: skip
 
     def __init__(
-        self, *, function: str, domain: Domain, order: int, device: str, reason: str, engine: str,
+        self, *, function: str, domain: Domain, wanted: Wanted, device: str, reason: str, engine: str,
         engine_reason: str, threads: int, chunk: int, seconds: float, computed: int,
     ) -> None:  # fmt: skip
-        self.function, self.domain, self.order = function, domain, order
+        self.function, self.domain, self.wanted = function, domain, wanted
         self.device, self.reason, self.engine, self.engine_reason = device, reason, engine, engine_reason
         self.threads, self.chunk, self.seconds = threads, chunk, seconds
         self.computed = computed
@@ -66,7 +67,7 @@ class SweepResult:
     ) -> None:
         self._run, self._statistics = run, statistics
         domain = run.domain
-        self._rows = _Tensors(partials(domain.variables, run.order), rows, domain.shape)
+        self._rows = _Tensors(run.wanted.partials, rows, domain.shape)
         self._axes = {} if x is None else {domain.variables[0]: Tensor._wrap(x)}
 
     @property
@@ -99,7 +100,7 @@ class SweepResult:
 
         Raises ValueError for a name that is none of the sweep's variables, and for more of them than its order.
         """
-        return self._rows[partial_of(self._run, variables)]
+        return self._rows[computed_partial(self._run, variables)]
 
     def derivative(self, k: int) -> Tensor:
         """The k-th derivative at the points of a sweep of one variable; the 0-th is f.
@@ -153,7 +154,7 @@ class SweepResult:
         if path is None:
             raise TypeError("path must be a path, not None")
         domain = self._run.domain
-        store = open_store(path, domain, self._run.order, argument="path")
+        store = open_store(path, domain, self._run.wanted.names, argument="path")
         try:
             for first in range(0, domain.num, _BLOCK):
                 count = min(_BLOCK, domain.num - first)
@@ -170,27 +171,26 @@ class SweepResult:
 
     def __repr__(self) -> str:
         run = self._run
-        return f"<sweep of {run.function}: {described(run.domain)}, order {run.order}, {run.domain.dtype}>"
+        return f"<sweep of {run.function}: {described(run.domain)}, order {run.wanted.order}, {run.domain.dtype}>"
 
 
-def partial_of(run: Swept, variables: Sequence[str]) -> Partial:
+def computed_partial(run: Swept, variables: Sequence[str]) -> Partial:
     """The partial derivative by these variables, as the sweep calls it. Raises ValueError where there is none."""
-    known = run.domain.variables
-    for name in variables:
-        if name not in known:
-            hint = f"; {name!r} is a param, by which f is not differentiated" if name in run.domain.params else ""
-            raise ValueError(f"there is no variable {name!r}; this sweep has {listed(known)}{hint}")
-    if len(variables) > run.order:
-        raise ValueError(f"partial{tuple(variables)!r} is beyond the order of this sweep, {run.order}")
-    return tuple(sorted(variables, key=known.index))
+    partial = partial_of(variables, run.wanted.order, run.domain)
+    if partial not in run.wanted.partials:
+        raise ValueError(f"partial{tuple(variables)!r} was not computed; this sweep has {listed(run.wanted.names)}")
+    return partial
 
 
 def derivative_of(run: Swept, k: int) -> Partial:
-    """The k-th derivative. Raises ValueError for a k beyond the order, and where there are several variables."""
+    """The k-th derivative. Raises ValueError where it was not computed, and where there are several variables."""
     k = whole_number("k", k, least=0)
-    if k > run.order:
-        raise ValueError(f"k = {k} is beyond the order of this sweep, {run.order}")
-    return (only_variable(run.domain, "derivative", "partial"),) * k
+    if k > run.wanted.order:
+        raise ValueError(f"k = {k} is beyond the order of this sweep, {run.wanted.order}")
+    partial = (only_variable(run.domain, "derivative", "partial"),) * k
+    if partial not in run.wanted.partials:
+        raise ValueError(f"k = {k} was not computed; this sweep has {listed(run.wanted.names)}")
+    return partial
 
 
 def only_variable(domain: Domain, asked: str, instead: str) -> str:

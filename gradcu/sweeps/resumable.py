@@ -141,10 +141,16 @@ class Resumable:
         return self._store
 
 
+_BESIDE_THE_FUNCTION = ("order", "partials", "dtype", "engine")
+"""What a program depends on too: where it differs, nothing is said of the function."""
+
+
 def _check(begun: dict[str, Any], description: dict[str, Any], with_chunk: bool, path: str) -> None:
     """Raises ValueError where two descriptions are not of one sweep."""
     differences = []
-    if description["program"] != begun.get("program"):
+    if description["program"] != begun.get("program") and all(
+        description[name] == begun.get(name) for name in _BESIDE_THE_FUNCTION
+    ):
         now, then = description["function"], begun.get("function")
         differences.append(f"the function is {now} and was {then if now != then else 'another of that name'}")
     # A program says all there is to a function, and the length of a block is free where nobody asks for one.

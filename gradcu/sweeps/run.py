@@ -15,7 +15,7 @@ from .._dtype import get_default_dtype
 from .binding import bound
 from .capacity import check_memory
 from .choice import make_engine
-from .domain import Domain, check_names, domain_of, row_names
+from .domain import Domain, domain_of
 from .engine import Engine, evaluated
 from .grid import LinspaceAxis, whole_number
 from .identity import described
@@ -26,7 +26,8 @@ from .reduction import SweepReduction
 from .result import Run, SweepResult
 from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
-from .store import RESUMABLE, SWEPT, Store, checked_path, open_store
+from .store import RESUMABLE, SWEPT, MemoryStore, Store, checked_path, open_store
+from .wanted import Wanted, wanted_of
 from .workers import for_each
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run(
     points: Any,
     params: Any,
     order: int,
+    partials: Any,
     dtype: Any,
     device: Any,
     engine: str,
@@ -60,15 +62,14 @@ def run(
         raise TypeError(f"f must be a function of a Tensor, not {f!r} ({type(f).__name__})")
     domain = domain_of(start, stop, num, grid, points, params, get_default_dtype() if dtype is None else dtype)
     function = bound(f, domain)
-    order = whole_number("order", order, least=0)
-    check_names(domain, order)
+    wanted = wanted_of(domain, whole_number("order", order, least=0), partials)
     if chunk is not None:
         chunk = whole_number("chunk", chunk, least=1)
     if distributed is not None:
         from .dask_sweep import dask_sweep
 
         lazy = dask_sweep(
-            function, domain, order, device=device, engine=engine, chunk=chunk, distributed=distributed,
+            function, domain, wanted, device=device, engine=engine, chunk=chunk, distributed=distributed,
             beside={"out": out, "resume": resume, "reduce": reduce, "progress": progress},
         )  # fmt: skip
         _warn_of_repeats(domain)
@@ -76,15 +77,15 @@ def run(
     place, reason = place_of(device)
     reductions = None if reduce is None else _reductions(reduce, out, domain)
     with Progress(domain.num * (1 if reductions is None else reductions.passes), progress) as shown:
-        store = _store(out, resume, reductions, domain, order)
+        store = _store(out, resume, reductions, domain, wanted)
         try:
-            chosen = make_engine(engine, function, domain, order, place)
+            chosen = make_engine(engine, function, domain, wanted, place)
             _warn_of_repeats(domain)
             length = min(store.length(chunk, chosen.chunk, chosen.threads), domain.num)
             done: Collection[int] = ()
             collector: Collector[BlockStatistics] = Collector()
             if isinstance(store, Resumable):
-                description = described(f, domain, order, chosen, str(place), length)
+                description = described(f, domain, wanted, chosen, str(place), length)
                 length, done = store.begin(description, chunk, collector)
             elif isinstance(store, ReducingStore):
                 store.reducer = reducer_for(chosen, domain.dtype)
@@ -101,7 +102,7 @@ def run(
     facts = Run(
         function=name_of(f),
         domain=domain,
-        order=order,
+        wanted=wanted,
         device=str(place),
         reason=reason,
         engine=chosen.name,
@@ -124,25 +125,25 @@ def _reductions(reduce: Any, out: Any, domain: Domain) -> Reductions:
     return reductions
 
 
-def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain, order: int) -> Store:
+def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain, wanted: Wanted) -> Store:
     """Where the rows go."""
-    names = row_names(domain, order)
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r} ({type(resume).__name__})")
     if out is not None:
         path = checked_path("out", out, SWEPT)
         if path.lower().endswith(RESUMABLE):
-            return Resumable(path, domain, names, resume)
+            return Resumable(path, domain, wanted.names, resume)
     if resume:
         what = "nothing is kept" if out is None else f"{out} appears once it is complete"
         raise ValueError(
             f"resume needs out to end in {' or '.join(RESUMABLE)}: {what}, so there is nothing to go on with"
         )
     if reductions is not None:
-        return ReducingStore(reductions, domain, names)
-    if out is None:
-        check_memory(domain.num, len(names), domain.dtype)
-    return open_store(out, domain, order)
+        return ReducingStore(reductions, domain, wanted.names)
+    if out is not None:
+        return open_store(out, domain, wanted.names)
+    check_memory(domain.num, len(wanted), domain.dtype)
+    return MemoryStore(domain, len(wanted))
 
 
 def place_of(device: Any) -> tuple[Any, str]:

@@ -15,6 +15,7 @@ import numpy as np
 CHANGES_LISTED = 20
 """How many sign changes are kept with their place; all are counted."""
 
+_PAIR = np.array([[0], [1]])
 
 Extremes = tuple[int, int]
 """The indices of the least and of the largest value of a row."""
@@ -23,24 +24,30 @@ Extremes = tuple[int, int]
 class RowStatistics:
     """Minimum and maximum over all that is not NaN, with the index of the first of each; counts of NaN and infinity.
 
-    ``extremes`` are the indices in a row without NaN, where they are known.
+    ``extremes`` are the indices in a row without NaN and infinities, where they are known.
     """
 
     __slots__ = ("infinite", "maximum", "maximum_at", "minimum", "minimum_at", "nan")
 
     def __init__(self, row: np.ndarray, first: int = 0, extremes: Extremes | None = None) -> None:
         self.nan = self.infinite = 0
-        low, high = extremes or (int(row.argmin()), int(row.argmax()))
+        if extremes is not None:
+            self._place(row, first, *extremes)
+            return
+        low, high = int(row.argmin()), int(row.argmax())
         # argmin and argmax stop at a NaN, so the usual row needs no other pass.
         if math.isnan(row[low]):
             kept = np.flatnonzero(~np.isnan(row))
             self.nan = row.size - kept.size
             if kept.size:
                 low, high = int(kept[row[kept].argmin()]), int(kept[row[kept].argmax()])
-        self.minimum, self.maximum = float(row[low]), float(row[high])
-        self.minimum_at, self.maximum_at = first + low, first + high
+        self._place(row, first, low, high)
         if math.isinf(self.minimum) or math.isinf(self.maximum):
             self.infinite = int(np.isinf(row).sum())
+
+    def _place(self, row: np.ndarray, first: int, low: int, high: int) -> None:
+        self.minimum, self.maximum = float(row[low]), float(row[high])
+        self.minimum_at, self.maximum_at = first + low, first + high
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -85,32 +92,31 @@ class SignChanges:
     def __init__(self, row: np.ndarray, first: int = 0, bounds: tuple[float, float] | None = None) -> None:
         self.count = 0
         self.places: list[tuple[Entry, Entry]] = []
-        low, high = bounds or (-math.inf, math.inf)
-        if low == high == 0:
-            where: Sequence[int] | np.ndarray = range(0)
-        elif low > 0 or high < 0:
-            where = range(row.size)
-        else:
-            zero = row == 0
-            # Few rows have zeros, and to list the other places takes longer than all else.
-            where = np.flatnonzero(~zero) if bool(zero.any()) else range(row.size)
-            self._find(row if len(where) == row.size else row[where], where, first)
-        self.blank = len(where) == 0
+        begin = _first(row)
+        self.blank = not row[begin]
         # The first and the last value that is not 0; None for a NaN, across which no sign change is counted.
-        self.head = None if self.blank else _entry(row, int(where[0]), first)
-        self.tail = None if self.blank else _entry(row, int(where[-1]), first)
+        self.head = None if self.blank else _entry(row, begin, first)
+        self.tail = None if self.blank else _entry(row, row.size - 1 - _first(row[::-1]), first)
+        low, high = bounds or (-math.inf, math.inf)
+        if low < 0 < high:
+            self._find(row, first)
 
-    def _find(self, values: np.ndarray, where: Sequence[int] | np.ndarray, first: int) -> None:
-        negative = np.signbit(values)
-        changes = (negative[1:] != negative[:-1]).nonzero()[0]
+    def _find(self, row: np.ndarray, first: int) -> None:
+        where: np.ndarray | None = None
+        changes, beside = _changes(row)
         if not changes.size:
             return
-        real = ~np.isnan(values[changes]) & ~np.isnan(values[changes + 1])
-        changes = changes[real]
+        # Zeros stand between the values that count only where they stand beside a change, as +0.0 or -0.0.
+        if np.count_nonzero(beside) < beside.size:
+            where = np.flatnonzero(row)
+            changes, beside = _changes(row[where])
+        real = beside == beside
+        if np.count_nonzero(real) < real.size:
+            changes, beside = changes[real.all(axis=0)], beside[:, real.all(axis=0)]
         self.count = changes.size
-        for i in changes[:CHANGES_LISTED]:
-            before, after = int(where[i]), int(where[i + 1])
-            self.places.append(((first + before, float(values[i])), (first + after, float(values[i + 1]))))
+        listed = changes[:CHANGES_LISTED] + _PAIR
+        entries = zip(*(listed if where is None else where[listed]).tolist(), *beside.tolist(), strict=False)
+        self.places = [((first + i, before), (first + j, after)) for i, j, before, after in entries]
 
     def merge(self, later: SignChanges) -> None:
         """Adds what was found in the part of the row that follows."""
@@ -139,6 +145,18 @@ class SignChanges:
         found = [(_entry_from_json(before), _entry_from_json(after)) for before, after in places]
         made.places = [(before, after) for before, after in found if before and after]
         return made
+
+
+def _first(row: np.ndarray) -> int:
+    """The index of the first value that is not 0; 0 where there is none."""
+    return 0 if row[0] else int((row != 0).argmax())
+
+
+def _changes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of values whose signs differ from those of the next ones; and a row of these values, and of those."""
+    negative = np.signbit(values)
+    changes = (negative[1:] != negative[:-1]).nonzero()[0]
+    return changes, values[changes + _PAIR]
 
 
 def _entry_as_json(entry: Entry | None) -> list[Any] | None:

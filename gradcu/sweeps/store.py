@@ -16,7 +16,7 @@ import numpy as np
 
 from ..fuse.memory import result_array
 from .capacity import check_disk, unwritable
-from .domain import Domain, row_names
+from .domain import Domain
 from .files import NpyStore, NpzStore, check_replaceable
 from .statistics import BlockStatistics
 
@@ -116,14 +116,11 @@ class ReplacedFile:
             os.remove(self.temporary)
 
 
-def open_store(path: Any, domain: Domain, order: int, argument: str = "out") -> Store:
-    """The store for a path, by its suffix, or memory for None; ``argument`` is what messages call the path.
+def open_store(path: Any, domain: Domain, names: Sequence[str], argument: str = "out") -> Store:
+    """The store for rows of these names at a path, by its suffix; ``argument`` is what messages call the path.
 
     Raises ValueError for an unknown suffix, OSError where the file cannot be written or the disk is too small for it.
     """
-    names = row_names(domain, order)
-    if path is None:
-        return MemoryStore(domain, len(names))
     name = checked_path(argument, path, SUFFIXES)
     kind = NpzStore if name.lower().endswith(".npz") else NpyStore
     check_disk(name, domain.num, len(names) + kind.coordinate_rows(domain), domain.dtype)

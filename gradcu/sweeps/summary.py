@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .domain import Domain, Place, row_names
+from .domain import Domain, Place
 from .grid import LinspaceAxis, counted
 from .statistics import CHANGES_LISTED, BlockStatistics, Entry
 
@@ -60,14 +60,14 @@ class Summary:
 
     ``axes`` has the figures of each variable and param: start, stop, num and step of evenly spaced points, num, minimum
     and maximum of others; ``start``, ``stop`` and ``step`` are None unless there is one variable, evenly spaced.
-    ``rows`` has a Row for f and for each derivative. ``sign_change_count`` counts the sign changes of f' (None at order
-    0, and where the points are not one row in ascending or descending order), and ``sign_changes`` lists the first of
-    them, at most 20. Zeros between two signs are passed over, NaN is not.
+    ``rows`` has a Row for f and for each derivative. ``sign_change_count`` counts the sign changes of f' (None where f'
+    is not among the rows, and where the points are not one row in ascending or descending order), and ``sign_changes``
+    lists the first of them, at most 20. Zeros between two signs are passed over, NaN is not.
     """
 
     def __init__(self, run: Run, statistics: BlockStatistics) -> None:
         domain = run.domain
-        self.function, self.order = run.function, run.order
+        self.function, self.order = run.function, run.wanted.order
         self.num, self.shape, self.dtype = domain.num, domain.shape, domain.dtype
         self.axes = {name: _axis_figures(domain, name) for name in domain.names}
         line = domain.line
@@ -76,9 +76,8 @@ class Summary:
         self.engine, self.engine_reason = run.engine, run.engine_reason
         self.threads, self.chunk, self.seconds = run.threads, run.chunk, run.seconds
         self.points_per_second = run.computed / run.seconds
-        names = row_names(domain, run.order)
-        self.rows = [Row(name, found, domain) for name, found in zip(names, statistics.rows, strict=True)]
-        changes = statistics.changes
+        self.rows = [Row(name, found, domain) for name, found in zip(run.wanted.names, statistics.rows, strict=True)]
+        changes = statistics.changes if run.wanted.has_slope else None
         self.sign_change_count = None if changes is None else changes.count
         places = [] if changes is None else changes.places
         self.sign_changes = [SignChange(before, after, domain) for before, after in places]
@@ -177,11 +176,11 @@ class Summary:
 
     def _extremes(self) -> list[list[str]]:
         table = [["", "minimum", *self.titles(), "maximum", *self.titles(), "NaN", "inf"]]
-        for k, row in enumerate(self.rows):
+        for row in self.rows:
             least = [row.minimum, *self.coordinates(row.minimum_at)]
             greatest = [row.maximum, *self.coordinates(row.maximum_at)]
             cells = self.cells([*least, *greatest])
-            table.append([shown_name(row.name, k), *cells, f"{row.nan:,}", f"{row.infinite:,}"])
+            table.append([shown_name(row.name), *cells, f"{row.nan:,}", f"{row.infinite:,}"])
         return table
 
     def _sign_change_lines(self) -> list[str]:
@@ -215,9 +214,9 @@ def _axis_figures(domain: Domain, name: str) -> dict[str, float]:
     return {"num": axis.num, "minimum": least, "maximum": greatest}
 
 
-def shown_name(name: str, k: int) -> str:
-    """The name of the k-th row for readers: f'' for d2; the names of partials are what they are in files."""
-    return mark(k) if name in ("f", f"d{k}") else name
+def shown_name(name: str) -> str:
+    """The name of a row for readers: f'' for d2; the names of partials are what they are in files."""
+    return mark(int(name[1:])) if name[1:].isdigit() else name
 
 
 def mark(k: int) -> str:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import gradcu
+from gradcu._op import OPS
+from gradcu.autograd import grad
 from tests.autograd.agreement import check
 from tests.autograd.cases import cases
 from tests.autograd.conftest import nodes_alive
@@ -318,3 +320,57 @@ def test_gradients_through_complex_numbers_are_refused():
     with pytest.raises(RuntimeError, match="through complex numbers are not supported: mul gave complex64"):
         x * 1j
     assert (x.detach() * 1j).dtype == gradcu.complex64
+
+
+def of_one_operand() -> list[str]:
+    return [op.name for op in OPS.values() if op.elementwise and len(op.operands) == 1 and op.rules and not op.statics]
+
+
+@pytest.mark.parametrize("name", of_one_operand())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [0, 1, 5, 5000])
+def test_the_gradient_of_a_sum_is_that_of_a_cotangent_of_ones(name: str, dtype: str, size: int):
+    x = gradcu.linspace(0.1, 0.9, size, dtype=dtype, requires_grad=True)
+    # A sum's cotangent is one number until something needs an array of them.
+    (through_sum,) = grad(OPS[name].call(OPS["neg"].call(x)).sum() * 3, x)
+    y = OPS[name].call(OPS["neg"].call(x))
+    (expected,) = grad(y, x, gradcu.full_like(y, 3.0))
+    assert through_sum.shape == x.shape
+    assert through_sum.dtype == x.dtype
+    np.testing.assert_array_equal(through_sum.numpy(), expected.numpy())
+
+
+def test_who_looks_at_the_gradient_of_a_sum_on_its_way_sees_all_of_it():
+    seen = []
+    x = gradcu.ones(3, requires_grad=True)
+    y = gradcu.exp(x)
+    y.retain_grad()
+    z = gradcu.neg(y)
+    z.register_hook(lambda g: seen.append(g.shape))
+    z.sum().backward()
+    assert seen == [(3,)]
+    assert y.grad is not None
+    assert y.grad.shape == (3,)
+    y = gradcu.exp(x)
+    node = y.grad_fn
+    assert node is not None
+    node.register_prehook(lambda gradients: seen.append(gradients[0].shape))
+    (of_y,) = grad((-y).sum(), y, retain_graph=True)
+    assert of_y.tolist() == [-1, -1, -1]
+    (-y).sum().backward()
+    assert seen == [(3,), (3,)]
+    x.grad = None
+    gradcu.neg(x).sum().backward()
+    assert x.grad is not None
+    x.grad.add_(1)
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+def test_a_sum_over_what_was_broadcast_counts_every_element():
+    row, column = gradcu.ones(4, requires_grad=True), gradcu.ones(3, 1, requires_grad=True)
+    (row * column).sum().backward()
+    gradcu.exp(row.expand(3, 4)).sum().backward()
+    assert column.grad is not None
+    assert row.grad is not None
+    assert column.grad.tolist() == [[4]] * 3
+    np.testing.assert_allclose(row.grad.numpy(), 3 + 3 * np.e, rtol=1e-6)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ import pytest
 
 import gradcu
 from gradcu import Tensor
-from gradcu.fuse import trace
+from gradcu.autograd import Function, grad
+from gradcu.fuse import trace, traced
+from gradcu.fuse.steps import Steps
 from gradcu.fuse.trace import UntraceableError, program
 from gradcu.sweeps import choice
 
@@ -26,11 +30,11 @@ def derivations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     derive = trace.partials
 
     def counted(*arguments: Any) -> Any:
-        orders.append(arguments[-1])
+        orders.append(max(map(sum, arguments[-1])))
         return derive(*arguments)
 
     monkeypatch.setattr(trace, "partials", counted)
-    monkeypatch.setattr(trace, "_known", {})
+    monkeypatch.setattr(trace, "_known", Steps())
     return orders
 
 
@@ -118,10 +122,143 @@ def test_a_hook_is_seen_where_the_steps_are_known(derivations: list[int]):
     assert derivations == [1]
 
 
-def test_what_is_kept_is_bounded(derivations: list[int]):
-    for k in range(trace._MOST_KNOWN + 10):
-        program(lambda x, k=k: x * k, FLOAT32, 0)
-    assert 0 < len(trace._known) <= trace._MOST_KNOWN
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    known = Steps(most=100)
+    monkeypatch.setattr(trace, "_known", known)
+    counts: list[int] = []
+    for k in range(200):
+        program(lambda x, k=k: gradcu.sin(x * k) + x, FLOAT32, 1)
+        counts.append(known.count)
+    assert 100 < max(counts) < 120
+    assert counts[-1] < counts[-100] + 100
+
+
+class Twice(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Tensor:
+        return gradient * 20
+
+
+def leaf(x: Tensor) -> Tensor:
+    return (x * 2).detach().requires_grad_()
+
+
+def leaf_of_x(x: Tensor) -> Tensor:
+    return x.detach().requires_grad_() * 2
+
+
+def hooked(x: Tensor) -> Tensor:
+    y = x * 2
+    y.register_hook(lambda gradient: gradient * 10)
+    return y
+
+
+def hooked_node(x: Tensor) -> Tensor:
+    y = x * 2
+    assert y.grad_fn is not None
+    y.grad_fn.register_prehook(lambda gradients: (gradients[0] * 10,))
+    return y
+
+
+def hooked_argument(x: Tensor) -> Tensor:
+    x.register_hook(lambda gradient: gradient * 10)
+    return x * 2
+
+
+def retained(x: Tensor) -> Tensor:
+    y = x * 2
+    y.retain_grad()
+    return y
+
+
+def caught(x: Tensor) -> Tensor:
+    y = x * 2
+    with suppress(Exception):
+        y.register_hook(lambda gradient: gradient * 10)
+    return y
+
+
+def looked_at(x: Tensor) -> Tensor:
+    y = x * 2
+    assert y.grad_fn is not None
+    assert not y.is_leaf
+    return y
+
+
+def slope(x: Tensor) -> Tensor:
+    y = x * 2
+    (found,) = grad(gradcu.sin(y), x, gradcu.ones_like(y), create_graph=True)
+    return y * found
+
+
+def without_gradient(x: Tensor) -> Tensor:
+    with gradcu.no_grad():
+        return x * 2
+
+
+def in_place(x: Tensor) -> Tensor:
+    y = x * 1
+    y *= 2
+    return y
+
+
+def frozen(x: Tensor) -> Tensor:
+    x.requires_grad_(False)
+    return x * 2
+
+
+ODD = (
+    Twice.apply, leaf, leaf_of_x, hooked, hooked_node, hooked_argument, retained, caught, looked_at, slope,
+    without_gradient, in_place, frozen,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: getattr(odd, "__name__", "?"))
+@pytest.mark.parametrize("then", [lambda y: y, lambda y: gradcu.sin(y) * y, lambda y: gradcu.where(y > 0, y, -y)])
+def test_known_steps_change_nothing(odd: Any, then: Any, monkeypatch: pytest.MonkeyPatch):
+    def outcome() -> str:
+        try:
+            made = program(lambda x: then(odd(x)), FLOAT32, 2)
+        except UntraceableError as error:
+            return str(error)
+        return f"{made.key} {made.graph_lost}"
+
+    monkeypatch.setattr(trace, "_known", Steps())
+    alone = outcome()
+    for known in (lambda x: x * 2, lambda x: x * 1 * 2, lambda x: (x * 2).detach(), lambda x: x.detach() * 2):
+        program(lambda x, known=known: then(known(x)), FLOAT32, 2)
+        assert outcome() == alone
+
+
+def test_known_steps_are_followed_without_a_graph(monkeypatch: pytest.MonkeyPatch):
+    recorded: list[Any] = []
+    edges: list[Any] = []
+    check = trace._check_graph
+    monkeypatch.setattr(trace, "_check_graph", lambda *arguments: recorded.append(arguments) or check(*arguments))
+
+    def f(x: Tensor) -> Tensor:
+        y = gradcu.tanh(gradcu.sin(x) ** 2 + x / 2) * gradcu.exp(-(x**2) / 50)
+        edges.append(y._edge)
+        return y
+
+    program(f, FLOAT32, 1)
+    recorded.clear()
+    edges.clear()
+    program(f, FLOAT32, 1)
+    assert not recorded
+    assert [type(edge) for edge in edges] == [traced._Unmade]
+
+
+def test_threads_follow_steps_of_their_own():
+    functions = [lambda x, k=k: gradcu.sin(x * k) + gradcu.exp(x / (k + 1)) for k in range(4)]
+    expected = [program(f, FLOAT32, 1).key for f in functions]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda k: program(functions[k % 4], FLOAT32, 1).key, range(200)))
+    assert found == [expected[k % 4] for k in range(200)]
 
 
 def test_a_trace_dies_with_its_last_name():

@@ -13,6 +13,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu.fuse import trace
+from gradcu.fuse.steps import Steps
 from gradcu.fuse.trace import UntraceableError, program
 from tests.fuse.sampled import eagerly, fused
 
@@ -201,7 +202,7 @@ UNTRACEABLE: dict[str, tuple[Callable[[Tensor], Any], str]] = {
 @pytest.mark.parametrize("name", UNTRACEABLE)
 def test_what_cannot_be_traced_is_refused(name: str, monkeypatch: pytest.MonkeyPatch):
     # Steps that are known need not be asked for twice.
-    monkeypatch.setattr(trace, "_known", {})
+    monkeypatch.setattr(trace, "_known", Steps())
     f, reason = UNTRACEABLE[name]
     with pytest.raises(UntraceableError, match=reason):
         program(f, np.dtype("float32"), 1)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcu
-from gradcu.sweeps.domain import Domain, check_names, domain_of, listed, partials, row_names
+from gradcu.sweeps.domain import Domain, domain_of
 from gradcu.sweeps.grid import Axis, GivenAxis, LinspaceAxis
 from gradcu.sweeps.inputs import Inputs
 
@@ -104,34 +104,6 @@ def test_which_points_are_one_row():
         assert not Domain([given_axis(x=points)]).sorted
     assert not Domain([given_axis(u=[1, 2], v=[1, 2])]).sorted
     assert not Domain([LinspaceAxis(0, 1, 3, FLOAT)], given_axis(a=[1])).sorted
-
-
-@given(st.integers(1, 4), st.integers(0, 4))
-def test_every_partial_is_there_once(variables: int, order: int):
-    names = tuple("uvwt"[:variables])
-    found = partials(names, order)
-    every = itertools.chain.from_iterable(itertools.product(names, repeat=k) for k in range(order + 1))
-    assert len(found) == len(set(found))
-    assert set(found) == {tuple(sorted(partial, key=names.index)) for partial in every}
-    assert [len(partial) for partial in found] == sorted(len(partial) for partial in found)
-
-
-def test_names_of_rows():
-    one = Domain([LinspaceAxis(0, 1, 3, FLOAT, "u")])
-    assert row_names(one, 2) == ["f", "d1", "d2"]
-    two = Domain([LinspaceAxis(0, 1, 3, FLOAT, name) for name in "uv"])
-    assert row_names(two, 2) == ["f", "d_u", "d_v", "d_u_u", "d_u_v", "d_v_v"]
-    assert listed(["u", "v", "w"]) == "u, v and w"
-
-
-@pytest.mark.parametrize(
-    ("variables", "params", "name"), [("f", (), "f"), (("u", "v", "u_v"), (), "d_u_v"), ("x", ("d1",), "d1")]
-)
-def test_names_that_files_could_not_tell_apart(variables: Any, params: Any, name: str):
-    outer = given_axis(**{param: [1] for param in params}) if params else None
-    domain = Domain([LinspaceAxis(0, 1, 3, FLOAT, variable) for variable in variables], outer)
-    with pytest.raises(ValueError, match=f"'{name}' would be the name of a row of results and of a"):
-        check_names(domain, 2)
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, gradcu.tensor, lambda values: np.array(values, np.int8)])

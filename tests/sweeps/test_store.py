@@ -14,6 +14,7 @@ from gradcu.sweeps.grid import LinspaceAxis
 from gradcu.sweeps.statistics import BlockStatistics
 from gradcu.sweeps.store import MemoryStore, ReplacedFile, Store, open_store
 
+ROWS = ("f", "d1", "d2")
 NO_FIGURES = BlockStatistics([np.zeros(1)], 0)
 
 
@@ -36,7 +37,7 @@ def fill(store: Store, num: int, chunk: int) -> None:
 @pytest.mark.parametrize("suffix", [".npz", ".npy", ".NPZ"])
 def test_a_file_holds_named_rows(tmp_path: Path, suffix: str, chunk: int):
     path = tmp_path / f"rows{suffix}"
-    store = open_store(path, line(10), 2)
+    store = open_store(path, line(10), ROWS[:3])
     fill(store, 10, chunk)
     assert not path.exists()
     x, rows = store.close(NO_FIGURES)
@@ -49,7 +50,7 @@ def test_a_file_holds_named_rows(tmp_path: Path, suffix: str, chunk: int):
 
 
 def test_npy_is_one_record_a_point(tmp_path: Path):
-    store = open_store(tmp_path / "rows.npy", line(5, "float32"), 1)
+    store = open_store(tmp_path / "rows.npy", line(5, "float32"), ROWS[:2])
     fill(store, 5, 2)
     store.close(NO_FIGURES)
     records = np.load(tmp_path / "rows.npy")
@@ -58,7 +59,7 @@ def test_npy_is_one_record_a_point(tmp_path: Path):
 
 
 def test_rows_of_a_file_are_writable_and_leave_it_alone(tmp_path: Path):
-    store = open_store(tmp_path / "rows.npz", line(5), 0)
+    store = open_store(tmp_path / "rows.npz", line(5), ROWS[:1])
     fill(store, 5, 5)
     _, rows = store.close(NO_FIGURES)
     rows[0][0] = 77
@@ -78,7 +79,7 @@ def test_memory_is_filled_in_place():
 def test_abandoning_leaves_nothing(tmp_path: Path, suffix: str):
     path = tmp_path / f"rows{suffix}"
     path.write_bytes(b"before")
-    store = open_store(path, line(10), 1)
+    store = open_store(path, line(10), ROWS[:2])
     store.write(0, store.rows(0, 4))
     assert len(os.listdir(tmp_path)) == 2
     store.abandon(ValueError())
@@ -106,10 +107,10 @@ def test_a_link_stays_a_link(tmp_path: Path):
 
 def test_a_missing_folder_and_a_directory_are_named(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"nowhere/a\.npz cannot be written: No such file"):
-        open_store(tmp_path / "nowhere" / "a.npz", line(10), 1)
+        open_store(tmp_path / "nowhere" / "a.npz", line(10), ROWS[:2])
     (tmp_path / "d.npz").mkdir()
     with pytest.raises(IsADirectoryError, match=r"d\.npz is a directory"):
-        open_store(tmp_path / "d.npz", line(10), 1)
+        open_store(tmp_path / "d.npz", line(10), ROWS[:2])
 
 
 @pytest.mark.parametrize(
@@ -122,19 +123,19 @@ def test_a_missing_folder_and_a_directory_are_named(tmp_path: Path):
 )
 def test_unknown_suffixes_are_named(path: str, message: str):
     with pytest.raises(ValueError, match=message):
-        open_store(path, line(10), 1)
+        open_store(path, line(10), ROWS[:2])
 
 
 def test_what_is_no_path_is_named():
     with pytest.raises(TypeError, match=r"out must be a path, not 3 \(int\)"):
-        open_store(3, line(10), 1)
+        open_store(3, line(10), ROWS[:2])
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("suffix", [".npz", ".npy"])
 def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, suffix: str):
     path = tmp_path / f"rows{suffix}"
-    store: Any = open_store(path, line(10), 1)
+    store: Any = open_store(path, line(10), ROWS[:2])
     store._file.close()
     with open("/dev/full", "wb", buffering=0) as full:
         store._file = full
@@ -147,7 +148,7 @@ def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, suffix: str):
 
 def test_a_full_disk_is_told_beforehand(tmp_path: Path):
     with pytest.raises(OSError, match=r"num = 1e\+15 needs 24 PB on disk for 3 arrays of float64, and .* are free"):
-        open_store(tmp_path / "a.npz", line(10**15), 1)
+        open_store(tmp_path / "a.npz", line(10**15), ROWS[:2])
     assert os.listdir(tmp_path) == []
 
 
