@@ -12,11 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._linspace import SEGMENT, SPAN, linspace_spans
+from .._template import filled, kernel_file
 from .program import NotInCError, Program, c_body
-from .template import filled, kernel_file
-
-OPTIONS = ("-std=c++17", "-fmad=false")
-"""What NVRTC is told besides the architecture. CuPy adds -ftz=true: numbers below float32's normal range become 0."""
 
 THREADS = 256
 """The threads of a block."""
