@@ -7,12 +7,13 @@ numbers of one floating-point dtype on the CPU, where the recorder would otherwi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from . import _on_cuda
 from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
@@ -270,11 +271,20 @@ def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> An
 
 def forward(op: Op, xp: Any, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
     """What ``op`` makes of raw arrays of the module ``xp``, which are on the current device, and of numbers."""
-    found = None if xp is np else _on_cuda.forward(op, xp, operands, statics)
+    found = cuda_kernels().forward(op, xp, operands, statics) if xp is not np and op.elementwise else None
     return op.forward(xp, *([operands] if op.variadic else operands), *statics) if found is None else found
 
 
 _forward_silently = silenced(forward)
+
+
+@functools.cache
+def cuda_kernels() -> Any:
+    """The module of elementwise ops' kernels on CUDA, a part of the fused engine, which stands some layers above.
+
+    It is loaded by its name, with the first of these kernels, so that nothing here imports it.
+    """
+    return import_module(".fuse.pointwise", __package__)
 
 
 def refuse_sizes(*operands: Any) -> None:

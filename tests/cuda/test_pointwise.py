@@ -178,8 +178,17 @@ def test_a_node_with_hooks(bed: Bed, cuda: str):
     x = gradcu.linspace(0.5, 2, 12, device=cuda, requires_grad=True)
     y = x.sigmoid()
     assert y.grad_fn is not None
-    y.grad_fn.register_hook(lambda gradients, _: (2 * gradients[0],))
-    (found,) = gradcu.autograd.grad(y, x, gradcu.ones(12, device=cuda))
+    seen: list[Counts] = []
+
+    def doubled(gradients: tuple[Tensor], _: Any) -> tuple[Tensor]:
+        seen.append(bed.counts)
+        return (2 * gradients[0],)
+
+    y.grad_fn.register_hook(doubled)
+    cotangent = gradcu.ones(12, device=cuda)
+    before = bed.counts
+    (found,) = gradcu.autograd.grad(y, x, cotangent)
+    assert seen[0] - before == Counts(launches=1)
     logistic = 1 / (1 + np.exp(-np.linspace(0.5, 2, 12)))
     np.testing.assert_allclose(array(found), 2 * logistic * (1 - logistic), rtol=1e-5)
 
