@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._device import CPU
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
 from .._op import Op
@@ -151,6 +152,9 @@ class PendingArray(PendingOperators):
     """
 
     __slots__ = ("dtype", "number", "shape", "trace")
+
+    # Programs are made before it is known where they will run.
+    device = CPU
 
     def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.trace, self.number, self.dtype, self.shape = trace, number, dtype, shape
