@@ -112,6 +112,11 @@ def sweep_source(program: Program, *, sums: bool = False, signed: range = range(
     return CudaSource(_with_helpers(text, program), "gradcu_sweep", SEGMENT)
 
 
+def slopes(program: Program) -> range:
+    """The row of f', where there is one: that of which a summary has the sign changes."""
+    return range(1, min(len(program.outputs), 2))
+
+
 def figures_dtype(real: np.dtype) -> np.dtype:
     """The struct Figures of kernels/figures.cuh, for rows of float32 or float64."""
     numbers = [(name, real) for name in ("least", "largest", "head", "tail")]

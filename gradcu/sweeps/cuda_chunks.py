@@ -124,8 +124,7 @@ def _padded(size: int) -> int:
 class Chunks:
     """The chunks that devices have in work, `IN_WORK` of each, which threads take in turn.
 
-    ``length`` is how many points the next one will have; where a device has not the memory, half of that, and so on
-    down to ``least``.
+    They have ``length`` points; where a device has not the memory, half of that, and so on down to ``least``.
     """
 
     def __init__(
@@ -134,10 +133,8 @@ class Chunks:
         self.length, self.is_short, self._least = length, False, least
         self._launches, self._rows, self._dtype = launches, rows, dtype
         self._free: queue.SimpleQueue[tuple[_Card, Chunk | None]] = queue.SimpleQueue()
-        cards = [_Card(place) for place in places]
-        for _ in range(IN_WORK):
-            for card in cards:
-                self._free.put((card, None))
+        for place in places:
+            self._free.put((_Card(place), None))
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[Chunk]:
@@ -145,16 +142,19 @@ class Chunks:
         card, chunk = self._free.get()
         try:
             if chunk is None:
-                chunk = self._made(card)
+                chunk, *others = self._made(card)
+                for other in others:
+                    self._free.put((card, other))
             yield chunk
         finally:
             self._free.put((card, chunk))
 
-    def _made(self, card: _Card) -> Chunk:
+    def _made(self, card: _Card) -> list[Chunk]:
+        """All chunks of a device."""
         while True:
             length = self.length
             try:
-                return Chunk(card, self._launches, length, self._rows, self._dtype)
+                return [Chunk(card, self._launches, length, self._rows, self._dtype) for _ in range(IN_WORK)]
             except MemoryError as error:
                 if length <= self._least:
                     raise out_of_memory(f"a sweep's chunk of {length:,} points", card.place, error) from error

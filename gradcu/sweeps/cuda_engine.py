@@ -9,11 +9,12 @@ import numpy as np
 
 from .._device import device
 from .._linspace import SEGMENT
-from ..fuse.cuda_source import MOST_POINTS, line_of
+from ..fuse.cuda_source import MOST_POINTS, line_of, slopes
 from .cuda_chunks import IN_WORK, Chunks, Seconds
 from .cuda_launches import Launches
 from .domain import Domain, listed
 from .engine import UnsuitableError
+from .grid import LinspaceAxis
 from .identity import digest
 from .statistics import BlockStatistics
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 _BYTES = 64 << 20
 """The results of a chunk: enough that starting its copy takes no time to speak of."""
+
+
+def evenly_spaced(domain: Domain) -> LinspaceAxis:
+    """The points of a domain, if the kernel can make them. Raises UnsuitableError."""
+    line = domain.line
+    if line is None:
+        raise UnsuitableError("the kernel makes evenly spaced points of one variable, and no others")
+    if line_of(line.start, line.stop, line.num, 0, 1) is None:
+        raise UnsuitableError("the kernel makes no fewer than three points, and none near the ends of float64")
+    return line
 
 
 class CudaEngine:
@@ -34,16 +45,12 @@ class CudaEngine:
     name = "cuda"
 
     def __init__(self, program: Program, domain: Domain, places: Sequence[device]) -> None:
-        if domain.line is None:
-            raise UnsuitableError("the kernel makes evenly spaced points of one variable, and no others")
-        self.line = domain.line
-        if line_of(self.line.start, self.line.stop, self.line.num, 0, 1) is None:
-            raise UnsuitableError("the kernel makes no fewer than three points, and none near the ends of float64")
+        self.line = evenly_spaced(domain)
         self._program, self.places, self.seconds = program, tuple(places), Seconds()
         self.dtype, self.rows = domain.dtype, len(program.outputs)
         self.threads = IN_WORK * len(places)
-        points = _BYTES // (self.rows * self.dtype.itemsize) // SEGMENT * SEGMENT
-        self.chunk = min(max(points, SEGMENT), MOST_POINTS)
+        fitting, needed = _BYTES // (self.rows * self.dtype.itemsize), -(-domain.num // SEGMENT) * SEGMENT
+        self.chunk = min(max(fitting // SEGMENT * SEGMENT, SEGMENT), needed, MOST_POINTS)
         launches = self.launches(self.chunk)
         self._chunks = Chunks(launches, self.places, self.chunk, SEGMENT, self.rows + 1, self.dtype)
 
@@ -58,8 +65,7 @@ class CudaEngine:
         """The kernel, for launches of so many points; it finds sign changes of f' unless others are wanted."""
         runtime = self.places[0].xp.cuda.runtime
         processors = runtime.deviceGetAttribute(runtime.cudaDevAttrMultiProcessorCount, self.places[0].index)
-        signed = range(1, 2) if signed is None and self.rows > 1 else signed or range(0)
-        return Launches(self._program, self.line, length, processors, sums, signed)
+        return Launches(self._program, self.line, length, processors, sums, signed or slopes(self._program))
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.
