@@ -61,11 +61,11 @@ class CudaEngine:
             return "NVRTC"
         return f"NVRTC, in chunks of {self._chunks.length:,} points for want of memory"
 
-    def launches(self, length: int, sums: bool = False, signed: range | None = None) -> Launches:
+    def launches(self, length: int, sums: bool = False, signed: range | None = None, bins: int = 0) -> Launches:
         """The kernel, for launches of so many points; it finds sign changes of f' unless others are wanted."""
         runtime = self.places[0].xp.cuda.runtime
         processors = runtime.deviceGetAttribute(runtime.cudaDevAttrMultiProcessorCount, self.places[0].index)
-        return Launches(self._program, self.line, length, processors, sums, signed or slopes(self._program))
+        return Launches(self._program, self.line, length, processors, sums, signed or slopes(self._program), bins)
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.
