@@ -27,7 +27,7 @@ _PACK = 16
 """The bytes that a thread stores at once, to addresses that are a multiple of it."""
 
 
-class Seconds:
+class DeviceSeconds:
     """How long devices have computed, and copied to the host, each by itself: one goes on beside the other."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Chunk:
             # Work of the current stream may still use what this memory was before.
             card.compute.wait_event(xp.cuda.get_current_stream().record())
 
-    def compute(self, first: int, count: int, wanted: Sequence[np.ndarray | None], seconds: Seconds) -> Told:
+    def compute(self, first: int, count: int, wanted: Sequence[np.ndarray | None], seconds: DeviceSeconds) -> Told:
         """Writes points first, first + 1, ... and the rows at them to the arrays of ``wanted``, but for what is None.
 
         The first of them is for the points. What is told of the rows has to be asked before the chunk is used again.

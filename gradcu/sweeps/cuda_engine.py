@@ -10,7 +10,7 @@ import numpy as np
 from .._device import device
 from .._linspace import SEGMENT
 from ..fuse.cuda_source import MOST_POINTS, line_of, slopes
-from .cuda_chunks import IN_WORK, Chunks, Seconds
+from .cuda_chunks import IN_WORK, Chunks, DeviceSeconds
 from .cuda_launches import Launches
 from .domain import Domain, listed
 from .engine import UnsuitableError
@@ -46,7 +46,7 @@ class CudaEngine:
 
     def __init__(self, program: Program, domain: Domain, places: Sequence[device]) -> None:
         self.line = evenly_spaced(domain)
-        self._program, self.places, self.seconds = program, tuple(places), Seconds()
+        self._program, self.places, self.seconds = program, tuple(places), DeviceSeconds()
         self.dtype, self.rows = domain.dtype, len(program.outputs)
         self.threads = IN_WORK * len(places)
         fitting, needed = _BYTES // (self.rows * self.dtype.itemsize), -(-domain.num // SEGMENT) * SEGMENT
