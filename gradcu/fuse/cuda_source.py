@@ -25,9 +25,10 @@ and spills some, to make room for more blocks than a kernel that waits for memor
 
 _C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 
-_FEW, _SOME = 2, 3
-"""Rows of a sweep, with whose figures it takes more registers than other kernels, and waits for nothing that it reads:
-3 blocks share them where there are few rows of float32, 2 mostly, and one alone adds up more than some rows."""
+_ROWS_OF_3_BLOCKS = {"float32": 2, "float64": 0}
+_ROWS_OF_2_BLOCKS = {"float32": 3, "float64": 2}
+"""A sweep has the figures of its rows in registers, and waits for nothing that it reads. So it goes in fewer blocks: 3 for
+as many rows as the first says, else 2; but one alone adds up more rows than the second says."""
 
 _MOST_SPANS, _MOST_EXACT = 17, 4
 
@@ -258,8 +259,8 @@ def _sweep_bounds(program: Program, sums: bool) -> str:
     _bounds(program)
     rows = len(program.outputs)
     if sums:
-        return f"{THREADS}, {2 if rows <= _SOME else 1}"
-    return f"{THREADS}, {3 if rows <= _FEW and program.dtype.name == 'float32' else 2}"
+        return f"{THREADS}, {2 if rows <= _ROWS_OF_2_BLOCKS[program.dtype.name] else 1}"
+    return f"{THREADS}, {3 if rows <= _ROWS_OF_3_BLOCKS[program.dtype.name] else 2}"
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:
