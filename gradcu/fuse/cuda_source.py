@@ -25,10 +25,11 @@ and spills some, to make room for more blocks than a kernel that waits for memor
 
 _C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 
-_ROWS_OF_3_BLOCKS = {"float32": 2, "float64": 0}
-_ROWS_OF_2_BLOCKS = {"float32": 3, "float64": 2}
-"""A sweep has the figures of its rows in registers, and waits for nothing that it reads. So it goes in fewer blocks: 3 for
-as many rows as the first says, else 2; but one alone adds up more rows than the second says."""
+_SWEEP_BLOCKS = {
+    ("float32", False): (8, 2), ("float64", False): (4, 0), ("float32", True): (3, 0), ("float64", True): (2, 0)
+}  # fmt: skip
+"""A sweep has the figures of its rows in registers, those of sums too, and waits for nothing that it reads: so 2 blocks
+share them for up to the first number of rows, 3 for up to the second, and more rows have one block alone."""
 
 _MOST_SPANS, _MOST_EXACT = 17, 4
 
@@ -250,17 +251,18 @@ def _c_type(dtype: np.dtype) -> str:
 
 
 def _bounds(program: Program) -> str:
-    if program.dtype.name not in _BLOCKS:
-        raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
-    return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
+    return f"{THREADS}, {_BLOCKS[_real(program)]}"
 
 
 def _sweep_bounds(program: Program, sums: bool) -> str:
-    _bounds(program)
-    rows = len(program.outputs)
-    if sums:
-        return f"{THREADS}, {2 if rows <= _ROWS_OF_2_BLOCKS[program.dtype.name] else 1}"
-    return f"{THREADS}, {3 if rows <= _ROWS_OF_3_BLOCKS[program.dtype.name] else 2}"
+    most = _SWEEP_BLOCKS[_real(program), sums]
+    return f"{THREADS}, {1 + sum(len(program.outputs) <= rows for rows in most)}"
+
+
+def _real(program: Program) -> str:
+    if program.dtype.name not in _BLOCKS:
+        raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
+    return program.dtype.name
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:

@@ -19,7 +19,7 @@ MOST_REGISTERS = {"float32": 64, "float64": 80}
 """With these, 4 blocks of 256 threads fit the 65536 registers of a multiprocessor, in float64 3."""
 
 MOST_OF_A_SWEEP = 128
-"""With these 2 blocks fit, which is enough for a sweep that reads nothing. One that adds up many rows has a block alone."""
+"""With these 2 blocks fit, enough for a sweep, which reads nothing. One that adds up many rows has a block alone."""
 
 
 @pytest.fixture(scope="module", autouse=True)
