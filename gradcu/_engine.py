@@ -71,6 +71,7 @@ class Walk:
             if self.journey is not None:
                 self.journey.end()
         for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
+            assert leaf._hooks is not None
             self.fresh.discard(leaf)
             self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
 

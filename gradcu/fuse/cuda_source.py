@@ -14,6 +14,7 @@ import numpy as np
 from .._linspace import SEGMENT, SPAN, linspace_spans
 from .._template import filled, kernel_file
 from .program import NotInCError, Program, c_body
+from .reduction import TILE
 
 THREADS = 256
 """The threads of a block."""
@@ -24,7 +25,24 @@ and spills some, to make room for more blocks than a kernel that waits for memor
 
 _C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 
+_SWEEP_BLOCKS = {
+    ("float32", False): (8, 2), ("float64", False): (4, 0), ("float32", True): (3, 0), ("float64", True): (2, 0)
+}  # fmt: skip
+"""A sweep has the figures of its rows in registers, those of sums too, and waits for nothing that it reads: so 2 blocks
+share them for up to the first number of rows, 3 for up to the second, and more rows have one block alone."""
+
 _MOST_SPANS, _MOST_EXACT = 17, 4
+
+WARPS = THREADS // 32
+
+STRETCH = SEGMENT // WARPS
+"""The points that a warp of a sweep takes at a time."""
+
+PLACES = 20
+"""How many sign changes of a row a block of a sweep lists with their place."""
+
+MOST_ROWS = 64
+"""The rows of a sweep of which the figures fit a block's shared memory."""
 
 _NEXT_LINE = "\n" + " " * 8
 
@@ -57,22 +75,46 @@ class CudaSource:
         return -(-count // self.per_block)
 
 
-def sweep_source(program: Program) -> CudaSource:
+def sweep_source(
+    program: Program, *, sums: bool = False, signed: range = range(0), histogram: bool = False
+) -> CudaSource:
     """The kernel of a sweep of a program of one input.
 
-    Its parameters: a `LINE`; the index of the first point and the number of points, both int64, the latter up to
-    `MOST_POINTS`; a pointer to where the points go, or null; a pointer for each output. Where the chunk begins amid a
-    segment of the linspace, one block more has work. Raises NotInCError for a program that has no C.
+    Its parameters, numbers being int64 unless said otherwise:
+
+    - a `LINE`; the index of the first point; the number of points, up to `MOST_POINTS`; the index at which the first
+      block begins, a multiple of what a block takes; how many `STRETCH` of points a warp takes, int32, a power of two;
+    - a pointer to `figures_dtype`, for each block one a row; a pointer to `place_dtype`, `WARPS` times `PLACES` for
+      each block and row in ``signed``, those of which sign changes are wanted;
+    - with ``histogram``, the number of bins, and whether their counts are in dynamic shared memory, both int32; a
+      pointer to the edges of each row, followed by the scale of `gradcu_bin`, float64; one to counts, uint64, which are
+      added to;
+    - a pointer to where the points go, or null, and such a pointer for each output.
+
+    Sums are left out unless ``sums``. Raises NotInCError for a program that has no C, and for one of more outputs than
+    `MOST_ROWS`.
     """
     rows = ["T"] * len(program.outputs)
+    if len(rows) > MOST_ROWS:
+        raise NotInCError(f"a kernel has at most {MOST_ROWS} rows, not {len(rows)}")
     text = filled(
         kernel_file("sweep.cu"),
         {
+            "FIGURES": kernel_file("figures.cuh"),
+            "BINS": kernel_file("bins.cuh"),
+            "HISTOGRAM": str(int(histogram)),
             "ROWS": str(len(rows)),
+            "SIGNED": str(signed.start),
+            "SIGNED_END": str(signed.stop),
+            "SUMS": str(int(sums)),
             "SEGMENT": str(SEGMENT),
             "MOST_SPANS": str(_MOST_SPANS),
             "MOST_EXACT": str(_MOST_EXACT),
-            "BOUNDS": _bounds(program),
+            "WARPS": str(WARPS),
+            "STRETCH": str(STRETCH),
+            "TILE": str(TILE),
+            "PLACES": str(PLACES),
+            "BOUNDS": _sweep_bounds(program, sums),
             "OUTPUTS": _each("{kind} &out{k}", rows),
             "BODY": _body(program),
             "ROW_PARAMETERS": _each("{kind} *const row{k}", rows),
@@ -81,6 +123,23 @@ def sweep_source(program: Program) -> CudaSource:
         },
     )
     return CudaSource(_with_helpers(text, program), "gradcu_sweep", SEGMENT)
+
+
+def slopes(program: Program) -> range:
+    """The row of f', where there is one: that of which a summary has the sign changes."""
+    return range(1, min(len(program.outputs), 2))
+
+
+def figures_dtype(real: np.dtype) -> np.dtype:
+    """The struct Figures of kernels/figures.cuh, for rows of float32 or float64."""
+    numbers = [(name, real) for name in ("least", "largest", "head", "tail")]
+    places = [(name, "i4") for name in ("least_at", "largest_at", "head_at", "tail_at", "nan", "infinite", "changes")]
+    return np.dtype([("sum", "f8"), ("size", "f8"), *numbers, *places], align=True)
+
+
+def place_dtype(real: np.dtype) -> np.dtype:
+    """The struct Place of kernels/figures.cuh, for rows of float32 or float64."""
+    return np.dtype([("before", real), ("after", real), ("before_at", "i4"), ("after_at", "i4")], align=True)
 
 
 def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.ndarray | None:
@@ -192,9 +251,18 @@ def _c_type(dtype: np.dtype) -> str:
 
 
 def _bounds(program: Program) -> str:
+    return f"{THREADS}, {_BLOCKS[_real(program)]}"
+
+
+def _sweep_bounds(program: Program, sums: bool) -> str:
+    most = _SWEEP_BLOCKS[_real(program), sums]
+    return f"{THREADS}, {1 + sum(len(program.outputs) <= rows for rows in most)}"
+
+
+def _real(program: Program) -> str:
     if program.dtype.name not in _BLOCKS:
         raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
-    return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
+    return program.dtype.name
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:

@@ -156,7 +156,7 @@ def _derived(plan: Plan, targets: tuple[int, ...], kinds: Sequence[str], statics
     dtypes = _dtypes(kinds)
     if dtypes is None or plan.reads_shapes:
         return None
-    trace = Trace(1)
+    trace = Trace.apart(1)
     exprs = {
         number: trace.table.argument(f"x{number}", dtype) for number, dtype in enumerate(dtypes) if dtype is not None
     }

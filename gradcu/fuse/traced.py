@@ -78,6 +78,13 @@ class Trace:
         self._exprs: list[Expr] = []
         self.reason: str | None = None
 
+    @classmethod
+    def apart(cls, length: int) -> Trace:
+        """A trace that is not of a function: none of its steps are known, or will be."""
+        trace = cls(Step(-1), length, Steps())
+        trace._known = None
+        return trace
+
     def take(self, key: Any, maker: Maker) -> Step:
         """Takes the step with that key, of which ``maker`` makes an expression."""
         if self.unmade is not None:
