@@ -32,6 +32,7 @@ def pointwise(
     operands: tuple[str, ...] = (),
     statics: dict[str, Any] | None = None,
     native: Callable[..., Any] | None = None,
+    fills: bool = False,
     node: str | Callable[..., str] | None = None,
     promotion: Promotion = "float",
     prepare: Callable[..., tuple[Any, ...]] | None = None,
@@ -44,10 +45,10 @@ def pointwise(
     """Defines an elementwise op.
 
     ``forward`` names a ufunc of the array module, or is a function of it and the operands; ``native`` is a faster
-    equivalent on NumPy. ``c`` is the same in C, with ``{x}`` for operand or static argument x and ``T(2)`` for a
-    constant of the operands' type, or a function of the static arguments that gives it. ``aliases`` are more names of
-    the same public function; ``floats`` is False where ``prepare`` refuses them. A rule's keyword is ``d`` and the
-    operand's name: ``dx=lambda g, out: g * out``.
+    equivalent on NumPy, and ``fills`` says that it writes to an array that it is given as ``out``. ``c`` is the same in
+    C, with ``{x}`` for operand or static argument x and ``T(2)`` for a constant of the operands' type, or a function of
+    the static arguments that gives it. ``aliases`` are more names of the same public function; ``floats`` is False
+    where ``prepare`` refuses them. A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
     """
     operands = operands or tuple(rule.removeprefix("d") for rule in rules)
     op = Op(
@@ -63,6 +64,7 @@ def pointwise(
         prepare=prepare,
         elementwise=True,
         c=c,
+        fills=fills,
         ufunc=forward if isinstance(forward, str) else native.__name__ if isinstance(native, np.ufunc) else None,
         doc=doc,
     )

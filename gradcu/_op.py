@@ -92,8 +92,8 @@ class Op:
 
     __slots__ = (
         "_flows", "_node_classes", "_node_needs", "_plans", "_position", "_required", "c", "call", "defaults",
-        "differentiable", "doc", "elementwise", "forward", "joint", "name", "node", "numpy", "operands", "outputs",
-        "prepare", "promotion", "rules", "statics", "ufunc", "varargs", "variadic", "view",
+        "differentiable", "doc", "elementwise", "fills", "forward", "joint", "name", "node", "numpy", "operands",
+        "outputs", "prepare", "promotion", "rules", "statics", "ufunc", "varargs", "variadic", "view",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +117,7 @@ class Op:
         prepare: Callable[..., tuple[Any, ...]] | None = None,
         c: str | Callable[..., str] | None = None,
         ufunc: str | None = None,
+        fills: bool = False,
         doc: str = "",
     ) -> None:
         if name in OPS:
@@ -138,7 +139,7 @@ class Op:
         self._node_needs = tuple(-1 if needed == "tensors" else statics.index(needed) for needed in needs)
         self.promotion, self.elementwise, self.view = promotion, elementwise, view
         self.variadic, self.varargs, self.prepare = variadic, varargs, prepare
-        self.c, self.ufunc, self.doc = c, ufunc, doc
+        self.c, self.ufunc, self.fills, self.doc = c, ufunc, fills, doc
         self.call: Callable[..., Any]
         self._plans: dict[Any, Plan] = {}
         self._node_classes: dict[str, type[Node]] = {}

@@ -30,8 +30,8 @@ _MOST_BYTES = 6 << 20
 class _Step:
     """A line: places of its operands among the arrays of a block, and of the memory its result goes to.
 
-    ``memory`` is None where the function makes an array of its own. The others are ufuncs of one operand or two, which
-    stand in ``first`` and ``second``, because a call that unpacks a list holds Python's lock for twice as long.
+    ``memory`` is None where the function makes an array of its own. The others have one operand or two, which stand in
+    ``first`` and ``second``, because a call that unpacks a list holds Python's lock for twice as long.
     """
 
     __slots__ = ("done_with", "first", "function", "memory", "operands", "second", "statics")
@@ -174,7 +174,7 @@ def _planned(program: Program) -> tuple[list[_Step], list[int], list[Any], list[
         ended = {index for index in line.operands if isinstance(index, int) and last[index] == line.index}
         free += [held_by.pop(index) for index in ended if index in held_by]
         ufunc = None if line.op.ufunc is None or line.statics else getattr(np, line.op.ufunc)
-        memory = None if ufunc is None else rows.get(line.index)
+        memory = rows.get(line.index) if ufunc is not None or line.op.fills else None
         if ufunc is not None and memory is None:
             memory = next((number for number in free if dtypes[number] == line.dtype), len(dtypes))
             if memory == len(dtypes):

@@ -13,7 +13,7 @@ import numpy as np
 from .._define import REQUIRED, pointwise
 from .._silence import silent
 from ._refusals import refusing
-from .compare import INFINITIES, LARGE, ZEROS, greater, kept_where, select, where
+from .compare import INFINITIES, LARGE, ZEROS, filled_where, greater, kept_where, select, where
 from .convert import zeros_of
 from .elementary import exp, sigmoid
 from .special import erfc
@@ -23,15 +23,15 @@ _ROWS = {dtype: np.zeros(LARGE, dtype) for dtype in ZEROS}
 
 
 @silent
-def _relu_on_numpy(x: Any) -> Any:
+def _relu_on_numpy(x: Any, out: Any = None) -> Any:
     if type(x) is not np.ndarray:
         return x.dtype.type(0) if x < 0 else x
     zeros = _ROWS.get(x.dtype)
     if zeros is None:
-        return np.maximum(0.0, x)
+        return np.maximum(0.0, x, out=out)
     if x.size >= LARGE:
-        return np.clip(x, ZEROS[x.dtype], INFINITIES[x.dtype])
-    return np.maximum(zeros[: x.size] if x.ndim == 1 else ZEROS[x.dtype], x)
+        return np.clip(x, ZEROS[x.dtype], INFINITIES[x.dtype], out=out)
+    return np.maximum(zeros[: x.size] if x.ndim == 1 else ZEROS[x.dtype], x, out=out)
 
 
 def _refuse_bools(x: Any) -> tuple[()]:
@@ -41,7 +41,9 @@ def _refuse_bools(x: Any) -> tuple[()]:
 
 
 @silent
-def _relu_gate_on_numpy(gradient: Any, x: Any) -> Any:
+def _relu_gate_on_numpy(gradient: Any, x: Any, out: Any = None) -> Any:
+    if out is not None:
+        return filled_where(x != ZEROS.get(x.dtype, 0), gradient, out)
     if type(x) is np.ndarray and type(gradient) is np.ndarray and (zero := ZEROS.get(x.dtype)) is not None:
         return kept_where(x != zero, gradient)
     return select(np, x != 0, gradient, 0)
@@ -53,6 +55,7 @@ relu_gate = pointwise(
     "relu_gate",
     lambda xp, gradient, x: select(xp, x != 0, gradient, 0),
     native=_relu_gate_on_numpy,
+    fills=True,
     node="ThresholdBackwardBackward0",
     promotion="same",
     c="{x} != T(0) ? {gradient} : T(0)",
@@ -66,6 +69,7 @@ relu = pointwise(
     "relu",
     lambda xp, x: xp.maximum(x.dtype.type(0), x),
     native=_relu_on_numpy,
+    fills=True,
     promotion="same",
     prepare=_refuse_bools,
     c="{x} < T(0) ? T(0) : {x}",

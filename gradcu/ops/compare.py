@@ -156,9 +156,17 @@ def kept_where(condition: Any, a: Any) -> Any:
         out = np.zeros(shape, dtype)
         np.copyto(out, a, where=condition)
         return out
-    bits = _BITS[dtype]
-    out = np.empty(shape, dtype)
-    np.multiply(a.view(bits), condition, out=out.view(bits))
+    return filled_where(condition, a, np.empty(shape, dtype))
+
+
+def filled_where(condition: Any, a: Any, out: Any) -> Any:
+    """``np.where(condition, a, 0)`` for floats, written to ``out``, which is returned."""
+    bits = _BITS.get(out.dtype)
+    if bits is None:
+        out.fill(0)
+        np.copyto(out, a, where=condition)
+    else:
+        np.multiply(a.view(bits), condition, out=out.view(bits))
     return out
 
 
