@@ -388,7 +388,7 @@ def _find_cuda(index: int | None) -> tuple[device | None, str]:
         count = cupy.cuda.runtime.getDeviceCount()
         index = cupy.cuda.runtime.getDevice() if index is None else index
     except Exception as error:
-        return None, f"no CUDA driver or device: {_summary(error)}"
+        return None, _without_device(cupy, error)
     if index >= count:
         present = ", ".join(f"cuda:{i}" for i in range(count)) or "none"
         return None, f"there is no device 'cuda:{index}'; present: {present}"
@@ -405,8 +405,32 @@ def _trial(index: int) -> str:
         with cupy.cuda.Device(index):
             (cupy.ones(1, dtype=np.float32) + 1).get()
     except Exception as error:
-        return f"a first computation on cuda:{index} failed: {_summary(error)}"
+        driver, needed = _cuda_versions(cupy)
+        versions = f" (the driver supports CUDA {driver}, CuPy is built with CUDA {needed})" if driver < needed else ""
+        return f"a first computation on cuda:{index} failed: {_summary(error)}{versions}"
     return ""
+
+
+def _without_device(cupy: ModuleType, error: Exception) -> str:
+    """What is wrong where CUDA does not even count its devices, or has none."""
+    driver, needed = _cuda_versions(cupy)
+    if driver and int(driver) < int(needed):
+        return (
+            f"the NVIDIA driver is too old: it supports CUDA {driver}, and the CuPy that is installed needs CUDA "
+            f"{int(needed)}.0 or newer; update the driver, or install the CuPy of an older CUDA"
+        )
+    return f"no CUDA {'device' if driver else 'driver'} was found: {_summary(error)}"
+
+
+def _cuda_versions(cupy: ModuleType) -> tuple[float, float]:
+    """The newest CUDA that the driver supports, 0 where there is no driver, and the one that CuPy was built with."""
+    runtime = cupy.cuda.runtime
+    try:
+        numbers = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    except Exception:
+        return 0.0, 0.0
+    driver, needed = (number // 1000 + number % 1000 // 10 / 10 for number in numbers)
+    return driver, needed
 
 
 def _summary(error: BaseException) -> str:

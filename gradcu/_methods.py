@@ -7,10 +7,11 @@ from typing import Any
 
 from ._backward import backward as _backward
 from ._conversions import DUNDERS
+from ._cupy_protocol import CALLED, array, from_cupy_too, kernel
 from ._define import OPERATORS, publish
 from ._exchange import EXCHANGE
 from ._inplace import in_place
-from ._numpy_protocol import array, array_function, array_ufunc, cupy_kernel
+from ._numpy_protocol import array_function, array_ufunc
 from ._op import ELEMENTWISE, METHODS, OPS
 from ._setitem import copy_, fill_, set_item, zero_
 from ._tensor import Tensor
@@ -59,6 +60,8 @@ def install() -> None:
         publish(function.__name__, function, namespace=False)
     for name, method in (METHODS | _SPECIAL | DUNDERS | EXCHANGE).items():
         setattr(Tensor, name, method)
+    for name in CALLED:
+        setattr(Tensor, name, from_cupy_too(name, METHODS[name]))
     for name, operator in _OPERATORS.items():
         function = OPERATORS[name]
         setattr(Tensor, f"__{operator}__", function)
@@ -73,7 +76,7 @@ _SPECIAL: dict[str, Any] = {
     "__setitem__": set_item,
     "__array__": array,
     "__array_ufunc__": array_ufunc,
-    "__cupy_override_elementwise_kernel__": cupy_kernel,
+    "__cupy_override_elementwise_kernel__": kernel,
     "__array_function__": array_function,
     "T": property(_reversed),
     "mT": property(_matrix_transposed),

@@ -21,6 +21,7 @@ LAYERS = [
     ("_inplace",),
     ("_setitem",),
     ("_conversions", "_exchange", "_numpy_protocol"),
+    ("_cupy_protocol",),
     ("_methods",),
     ("autograd", "cuda"),
     ("fuse",),

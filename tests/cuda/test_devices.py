@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import gradcu
-from gradcu import Tensor
+from gradcu import Tensor, _device
+from tests.cpu_cuda.bed import Bed
 
 CREATIONS: dict[str, Callable[[], Tensor]] = {
     "zeros": lambda: gradcu.zeros(2, 3),
@@ -160,6 +161,39 @@ def test_a_device_that_is_not_there_is_named(cuda: str):
     count = gradcu.cuda.device_count()
     with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: cuda:0"):
         gradcu.ones(1, device=f"cuda:{count}")
+
+
+def test_a_driver_that_is_too_old_is_told_with_what_is_needed(bed: Bed, monkeypatch: pytest.MonkeyPatch):
+    runtime = bed.cupy.cuda.runtime
+    needed = runtime.runtimeGetVersion() // 1000
+
+    def insufficient() -> int:
+        raise runtime.CUDARuntimeError(35)
+
+    monkeypatch.setattr(runtime, "getDeviceCount", insufficient)
+    monkeypatch.setattr(runtime, "driverGetVersion", lambda: 11040)
+    found = f"the NVIDIA driver is too old: it supports CUDA 11.4, and the CuPy that is installed needs CUDA {needed}.0"
+    with pytest.raises(RuntimeError, match=f"device 'cuda' cannot be used: {found}"):
+        gradcu.ones(1, device="cuda")
+    assert not gradcu.cuda.is_available()
+    monkeypatch.setattr(runtime, "driverGetVersion", lambda: 0)
+    with pytest.raises(RuntimeError, match="no CUDA driver was found: CUDARuntimeError: cudaErrorInsufficientDriver"):
+        gradcu.ones(1, device="cuda")
+
+
+def test_a_first_computation_that_fails_tells_the_versions(bed: Bed, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("the provided PTX was compiled with an unsupported toolchain")
+
+    _device._trial.cache_clear()
+    monkeypatch.setattr(bed.cupy, "ones", refuse)
+    monkeypatch.setattr(bed.cupy.cuda.runtime, "driverGetVersion", lambda: 12020)
+    try:
+        message = r"unsupported toolchain \(the driver supports CUDA 12.2, CuPy is built with CUDA 12.9\)"
+        with pytest.raises(RuntimeError, match=message):
+            gradcu.ones(1, device="cuda:1")
+    finally:
+        _device._trial.cache_clear()
 
 
 def test_gradcu_device_cpu_keeps_a_cuda_program_on_the_cpu(cuda: str, monkeypatch: pytest.MonkeyPatch):
