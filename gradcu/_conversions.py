@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _format
 from ._define import publish
-from ._device import CPU, copied, resolve
+from ._device import CPU, copied, moved, resolve
 from ._device import device as device_type
 from ._dtype import as_dtype, get_default_dtype, scalar_name
 from ._op import FUNCTIONS
@@ -357,8 +357,8 @@ def _deep_copy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return twin
 
 
-def _rebuild(kind: Any, array: np.ndarray, requires_grad: bool) -> Tensor:
-    tensor = kind._wrap(array)
+def _rebuild(kind: Any, array: np.ndarray, requires_grad: bool, place: Any = CPU) -> Tensor:
+    tensor = kind._wrap(array if place is CPU else moved(array, resolve(place)))
     tensor._requires_grad = requires_grad
     return tensor
 
@@ -368,7 +368,9 @@ def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) can be pickled: detach() this one first"
         )
-    return _rebuild, (self.__class__, self._memory(), self._requires_grad)
+    if self.device is CPU:
+        return _rebuild, (self.__class__, self._memory(), self._requires_grad)
+    return _rebuild, (self.__class__, self.numpy(force=True), self._requires_grad, self.device)
 
 
 DUNDERS = {

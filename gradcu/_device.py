@@ -311,12 +311,30 @@ def moved(array: Any, place: device, *, non_blocking: bool = False) -> Any:
         return copied(array)
     if place is CPU:
         return _to_host(array, non_blocking)
-    with place.context:
+    source = device_of(array)
+    if source is not CPU:
+        return _between_devices(array, Place(source), Place(place))
+    with place.context, naming_memory("to", place):
         return place.xp.array(array, blocking=not non_blocking)
 
 
+def _between_devices(array: Any, source: Place, target: Place) -> Any:
+    """A copy that begins after the work on its source's stream, which goes on after it: CuPy would not wait.
+
+    CuPy copies between devices what is in one piece.
+    """
+    with source.device.context, naming_memory("to", source.device):
+        array = array if array.flags.forc else source.device.xp.ascontiguousarray(array)
+    with target.device.context, naming_memory("to", target.device):
+        target.wait_for(source)
+        copy = target.device.xp.array(array)
+        source.wait_for(target)
+    return copy
+
+
 def _to_host(array: Any, non_blocking: bool) -> Any:
-    with device_of(array).context:
+    place = device_of(array)
+    with place.context, naming_memory("to", place):
         if not non_blocking:
             return array.get()
         pinned = importlib.import_module("cupyx").empty_pinned(array.shape, array.dtype)

@@ -117,6 +117,21 @@ def test_a_gradient_crosses_devices_both_ways_and_twice(place: str):
     np.testing.assert_allclose(second.numpy(), 4 * expected, rtol=1e-15)
 
 
+def test_gradients_from_two_devices_add_up_where_they_belong(bed: Bed):
+    """CuPy warns where an array is on another device than the current one, which needs a link between the two."""
+    x = gradcu.tensor([0.5, 1.5], dtype=gradcu.float64, device="cuda:0", requires_grad=True)
+    y = x * 2
+    parts = y.unbind()
+    total = (y.to("cuda:1", gradcu.float32) * 3).sum().to("cuda:0") + (y * y).sum() + parts[0].to("cuda:1").to("cuda:0")
+    (total + (x.to("cuda:1") * 5).sum().to("cuda:0")).backward()
+    assert x.grad is not None
+    assert (str(x.grad.device), x.grad.dtype) == ("cuda:0", gradcu.float64)
+    np.testing.assert_allclose(x.grad.tolist(), [6 + 8 * 0.5 + 2 + 5, 6 + 8 * 1.5 + 5], rtol=1e-6)
+    (first,) = gradcu.autograd.grad((x.to("cuda:1") ** 3).sum().cpu() + (x**3).sum().cpu(), x, create_graph=True)
+    (second,) = gradcu.autograd.grad(first.sum(), x)
+    np.testing.assert_allclose(second.tolist(), [12 * 0.5, 12 * 1.5])
+
+
 def test_everything_of_a_graph_is_on_its_device(place: str):
     x = gradcu.linspace(-1, 1, 5, device=place, requires_grad=True)
     part = x[1:4]
@@ -129,6 +144,36 @@ def test_everything_of_a_graph_is_on_its_device(place: str):
     assert devices == {place}
     assert x.grad.tolist() == [1.0, 2.0, 3.0, 4.0, 3.0]
     assert pickle.loads(pickle.dumps(x.detach().cpu())).tolist() == x.tolist()
+
+
+def test_copy_and_assignment_cross_devices(place: str):
+    x = gradcu.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    there = gradcu.zeros(3, device=place)
+    there.copy_(x)
+    there[:2] = x[1:]
+    (there * gradcu.tensor([1.0, 10.0, 100.0], device=place)).sum().backward()
+    assert there.tolist() == [2.0, 3.0, 3.0]
+    assert x.grad is not None
+    assert (x.grad.tolist(), x.grad.device) == ([0.0, 1.0, 110.0], gradcu.device("cpu"))
+    back = gradcu.zeros(3).copy_(there.detach(), non_blocking=True)
+    assert (back.tolist(), back.device) == ([2.0, 3.0, 3.0], gradcu.device("cpu"))
+
+
+def test_a_pickle_comes_back_to_its_device(place: str, monkeypatch: pytest.MonkeyPatch):
+    x = gradcu.ones(2, device=place, requires_grad=True)
+    written = pickle.dumps(x)
+    read = pickle.loads(written)
+    assert (str(read.device), read.requires_grad, read.tolist()) == (place, True, [1.0, 1.0])
+    monkeypatch.setenv("GRADCU_DEVICE", "cpu")
+    monkeypatch.setattr("gradcu._device._noticed", True)
+    assert pickle.loads(written).device == gradcu.device("cpu")
+
+
+def test_seeds_are_those_of_all_devices(place: str):
+    gradcu.cuda.manual_seed(5)
+    found = gradcu.rand(3, device=place).tolist()
+    gradcu.manual_seed(5)
+    assert gradcu.rand(3).tolist() == found
 
 
 def test_devices_do_not_mix_but_for_zero_dim_tensors_of_the_cpu(place: str):

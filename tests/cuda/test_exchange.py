@@ -186,10 +186,11 @@ def test_no_function_of_cupys_loses_a_graph(cupy: Any, cuda: str):
         x = gradcu.linspace(0.2, 0.8, 4, device=cuda).reshape(2, 2).requires_grad_()
         for arguments in ((x,), (x, x), ([x, x],)):
             try:
-                found = function(*arguments)
+                found: Any = function(*arguments)
             except Exception:
                 continue
-            for part in found if isinstance(found, tuple | list) else [found]:
+            parts: list[Any] = list(found) if isinstance(found, tuple | list) else [found]
+            for part in parts:
                 if isinstance(part, cupy.ndarray | np.ndarray):
                     assert part.dtype.kind not in "fc", name
                 elif isinstance(part, Tensor) and part.is_floating_point():
