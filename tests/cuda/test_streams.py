@@ -116,7 +116,7 @@ def test_a_stream_can_be_set(lazy: Bed, cuda: str):
 
 
 def test_threads_on_one_graph(bed: Bed, cuda: str):
-    """Eight threads differentiate the same graph at once, each on a stream of its own, with kernels of no one before."""
+    """Eight threads differentiate the same graph at once, each on a stream of its own, with new kernels."""
     x = gradcu.linspace(0, 1, 1001, dtype=gradcu.float64, device=cuda, requires_grad=True)
     y = (x.sin() * x.cosh()).atan() * x[::7].sum()
     start, found = threading.Barrier(8), {}
