@@ -5,7 +5,7 @@ from pathlib import Path
 
 LAYERS = [
     ("_pending",),
-    ("_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
+    ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
     ("_launch",),
     ("_graph",),
     ("_journey",),
