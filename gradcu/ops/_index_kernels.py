@@ -1,7 +1,7 @@
 """Indexing of CuPy arrays by index arrays, and its adjoint, by kernels/index.cu.
 
-Sums at equal indices are deterministic: the places are sorted by what they add to. What the kernels don't take is left to
-CuPy: more than 8 dimensions, and sums of integers, which are the same in any order.
+Sums at equal indices are deterministic: the places are sorted by what they add to. What the kernels don't take is left
+to CuPy: more than 8 dimensions, and sums of integers, which are the same in any order.
 """
 
 from __future__ import annotations
@@ -129,8 +129,9 @@ def add_along(out: Any, index: Any, dim: int, values: Any) -> None:
 
 
 class _Led(NamedTuple):
-    """Where places lead: the struct Places of kernels/index.cu, in which ``dims`` have the strides of what is indexed,
-    then those of each index array.
+    """Where places lead: the struct Places of kernels/index.cu.
+
+    ``dims`` are those of the places, with the strides of what is indexed and then of each index array.
     """
 
     dims: Dimensions
@@ -140,17 +141,19 @@ class _Led(NamedTuple):
 
     def extent(self) -> int:
         """What 32-bit numbers must reach for it."""
-        of_indices = sum(step * (length - 1) for length, step in zip(self.lengths, map(abs, self.steps), strict=True))
-        count = math.prod(length for length, _ in self.dims)
-        return max(
-            count, reach(self.dims, 0) + of_indices, *(reach(self.dims, 1 + k) for k in range(len(self.indices)))
-        )
+        indexed = [(length, (step,)) for length, step in zip(self.lengths, self.steps, strict=True)]
+        of_indices = (reach(self.dims, 1 + k) for k in range(len(self.indices)))
+        return max(self.count, reach(self.dims, 0) + reach(indexed, 0), *of_indices)
+
+    @property
+    def count(self) -> int:
+        """How many places there are."""
+        return math.prod(length for length, _ in self.dims)
 
     def struct(self, wide: bool) -> np.ndarray:
         """The struct."""
         made = np.zeros((), _places_dtype(wide))
-        made["count"] = math.prod(length for length, _ in self.dims)
-        made["dimensions"], made["arrays"] = len(self.dims), len(self.indices)
+        made["count"], made["dimensions"], made["arrays"] = self.count, len(self.dims), len(self.indices)
         _fill(made, "shape", "strides", self.dims)
         for k, index in enumerate(self.indices):
             made["indices"][k] = index.data.ptr

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import operator
 import warnings
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from .._define import function, structured
-from .._determinism import are_deterministic_algorithms_enabled
 from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
 from .._tensor import Tensor
 from ._arguments import require_tensor, type_name, without_leading_ones
+from ._index_arrays import add_at, taken
 from .dims import one_dim
 
 _FULL = slice(None)
-_INT32 = np.dtype("int32")
 
 
 class Index:
@@ -222,26 +220,6 @@ def _selected(xp: Any, x: Any, index: Index) -> Any:
         raise _index_error(error, index) from None
 
 
-def taken(xp: Any, x: Any, where: tuple[Any, ...]) -> Any:
-    """``x[where]``, for index arrays and full slices."""
-    kernels = index_kernels(xp)
-    return x[where] if kernels is None else kernels.gathered(x, where)
-
-
-def added_at(xp: Any, x: Any, where: tuple[Any, ...], value: Any) -> None:
-    """``x[where] += value``, again for every index that is repeated."""
-    kernels = index_kernels(xp) if are_deterministic_algorithms_enabled() else None
-    if kernels is None:
-        xp.add.at(x, where, value)
-    else:
-        kernels.add_at(x, where, value)
-
-
-def index_kernels(xp: Any) -> Any:
-    """The kernels of our own that index arrays of ``xp``; None where its functions do it."""
-    return None if xp is np else import_module("._index_kernels", __package__)
-
-
 def _index_error(error: IndexError, index: Index) -> IndexError:
     """NumPy's error in PyTorch's words."""
     if not str(error).startswith("shape mismatch"):
@@ -291,19 +269,8 @@ def scattered(xp: Any, g: Any, shape: tuple[int, ...], index: Index) -> Any:
     elif index.distinct:
         part[_on(xp, index.advanced)] = g
     else:
-        _add_at(xp, part, _on(xp, index.advanced), g)
+        add_at(xp, part, _on(xp, index.advanced), g)
     return out
-
-
-def _add_at(xp: Any, part: Any, where: Any, value: Any) -> None:
-    """Adds ``value`` at ``where``, again for every index that is repeated."""
-    if part.dtype.kind in "biu" and part.dtype.itemsize < _INT32.itemsize:
-        # CuPy adds up no smaller integers. A wider sum, cut off, is theirs; one of bools is whether any is true.
-        total = part.astype(_INT32)
-        added_at(xp, total, where, xp.asarray(value, dtype=_INT32))
-        part[...] = total.astype(part.dtype)
-    else:
-        added_at(xp, part, where, value)
 
 
 def _kept_vjp(g: Any, index: Index, accumulate: bool) -> Any:
@@ -327,7 +294,7 @@ def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False)
         value = without_leading_ones(value.astype(x.dtype), part.ndim)
     try:
         if accumulate:
-            _add_at(xp, part, where, value)
+            add_at(xp, part, where, value)
         else:
             part[where] = value
     except IndexError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .._define import function, structured
-from .._determinism import are_deterministic_algorithms_enabled
 from .._tensor import Tensor
 from ._arguments import require_tensor
+from ._index_arrays import add_at, adding_kernels, index_kernels
 from .dims import one_dim
-from .index import Index, added_at, index_kernels, scattered
+from .index import Index, scattered
 from .join import broadcast_shape
 from .shape import expand, reshape
 
@@ -69,14 +69,14 @@ def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
 @structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
 def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to which ``g`` was added where `gather` took from: the adjoint of gather."""
-    kernels = index_kernels(xp) if are_deterministic_algorithms_enabled() else None
+    kernels = adding_kernels(xp)
     out = xp.zeros(shape or (1,), g.dtype)
     g, index = g.reshape(g.shape or (1,)), index.reshape(index.shape or (1,))
     if kernels is not None:
         kernels.add_along(out, index, dim, g)
     else:
         xp.add.at(out, _places(xp, index, dim), g)
-    return out.reshape(shape)
+    return out if shape else out.reshape(shape)
 
 
 @function()
@@ -165,7 +165,7 @@ def index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -
     if not shape:
         return g.copy()
     out = xp.zeros(shape, g.dtype)
-    added_at(xp, out, (slice(None),) * dim + (index.reshape(-1),), g)
+    add_at(xp, out, (slice(None),) * dim + (index.reshape(-1),), g)
     return out
 
 
