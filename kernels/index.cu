@@ -60,7 +60,7 @@ struct Two {
 };
 
 /* out[place] = x[indices at place], of elements of 1, 2, 4, 8 or 16 bytes. */
-extern "C" __global__ void __launch_bounds__(THREADS) gradcu_gather(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_gather(
     const __grid_constant__ Places places, const char *const x, char *const out, const int size
 ) {
     const Index stride = (Index)gridDim.x * THREADS;
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) gradcu_gather(
 }
 
 /* What is sorted: the number of a place, below that of its target. */
-extern "C" __global__ void __launch_bounds__(THREADS) gradcu_targets(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_targets(
     const __grid_constant__ Places places, const int shift, long long *const sorted
 ) {
     const Index stride = (Index)gridDim.x * THREADS;
@@ -132,7 +132,7 @@ struct Partial {
 };
 
 /* Adds to each target what belongs to it, for the targets with all their places in one chunk. */
-extern "C" __global__ void __launch_bounds__(THREADS) gradcu_add_chunks(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_add_chunks(
     const __grid_constant__ Addends addends, const long long *const sorted, const T *const values, T *const out,
     T *const partials
 ) {
@@ -153,7 +153,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) gradcu_add_chunks(
 }
 
 /* Adds the partial results of each target with places in several chunks: the block of the first of these does. */
-extern "C" __global__ void __launch_bounds__(THREADS) gradcu_add_partials(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_add_partials(
     const __grid_constant__ Addends addends, const long long *const sorted, T *const out, T *const partials,
     const int lanes
 ) {

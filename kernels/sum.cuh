@@ -3,17 +3,13 @@
 
 typedef GRADCU_T T;
 
-enum {
-    THREADS = @THREADS@,
-    /* So many blocks share the 65536 registers of a multiprocessor: untold, the compiler spills some to fit more. */
-    BLOCKS = sizeof(T) == 4 ? 4 : 3
-};
+enum { THREADS = @THREADS@, BLOCKS = @BLOCKS@ /* that share a multiprocessor's registers */ };
 
 GRADCU_FUNCTION bool is_finite(T value) { return value - value == T(0); }
 
 /* A sum, and what its additions have rounded away: the error of an addition is a number, which six operations give
    (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B). Where h additions follow each other, the sum S of x is
-   within u |S| + (h u)^2 sum |x| of the true one, u being half a unit in the last place (Ogita, Rump and Oishi, SIAM
+   within u |S| + 2 (h u)^2 sum |x| of the true one, u being half a unit in the last place (Ogita, Rump and Oishi, SIAM
    Journal on Scientific Computing 26, 2005). */
 struct Sum {
     T high, low;

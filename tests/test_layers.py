@@ -6,7 +6,7 @@ from pathlib import Path
 LAYERS = [
     ("_pending",),
     ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
-    ("_launch",),
+    ("_dimensions", "_kernel_text", "_launch"),
     ("_graph",),
     ("_journey",),
     ("_op",),

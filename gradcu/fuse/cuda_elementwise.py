@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._kernel_text import NARROW, THREADS
 from .._launch import Kernel, Parameter, Pointer, kernel
-from .cuda_source import NARROW, THREADS, elementwise_source, layout_dtype
+from .cuda_source import elementwise_source, layout_dtype
 from .layout import Layout
 from .program import Program, c_body
 

@@ -14,18 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._dimensions import Dimensions, merged, reach
+from .._kernel_text import C_TYPES, MOST_DIMENSIONS, NARROW, THREADS, power_of_two, summing_text
 from .._launch import Kernel, Parameter, Pointer, kernel
-from ._kernel_text import (
-    C_TYPES,
-    MOST_DIMENSIONS,
-    NARROW,
-    THREADS,
-    Dimensions,
-    kernel_text,
-    merged,
-    power_of_two,
-    reach,
-)
 
 CHUNK = 32
 """Sorted places that a thread adds up."""
@@ -262,22 +253,24 @@ def _addends_dtype(wide: bool) -> np.dtype:
 
 
 @functools.cache
-def index_source(c_type: str, wide: bool) -> str:
-    """The text of kernels/index.cu, for sums of elements of a C type."""
-    return kernel_text("index.cu", (), c_type, wide=wide, MOST_DIMENSIONS=MOST_DIMENSIONS, CHUNK=CHUNK)
+def _kernel(name: str, dtype: np.dtype[Any], wide: bool) -> Kernel:
+    text, parameters = declared(dtype, wide)[name]
+    return kernel(text, name, parameters)
 
 
 @functools.cache
-def _kernel(name: str, dtype: np.dtype[Any], wide: bool) -> Kernel:
-    pointer, ordered = Pointer(dtype), Pointer(_INT64)
-    parameters: dict[str, tuple[Parameter, ...]] = {
-        "gradcu_gather": (_places_dtype(wide), pointer, pointer, _INT32),
-        "gradcu_targets": (_places_dtype(wide), _INT32, ordered),
-        "gradcu_add_chunks": (_addends_dtype(wide), ordered, pointer, pointer, pointer),
-        "gradcu_add_partials": (_addends_dtype(wide), ordered, pointer, pointer, _INT32),
+def declared(dtype: np.dtype[Any], wide: bool) -> dict[str, tuple[str, tuple[Parameter, ...]]]:
+    """Each kernel's text and parameters, for elements of a dtype and with 32-bit or ``wide`` indices."""
+    # Elements that are only copied have no type, so any will do.
+    added = dtype.name if dtype.name in C_TYPES else "float32"
+    text = summing_text("index.cu", (), added, wide=wide, MOST_DIMENSIONS=MOST_DIMENSIONS, CHUNK=CHUNK)
+    places, addends, pointer, ordered = _places_dtype(wide), _addends_dtype(wide), Pointer(dtype), Pointer(_INT64)
+    return {
+        "gradcu_gather": (text, (places, pointer, pointer, _INT32)),
+        "gradcu_targets": (text, (places, _INT32, ordered)),
+        "gradcu_add_chunks": (text, (addends, ordered, pointer, pointer, pointer)),
+        "gradcu_add_partials": (text, (addends, ordered, pointer, pointer, _INT32)),
     }
-    # Elements that are only copied need no type.
-    return kernel(index_source(C_TYPES.get(dtype.name, "float"), wide), name, parameters[name])
 
 
 def _cupy() -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .._kernel_text import THREADS
 from .._launch import Kernel, Parameter, Pointer, kernel
-from ._kernel_text import C_TYPES, THREADS
 from ._rows import Rows, layout_dtype, rows_along, rows_source
 
 
@@ -114,19 +114,20 @@ def _launch(name: str, rows: Rows, dtype: np.dtype[Any], *arguments: Any) -> Non
 
 @functools.cache
 def _kernel(name: str, dtype: np.dtype[Any], wide: bool) -> Kernel:
-    file, parameters = _parameters(dtype)[name]
-    return kernel(rows_source(file, C_TYPES[dtype.name], wide), name, (layout_dtype(wide), *parameters))
+    text, parameters = declared(dtype, wide)[name]
+    return kernel(text, name, parameters)
 
 
 @functools.cache
-def _parameters(dtype: np.dtype[Any]) -> dict[str, tuple[str, tuple[Parameter, ...]]]:
-    """The file of each kernel, and its parameters behind the layout."""
-    pointer, places, flag = Pointer(dtype), Pointer(np.dtype(np.int64)), np.dtype(np.int32)
+def declared(dtype: np.dtype[Any], wide: bool) -> dict[str, tuple[str, tuple[Parameter, ...]]]:
+    """Each kernel's text and parameters, for elements of a dtype and with 32-bit or ``wide`` indices."""
+    reductions, softmaxes = (rows_source(name, dtype.name, wide) for name in ("reduce.cu", "softmax.cu"))
+    layout, pointer, places, flag = layout_dtype(wide), Pointer(dtype), Pointer(np.dtype("i8")), np.dtype("i4")
     return {
-        "gradcu_sum": ("reduce.cu", (pointer, pointer, pointer, pointer, dtype)),
-        "gradcu_extreme": ("reduce.cu", (pointer, places, pointer, places, dtype)),
-        "gradcu_logsumexp": ("softmax.cu", (pointer,) * 4),
-        "gradcu_softmax": ("softmax.cu", (pointer, pointer, flag, pointer, pointer)),
-        "gradcu_softmax_vjp": ("softmax.cu", (pointer, pointer, pointer, flag, pointer)),
-        "gradcu_logsumexp_vjp": ("softmax.cu", (pointer,) * 4),
+        "gradcu_sum": (reductions, (layout, pointer, pointer, pointer, pointer, dtype)),
+        "gradcu_extreme": (reductions, (layout, pointer, places, pointer, places, dtype)),
+        "gradcu_logsumexp": (softmaxes, (layout, pointer, pointer, pointer, pointer)),
+        "gradcu_softmax": (softmaxes, (layout, pointer, pointer, flag, pointer, pointer)),
+        "gradcu_softmax_vjp": (softmaxes, (layout, pointer, pointer, pointer, flag, pointer)),
+        "gradcu_logsumexp_vjp": (softmaxes, (layout, pointer, pointer, pointer, pointer)),
     }

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._kernel_text import MOST_DIMENSIONS, NARROW, THREADS, kernel_text, merged, power_of_two, reach
+from .._dimensions import merged, reach
+from .._kernel_text import MOST_DIMENSIONS, NARROW, THREADS, power_of_two, summing_text
 
 _ARRAYS = 4
 _SLOTS = MOST_DIMENSIONS + 1  # where no dimension is a row's, or all are, one of length 1 stands in
@@ -40,9 +41,9 @@ class Rows(NamedTuple):
     wide: bool
 
 
-def rows_source(name: str, c_type: str, wide: bool) -> str:
-    """The text of a file of kernels/ that works row by row, for elements of a C type."""
-    return kernel_text(name, ("rows.cuh",), c_type, wide=wide, ARRAYS=_ARRAYS, MOST_DIMENSIONS=_SLOTS)
+def rows_source(name: str, dtype: str, wide: bool) -> str:
+    """The text of a file of kernels/ that works row by row, for elements of a dtype."""
+    return summing_text(name, ("rows.cuh",), dtype, wide=wide, ARRAYS=_ARRAYS, MOST_DIMENSIONS=_SLOTS)
 
 
 @functools.cache
