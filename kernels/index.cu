@@ -5,7 +5,7 @@
    are sorted by the element that they are added to (one launch, and Thrust's sort of 8 bytes a place), a thread adds up
    those of equal targets in a chunk of the sorted places, and a last launch what is left of targets that go over several
    chunks. So a sum is that of its addends in their order, wherever the targets are, and one target that gets all of them
-   takes no longer than many. It is 2 or 3 launches and a sort, where CuPy's is one for x[i], 3 for x[i, j] and 5 for
+   takes no longer than many. It is 2 or 3 launches and a sort, where CuPy's is one for x[i], 3 for x[i, j] and 4 for
    gather: what repeats costs a sort.
 
    gradcu/ops/_index_kernels.py launches it. */

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
+from .._device import device_of
 from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
@@ -153,7 +154,8 @@ class _Parser:
                     f"indexed tensor {list(self.shape)} at index {self.at + number}"
                 )
         self.basic += [_FULL] * mask.ndim
-        self.advanced += mask.nonzero()
+        with device_of(mask).context:
+            self.advanced += mask.nonzero()
         self.at += mask.ndim
 
 
@@ -194,7 +196,10 @@ def _simplified(key: Any) -> Any:
         array = array != 0
     if array.dtype == bool:
         return array
-    return int(array) if array.ndim == 0 else array.astype(np.int64)
+    if array.ndim == 0:
+        return int(array)
+    with device_of(array).context:
+        return array.astype(np.int64)
 
 
 def _slice_bound(bound: Any) -> int:
