@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _on_cuda
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._journey import Journey
@@ -89,6 +90,8 @@ class Walk:
             if node.place is not None:
                 self.journey = self.journey or Journey(node)
                 self.journey.go_to(node)
+                if plan is not None and self._launch(node, gradient):
+                    continue
             if plan is None or node.hooks is not None or node.prehooks is not None:
                 self._run_uncommon(node, gradient)
                 continue
@@ -119,6 +122,21 @@ class Walk:
             if not keep_graph and plan.saves:
                 node.saved = None
 
+    def _launch(self, node: Node, gradient: Any) -> bool:
+        """Runs a node on a CUDA device whose wanted gradients one kernel gives; says whether it did."""
+        if self.create_graph or not node.plan.op.elementwise or node.hooks is not None or node.prehooks is not None:
+            return False
+        leads, edges = self.leads, node.edges
+        targets = tuple(step.target for step in node.plan.steps if leads is None or owner(edges[step.target]) in leads)
+        found = _on_cuda.gradients(node.plan, targets, gradient, _values(node, False))
+        if found is None:
+            return False
+        for target, value in zip(targets, found, strict=True):
+            self.send(edges[target], value, node, value is not gradient, target)
+        if not self.keep_graph:
+            node.release()
+        return True
+
     def send(self, edge: Any, value: Any, source: Node | None, fresh: bool, position: int = 0) -> None:
         """Adds ``value`` to what has come along ``edge`` so far."""
         if type(edge) is tuple:
@@ -144,7 +162,8 @@ class Walk:
                 self.fresh.add(edge)
             else:
                 self.arrived[edge] = value
-                if fresh and value is before and not self.create_graph and value.base is None:
+                # What was summed or converted is an array that nobody knows, unless it is a view.
+                if (fresh or value is not before) and not self.create_graph and value.base is None:
                     self.fresh.add(edge)
 
     def _sum(self, before: Any, value: Any) -> Any:

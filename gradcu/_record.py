@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _on_cuda
 from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
@@ -259,16 +260,19 @@ def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
 
 def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
     try:
-        return _compute(op, xp, arrays, statics)
+        return _forward_silently(op, xp, arrays, statics)
     except ValueError:
         if op.elementwise:
             refuse_sizes(*arrays)
         raise
 
 
-@silenced
-def _compute(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
-    return op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
+def _forward(op: Op, xp: Any, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
+    found = None if xp is np else _on_cuda.forward(op, xp, operands, statics)
+    return op.forward(xp, *([operands] if op.variadic else operands), *statics) if found is None else found
+
+
+_forward_silently = silenced(_forward)
 
 
 def refuse_sizes(*operands: Any) -> None:
@@ -325,7 +329,7 @@ def raw(op: Op, values: list[Any]) -> Any:
             return pending.computed(op, operands, statics)
         operands = [operand.materialised() if isinstance(operand, Pending) else operand for operand in operands]
         arrays = [operand for operand in operands if operand is not None and not _is_number(operand)]
-    return op.forward(xp_of(arrays[0]), *([operands] if op.variadic else operands), *statics)
+    return _forward(op, xp_of(arrays[0]), operands, statics)
 
 
 def rule_function(op: Op) -> Callable[..., Any]:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 LAYERS = [
     ("_pending",),
-    ("_device", "_dtype", "_format", "_silence", "_linspace", "math", "return_types"),
+    ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
+    ("_dimensions", "_kernel_text", "_launch"),
     ("_graph",),
     ("_journey",),
     ("_op",),
     ("_tensor",),
-    ("_refusing_views",),
+    ("_refusing_views", "_on_cuda"),
     ("_record",),
     ("_fast", "_fast_pending"),
     ("_define",),

@@ -6,26 +6,17 @@ compiler gets for the CPU, and neither rounds a * b + c once where it is written
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from .._kernel_text import BLOCKS, C_TYPES, THREADS
 from .._linspace import SEGMENT, SPAN, linspace_spans
+from .._template import filled, kernel_file
 from .program import NotInCError, Program, c_body
-from .template import filled, kernel_file
 
-OPTIONS = ("-std=c++17", "-fmad=false")
-"""What NVRTC is told besides the architecture. CuPy adds -ftz=true: numbers below float32's normal range become 0."""
-
-THREADS = 256
-"""The threads of a block."""
-
-_BLOCKS = {"float32": 4, "float64": 3}
-"""So many blocks share the 65536 registers of a multiprocessor. Left to choose, the compiler takes fewer than it needs
-and spills some, to make room for more blocks than a kernel that waits for memory alone has use for."""
-
-_C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
+_C_TYPES = {**C_TYPES, "bool": "bool"}
 
 _MOST_SPANS, _MOST_EXACT = 17, 4
 
@@ -33,9 +24,6 @@ _NEXT_LINE = "\n" + " " * 8
 
 MOST_POINTS = (_MOST_SPANS - 1) * SPAN
 """How many points one launch of a sweep can compute."""
-
-NARROW = 1 << 30
-"""Below so many elements, and bytes from an array's first to its last, 32-bit indices do."""
 
 LINE = np.dtype(
     [
@@ -114,36 +102,46 @@ def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.n
 
 
 def elementwise_source(
-    program: Program, *, dimensions: int = 0, single: Sequence[str] = (), wide: bool = False
+    program: Program,
+    *,
+    dimensions: int = 0,
+    single: Collection[str] = (),
+    numbers: Collection[str] = (),
+    wide: bool = False,
 ) -> CudaSource:
     """The kernel of a program on arrays.
 
     With ``dimensions=0`` every input lies in memory as the outputs do, but for those named in ``single``, which have
     one element. Else the operands of an element are found by the strides of ``dimensions`` dimensions, and the outputs
-    lie in C order. ``wide`` takes 64-bit indices, which `NARROW` elements or bytes and more need.
+    lie in C order. The inputs named in ``numbers`` are no arrays. ``wide`` takes 64-bit indices, which `NARROW`
+    elements or bytes and more need.
 
-    Its parameters: with dimensions, a `layout_dtype`; the number of elements, int32, or int64 where wide; a pointer for
-    each input, and one for each output, all of the program's dtype or bool. Raises NotInCError for a program that has
-    no C.
+    Its parameters: with dimensions, a `layout_dtype` of the inputs that are arrays; the number of elements, int32, or
+    int64 where wide; a pointer, or the number itself, for each input; a pointer for each output; all of the program's
+    dtype or bool. Raises NotInCError for a program that has no C.
     """
     bounds = _bounds(program)
     inputs = [_c_type(dtype) for dtype in program.inputs.values()]
     outputs = [_c_type(program.dtype_of(output)) for output in program.outputs]
-    whole = [k for k, name in enumerate(program.inputs) if name not in single]
+    arrays = [k for k, name in enumerate(program.inputs) if name not in numbers]
+    whole = [k for k, name in enumerate(program.inputs) if k in arrays and name not in single]
+    elements = [f"*in{k}" if k in arrays else f"in{k}" for k in range(len(inputs))]
+    strided = {k: f"*(const {inputs[k]} *)((const char *)in{k} + offsets[{at}])" for at, k in enumerate(arrays)}
+    parameters = [f"const {kind} {'*const ' if k in arrays else ''}in{k}" for k, kind in enumerate(inputs)]
     pointers = [f"in{k}" for k in whole] + [f"out{k}" for k in range(len(outputs))]
     text = filled(
         kernel_file("elementwise.cu"),
         {
             "INDEX": "long long" if wide else "int",
             "DIMENSIONS": str(dimensions),
-            "INPUT_COUNT": str(len(inputs)),
+            "ARRAY_COUNT": str(len(arrays)),
             "BOUNDS": bounds,
             "INPUTS": ", ".join(f"const {kind} {name}" for kind, name in zip(inputs, program.inputs, strict=True)),
             "OUTPUTS": _each("{kind} &out{k}", outputs),
             "BODY": _body(program),
-            "PARAMETERS": f"{_each('const {kind} *const in{k}', inputs)}, {_each('{kind} *const out{k}', outputs)}",
-            "STRIDED_LOADS": _each("*(const {kind} *)((const char *)in{k} + offsets[{k}])", inputs),
-            "LOADS": ", ".join(f"in{k}[i]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "PARAMETERS": f"{', '.join(parameters)}, {_each('{kind} *const out{k}', outputs)}",
+            "STRIDED_LOADS": ", ".join(strided.get(k, element) for k, element in enumerate(elements)),
+            "LOADS": ", ".join(f"in{k}[i]" if k in whole else element for k, element in enumerate(elements)),
             "RESULTS": _each("{kind} result{k};", outputs, " "),
             "RESULT_NAMES": _each("result{k}", outputs),
             "STORES": _each("out{k}[i] = result{k};", outputs, _NEXT_LINE),
@@ -151,7 +149,9 @@ def elementwise_source(
             "PACK_LOADS": _NEXT_LINE.join(
                 f"const Pack<{inputs[k]}> pack{k} = ((const Pack<{inputs[k]}> *)in{k})[p];" for k in whole
             ),
-            "PACK_ELEMENTS": ", ".join(f"pack{k}.values[w]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "PACK_ELEMENTS": ", ".join(
+                f"pack{k}.values[w]" if k in whole else element for k, element in enumerate(elements)
+            ),
             "PACK_RESULTS": _each("Pack<{kind}> results{k};", outputs, " "),
             "PACK_RESULT_NAMES": _each("results{k}.values[w]", outputs),
             "PACK_STORES": _each("((Pack<{kind}> *)out{k})[p] = results{k};", outputs, _NEXT_LINE),
@@ -161,10 +161,10 @@ def elementwise_source(
     return CudaSource(_with_helpers(text, program), "gradcu_elementwise", THREADS * width)
 
 
-def layout_dtype(dimensions: int, inputs: int, wide: bool) -> np.dtype:
-    """The struct Layout of kernels/elementwise.cu: the shape, and each input's strides in bytes, 0 where broadcast."""
+def layout_dtype(dimensions: int, arrays: int, wide: bool) -> np.dtype:
+    """The struct Layout of kernels/elementwise.cu: the shape, and each array's strides in bytes, 0 where broadcast."""
     index = "i8" if wide else "i4"
-    return np.dtype([("shape", index, dimensions), ("strides", index, (inputs, dimensions))])
+    return np.dtype([("shape", index, (dimensions,)), ("strides", index, (arrays, dimensions))])
 
 
 def _body(program: Program) -> str:
@@ -183,9 +183,9 @@ def _c_type(dtype: np.dtype) -> str:
 
 
 def _bounds(program: Program) -> str:
-    if program.dtype.name not in _BLOCKS:
-        raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
-    return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
+    if program.dtype.name not in BLOCKS:
+        raise NotInCError(f"kernels are made of {' or '.join(BLOCKS)}, not of {program.dtype}")
+    return f"{THREADS}, {BLOCKS[program.dtype.name]}"
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:

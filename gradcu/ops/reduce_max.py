@@ -11,6 +11,7 @@ from .. import return_types
 from .._define import function, structured
 from .._record import argument_error
 from .._tensor import Tensor
+from ._accumulation import reduced_shape, row_kernels
 from .compare import where
 from .dims import flag, one_dim, some_dims
 from .extrema import maximum, minimum
@@ -94,10 +95,6 @@ def _first_vjp(g: Any, indices: Any, x_shape: tuple[int, ...], dim: int, keepdim
     return where(chosen(index, dim, x_shape[dim]), restored(g[0], x_shape, (dim,), keepdim), 0.0)
 
 
-def _axis(x: Any, dim: int) -> int | None:
-    return dim if x.ndim else None
-
-
 @structured(statics=2, prepare=_extreme_statics("amax"), dx=_shared_vjp)
 def amax(xp: Any, x: Any, dim: Any = None, keepdim: Any = False) -> Any:
     """The largest of all elements of ``input``, or along ``dim``, an integer or a tuple of them.
@@ -150,15 +147,22 @@ def min_of_all(xp: Any, x: Any) -> Any:
 @structured("max", statics=2, public=False, outputs=("values", "indices"), prepare=_along_statics("max"), dx=_first_vjp)
 def max_along(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
     """The largest elements along ``dim``, and where they are."""
-    axis = _axis(x, dim)
-    return x.max(axis=axis, keepdims=keepdim), _int64(x.argmax(axis=axis, keepdims=keepdim))
+    return _extreme_along(x, dim, keepdim, "max", 1)
 
 
 @structured("min", statics=2, public=False, outputs=("values", "indices"), prepare=_along_statics("min"), dx=_first_vjp)
 def min_along(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
     """The smallest elements along ``dim``, and where they are."""
-    axis = _axis(x, dim)
-    return x.min(axis=axis, keepdims=keepdim), _int64(x.argmin(axis=axis, keepdims=keepdim))
+    return _extreme_along(x, dim, keepdim, "min", -1)
+
+
+def _extreme_along(x: Any, dim: int, keepdim: bool, name: str, sign: int) -> tuple[Any, Any]:
+    along = (dim,) if x.ndim else ()
+    kernels = row_kernels(x)
+    if kernels is not None:
+        return kernels.extreme(x, along, reduced_shape(x.shape, along, keepdim), sign)
+    axis = dim if x.ndim else None
+    return getattr(x, name)(axis=axis, keepdims=keepdim), _int64(getattr(x, f"arg{name}")(axis=axis, keepdims=keepdim))
 
 
 def _int64(indices: Any) -> Any:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcu.fuse.cuda_source import THREADS, CudaSource, elementwise_source, layout_dtype, line_of, sweep_source
+from gradcu._kernel_text import THREADS
+from gradcu.fuse.cuda_source import CudaSource, elementwise_source, layout_dtype, line_of, sweep_source
 from gradcu.fuse.program import Line, Program, Reference
 from tests.needs import missing
 
