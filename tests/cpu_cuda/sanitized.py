@@ -7,6 +7,7 @@ two. A program runs many launches, since starting one takes longer than most of 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -43,8 +44,9 @@ ADDRESS = Sanitizer(
 )
 THREAD = Sanitizer("ThreadSanitizer", ("-fsanitize=thread",), {"TSAN_OPTIONS": "halt_on_error=1"}, every_thread=True)
 
-MOST_THREADS = 4096
-"""So many threads a grid may have under ThreadSanitizer, which keeps each to the grid's end, and 8128 at most."""
+MOST_THREADS = 2048
+"""So many threads of a grid run under ThreadSanitizer: those of the first and the last blocks. It keeps each to the grid's
+end, and can keep 8128."""
 
 _SHARED = re.compile(r"(?<!extern )__shared__\s+([\w:<>, ]+?)\s+(\w+)((?:\[[^\]]*\])*)\s*;")
 
@@ -57,15 +59,32 @@ class FoundError(Exception):
 class Launch:
     """A kernel's launch.
 
-    An array among the arguments is a pointer to its first element, a 0-d array or a NumPy scalar a value, None a null
-    pointer. The memory to which an array belongs exists in the program as it is here, to the byte.
+    An array among the arguments is a pointer to its first element; a 0-d array, a NumPy scalar or a `Struct` is a value;
+    None is a null pointer. The memory to which an array belongs exists in the program as it is here, to the byte.
     """
 
     kernel: str
-    blocks: int | tuple[int, int, int]
-    threads: int | tuple[int, int, int]
+    blocks: int | tuple[int, ...]
+    threads: int | tuple[int, ...]
     arguments: Sequence[Any]
     shared: int = 0
+
+    def blocks_under(self, sanitizer: Sanitizer) -> int:
+        """How many of the blocks run."""
+        grid, block = math.prod(_three(self.blocks)), math.prod(_three(self.threads))
+        return min(grid, MOST_THREADS // block) if sanitizer.every_thread else grid
+
+    def runs_whole(self, sanitizer: Sanitizer) -> bool:
+        """Whether all blocks run."""
+        return self.blocks_under(sanitizer) == math.prod(_three(self.blocks))
+
+
+@dataclass(frozen=True)
+class Struct:
+    """An argument that is a struct with pointers in it: by their places in bytes the arrays to which they point."""
+
+    value: np.ndarray
+    pointers: dict[int, np.ndarray]
 
 
 def run(source: str, sanitizer: Sanitizer, cases: Iterable[Sequence[Launch]]) -> None:
@@ -102,8 +121,8 @@ def _owners(case: Sequence[Launch]) -> list[np.ndarray]:
     found: dict[int, np.ndarray] = {}
     for launch in case:
         for argument in launch.arguments:
-            if _is_array(argument):
-                owner = _owner(argument)
+            arrays = argument.pointers.values() if isinstance(argument, Struct) else [argument]
+            for owner in map(_owner, filter(_is_array, arrays)):
                 found[owner.ctypes.data] = owner.reshape(-1)
     return list(found.values())
 
@@ -120,35 +139,42 @@ def _is_array(argument: Any) -> bool:
 
 
 def _described(launch: Launch, memory: Sequence[np.ndarray], data: Any, sanitizer: Sanitizer) -> str:
-    grid, block = _three(launch.blocks), _three(launch.threads)
-    if sanitizer.every_thread:
-        assert np.prod(grid) * np.prod(block) <= MOST_THREADS, f"{launch.kernel}: more than {MOST_THREADS} threads"
     addresses = [block.ctypes.data for block in memory]
-    sizes = [*grid, *block, launch.shared, len(launch.arguments)]
+    sizes = [
+        *_three(launch.blocks), *_three(launch.threads), launch.shared, launch.blocks_under(sanitizer),
+        len(launch.arguments),
+    ]  # fmt: skip
     lines = [f"launch {launch.kernel} {' '.join(map(str, sizes))}"]
     for argument in launch.arguments:
         if argument is None:
             lines.append("null")
         elif _is_array(argument):
-            number = addresses.index(_owner(argument).ctypes.data)
-            lines.append(f"at {number} {argument.ctypes.data - addresses[number]}")
+            lines.append(f"at {_place(argument, addresses)}")
         else:
-            value = np.ascontiguousarray(argument).tobytes()
+            inside = argument.pointers if isinstance(argument, Struct) else {}
+            value = np.ascontiguousarray(argument.value if isinstance(argument, Struct) else argument).tobytes()
             data.write(value)
-            lines.append(f"value {len(value)}")
+            lines.append(f"value {len(value)} {len(inside)}")
+            lines += [f"{place} {_place(array, addresses)}" for place, array in inside.items()]
     return "\n".join([*lines, ""])
 
 
-def _three(size: int | tuple[int, int, int]) -> tuple[int, int, int]:
-    return (size, 1, 1) if isinstance(size, int) else size
+def _place(array: np.ndarray, addresses: Sequence[int]) -> str:
+    number = addresses.index(_owner(array).ctypes.data)
+    return f"{number} {array.ctypes.data - addresses[number]}"
+
+
+def _three(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    sizes = (size,) if isinstance(size, int) else size
+    return (*sizes, *(1,) * (3 - len(sizes)))
 
 
 def _program(source: str, sanitizer: Sanitizer) -> Path:
     """The kernels of a source, compiled with the sanitizer, and what runs them, compiled without."""
     if sanitizer.every_thread:
         # Blocks that run one after the other have each its own shared memory here, as blocks that run at a time.
-        blocks = MOST_THREADS // 32
-        source = _SHARED.sub(rf"static \1 \2_of_blocks[{blocks}]\3; auto &\2 = \2_of_blocks[blockIdx.x];", source)
+        blocks, turn = MOST_THREADS // 32, "cpu_cuda::running->turn"
+        source = _SHARED.sub(rf"static \1 \2_of_blocks[{blocks}]\3; auto &\2 = \2_of_blocks[{turn}];", source)
     text = in_cpp(source, {}, waits=True if sanitizer.every_thread else None)
     flags = [*STANDARD, *KERNELS, "-g", f"-I{NATIVE}", "-DCPU_CUDA_SANITIZED", *sanitizer.flags]
     key = digest(native_digest(), text, *flags)

@@ -1,15 +1,18 @@
 // A program that runs kernels compiled with a sanitizer, as a plan says: `sanitized PLAN BYTES`. The plan is lines of text:
 //
 //   memory COUNT         a block of so many bytes, taken from BYTES; the first is block 0
-//   launch KERNEL x y z of the grid, x y z of a block, bytes of dynamic shared memory, number of arguments
+//   launch KERNEL x y z of the grid, x y z of a block, bytes of dynamic shared memory, how many blocks run at most,
+//                 number of arguments
 //   at BLOCK OFFSET      an argument: a pointer
 //   null                 an argument: a null pointer
-//   value COUNT          an argument: so many bytes, taken from BYTES
+//   value COUNT POINTERS an argument: so many bytes, taken from BYTES; for each pointer in it follow the place in the value,
+//                        the block and the offset
 //   end                  writes all blocks to the standard output, and frees them
 #include <dlfcn.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -42,6 +45,11 @@ struct Memory {
   std::unique_ptr<char[]> block;
 };
 
+char* next_pointer(const std::vector<Memory>& memory) {
+  const size_t block = next_number();
+  return memory.at(block).block.get() + next_number();
+}
+
 [[noreturn]] void stop(const std::string& why) {
   std::cerr << "cannot run the plan: " << why << std::endl;
   std::exit(2);
@@ -57,6 +65,7 @@ void launch(const std::vector<Memory>& memory) {
   for (unsigned& size : launch.grid) size = unsigned(next_number());
   for (unsigned& size : launch.block) size = unsigned(next_number());
   launch.dynamic_shared = unsigned(next_number());
+  launch.most_blocks = unsigned(next_number());
   const size_t count = next_number();
   std::vector<char*> pointers(count);
   std::vector<std::unique_ptr<char[]>> values(count);
@@ -64,14 +73,17 @@ void launch(const std::vector<Memory>& memory) {
   for (size_t i = 0; i < count; i++) {
     plan >> kind;
     if (kind == "value") {
-      values[i] = next_bytes(next_number());
+      const size_t bytes_of_value = next_number();
+      values[i] = next_bytes(bytes_of_value);
+      for (size_t inside = next_number(); inside; inside--) {
+        const size_t place = next_number();
+        char* pointer = next_pointer(memory);
+        memcpy(values[i].get() + place, &pointer, sizeof pointer);
+      }
       arguments[i] = values[i].get();
       continue;
     }
-    if (kind == "at") {
-      const size_t block = next_number();
-      pointers[i] = memory.at(block).block.get() + next_number();
-    }
+    if (kind == "at") pointers[i] = next_pointer(memory);
     arguments[i] = &pointers[i];
   }
   if (int(count) != static_cast<Kernel*>(kernel)->arguments) stop("wrong number of arguments of " + name);

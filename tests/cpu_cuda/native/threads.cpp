@@ -301,7 +301,10 @@ const char* run(const Kernel& asked, const Module& module, void** arguments, con
   unsigned threads = block.x * block.y * block.z;
   std::vector<std::vector<char>> dynamic_shared(1);
   fibers.assign(module.waits ? threads : 1, Fiber());
-  for (uint64_t number = 0; number < uint64_t(grid.x) * grid.y * grid.z && error.empty(); number++) {
+  const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z, most = launch.most_blocks;
+  unsigned turn = 0;
+  for (uint64_t number = 0; number < blocks && error.empty(); number++, turn++) {
+    if (most && blocks > most && turn == most / 2) number = blocks - (most - most / 2);
     uint3 block_index = {unsigned(number % grid.x), unsigned(number / grid.x % grid.y),
                          unsigned(number / grid.x / grid.y)};
     // Shared memory holds what was there before: here NaNs, so that reading it too early shows.
@@ -315,7 +318,8 @@ const char* run(const Kernel& asked, const Module& module, void** arguments, con
                       block_index,
                       block,
                       grid,
-                      dynamic_shared.back().data()};
+                      dynamic_shared.back().data(),
+                      turn};
       if (!module.waits) {
         running = &fiber.thread;
         asked.call(arguments);
