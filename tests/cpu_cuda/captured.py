@@ -28,14 +28,16 @@ class Captured:
 
 @contextlib.contextmanager
 def capturing(bed: Bed) -> Iterator[list[Captured]]:
-    """A block of which every launch is put into the list. Each array has memory of its own meanwhile, of its exact size."""
+    """A block of which every launch is put into the list. Each array has memory of its own meanwhile, of its size."""
     launches: list[Captured] = []
     original = _launch.Kernel.launch
 
     def launch(self: Any, blocks: Any, threads: Any, arguments: Sequence[Any], shared_bytes: int = 0) -> None:
         bed.cupy.cuda.runtime.deviceSynchronize()
         copies = _Copies(bed)
-        passed = [copies.argument(argument, parameter) for argument, parameter in zip(arguments, self.parameters, strict=True)]
+        passed = [
+            copies.argument(argument, parameter) for argument, parameter in zip(arguments, self.parameters, strict=True)
+        ]
         original(self, blocks, threads, arguments, shared_bytes)
         if 0 not in _launch._extents(blocks):
             made = Launch(self.name, blocks, threads, passed, shared_bytes)

@@ -42,11 +42,13 @@ ADDRESS = Sanitizer(
     {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"},
     every_thread=False,
 )
-THREAD = Sanitizer("ThreadSanitizer", ("-fsanitize=thread",), {"TSAN_OPTIONS": "halt_on_error=1"}, every_thread=True)
+THREAD = Sanitizer(
+    "ThreadSanitizer", ("-fsanitize=thread",), {"TSAN_OPTIONS": "halt_on_error=1 atexit_sleep_ms=0"}, every_thread=True
+)
 
-MOST_THREADS = 2048
-"""So many threads of a grid run under ThreadSanitizer: those of the first and the last blocks. It keeps each to the grid's
-end, and can keep 8128."""
+MOST_THREADS = 1024
+"""So many threads of a grid run under ThreadSanitizer, those of the first and the last blocks. It keeps each to the end
+of the grid, and 8128 at most."""
 
 _SHARED = re.compile(r"(?<!extern )__shared__\s+([\w:<>, ]+?)\s+(\w+)((?:\[[^\]]*\])*)\s*;")
 
@@ -59,8 +61,8 @@ class FoundError(Exception):
 class Launch:
     """A kernel's launch.
 
-    An array among the arguments is a pointer to its first element; a 0-d array, a NumPy scalar or a `Struct` is a value;
-    None is a null pointer. The memory to which an array belongs exists in the program as it is here, to the byte.
+    An array among the arguments is a pointer to its first element, a 0-d array, a NumPy scalar or a `Struct` a value, None
+    a null pointer. The memory to which an array belongs exists in the program as it is here, to the byte.
     """
 
     kernel: str

@@ -1,7 +1,6 @@
-"""What makes gradcu launch each of its kernels, for the sanitizers: sizes around a warp, a block and a pack, arrays that
-lie badly.
+"""What makes gradcu launch each of its kernels, for the sanitizers, on arrays of awkward sizes that lie badly.
 
-Every kernel of kernels/ has to be launched by a program of `PROGRAMS`.
+The sizes are those around a warp, a block and a pack. Every kernel of kernels/ has to be launched by a program of `PROGRAMS`.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def in_place(size: int, dtype: str) -> None:
 def sums(size: int, dtype: str) -> None:
     """Of all elements, of long and of short rows, along memory and across it."""
     x, wide, tall = numbers(size, dtype=dtype), numbers(3, size, dtype=dtype), numbers(size, 5, dtype=dtype)
-    for result in (x.sum(), wide.sum(1), wide.sum(0), tall.mean(0), tall.t()[::2].sum(1), tall[1:].mean()):
+    for result in (x.sum(), wide.sum(1), wide.sum(0), tall.mean(0), tall.t()[::2].sum(1), tall[size // 2 :].mean()):
         assert str(result.device) == "cuda:0"
 
 
@@ -93,8 +92,14 @@ def indexing(size: int, dtype: str) -> None:
     differentiated(gradcu.gather(x, 0, (index % 7)[: size // 3 * 3].reshape(-1, 3)), x)
 
 
+def sweep(size: int, dtype: str) -> None:
+    """A cubic with two derivatives, from the beginning and amid a segment of the points."""
+    for num in (size, size + 8175):
+        if num > 2:
+            gradcu.sweep(lambda x: x**3 - 3 * x**2 + 4, -3, 4, num, order=2, dtype=dtype, device="cuda")
+
+
 PROGRAMS: dict[str, Callable[[int, str], None]] = {
-    program.__name__: program
-    for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing)
+    program.__name__: program for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep)
 }
 """Each is run for a size and a dtype."""

@@ -8,88 +8,85 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cpu_cuda.bed import Bed
+from tests.cpu_cuda.captured import Captured, capturing, run_again
 from tests.cpu_cuda.compiler import kernels_of
 from tests.cpu_cuda.sanitized import ADDRESS, THREAD, FoundError, Launch, Sanitizer, run
-from tests.cuda.sanitizer_rows import ROWS, SIZES, Subject
+from tests.cuda.sanitizer_rows import LARGE, PROGRAMS, SIZES
 
-SUBJECTS = [
-    pytest.param(file, name, sanitizer, marks=[pytest.mark.slow] * (sanitizer is THREAD and "float64" in name))
-    for file, row in ROWS.items()
-    for name in row
-    for sanitizer in (ADDRESS, THREAD)
-]
-# They need g++ alone, and run where CuPy on CPU does, once.
-WITH_THE_BED = pytest.mark.usefixtures("bed")
+BOTH = pytest.mark.parametrize("sanitizer", [ADDRESS, THREAD], ids=str)
 
 
-def sanitized(subject: Subject, sanitizer: Sanitizer, sizes: tuple[int, ...] = SIZES) -> None:
-    runs = [a_run for size in sizes for a_run in subject.runs(size)]
-    run(subject.source, sanitizer, [a_run.launches for a_run in runs])
-    for a_run in runs:
-        a_run.check()
+def launches_of(bed: Bed, program: str, dtype: str, *sizes: int) -> list[Captured]:
+    with capturing(bed) as launches:
+        for size in sizes:
+            PROGRAMS[program](size, dtype)
+    return launches
 
 
-@WITH_THE_BED
-@pytest.mark.parametrize(("file", "name", "sanitizer"), SUBJECTS, ids=str)
-def test_nothing_is_found_in_a_kernel(file: str, name: str, sanitizer: Sanitizer):
-    sanitized(ROWS[file][name](), sanitizer)
+@BOTH
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_nothing_is_found_in_a_kernel(program: str, sanitizer: Sanitizer, bed: Bed):
+    run_again(launches_of(bed, program, "float32", *SIZES), sanitizer)
 
 
-@pytest.fixture(scope="module")
-def files(root: Path) -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8") for path in (root / "kernels").glob("*.cu")}
+@pytest.mark.slow
+@BOTH
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_nothing_is_found_in_large_arrays_and_in_double(program: str, sanitizer: Sanitizer, bed: Bed):
+    run_again(launches_of(bed, program, "float64", *SIZES), sanitizer)
+    run_again(launches_of(bed, program, "float32", LARGE), sanitizer)
 
 
-def test_every_kernel_has_a_row(files: dict[str, str]):
-    assert files.keys() == ROWS.keys()
-    for file, text in files.items():
-        subjects = [make() for make in ROWS[file].values()]
-        launched = {launch.kernel for subject in subjects for a_run in subject.runs(33) for launch in a_run.launches}
-        assert launched == set(kernels_of(text)), file
+def test_every_kernel_is_run(bed: Bed, root: Path):
+    launched = {made.launch.kernel for program in PROGRAMS for made in launches_of(bed, program, "float32", 1025)}
+    for path in (root / "kernels").glob("*.cu"):
+        missing = set(kernels_of(path.read_text(encoding="utf-8"))) - launched
+        assert not missing, f"no program of tests/cuda/sanitizer_rows.py launches {missing} of {path.name}"
 
 
 PLANTED = {
     "a store one element beyond": (
-        ADDRESS, "elementwise.cu", "alike in float32", r"i < count; i \+= stride", "i <= count; i += stride", 33,
-        "heap-buffer-overflow",
+        ADDRESS, "elementwise", 33, r"i < count; i \+= stride", "i <= count; i += stride", "heap-buffer-overflow",
     ),
     "a pack that begins amid another": (
-        ADDRESS, "elementwise.cu", "alike in float32", r"packs = [^?]*\? count / WIDTH : 0", "packs = count / WIDTH",
-        33, "misaligned address",
+        ADDRESS, "elementwise", 33, r"packs = [^?;]*\? count / WIDTH : 0", "packs = count / WIDTH",
+        "misaligned address",
     ),
     "an offset in too few bits": (
-        ADDRESS, "sweep.cu", "in float32", r"place = segment \* SEGMENT", "place = (int)segment * SEGMENT", 33,
-        "signed integer overflow",
+        ADDRESS, "strided", 33, r"along \* layout", "(along + (1 << 30)) * layout", "signed integer overflow",
     ),
-    "a pack that reaches beyond the end": (
-        ADDRESS, "sweep.cu", "in float64", r"at \+ WIDTH <= end", "at < end", 33, "heap-buffer-overflow",
+    "a read of an operand beyond its end": (
+        ADDRESS, "strided", 33, r"offsets\[k\] = 0", "offsets[k] = sizeof(T)", "heap-buffer-overflow",
     ),
-    "a read of a strided operand beyond its end": (
-        ADDRESS, "elementwise.cu", "strided", r"offsets\[k\] = 0", "offsets[k] = sizeof(T)", 33, "heap-buffer-overflow",
+    "a row that begins one element late": (
+        ADDRESS, "sums", 33, r"return Sum\{row\[at\]", "return Sum{row[at + 1]", "heap-buffer-overflow",
+    ),
+    "an index that is not wrapped around": (
+        ADDRESS, "indexing", 33, r"index < 0 \? index \+ places.lengths\[k\] : index", "index", "heap-buffer-overflow",
     ),
     "blocks that overlap": (
-        THREAD, "elementwise.cu", "alike in float32", r"first = \(Index\)blockIdx.x \* blockDim.x",
-        "first = (Index)blockIdx.x * (blockDim.x - 1)", 2**12, "data race",
+        THREAD, "elementwise", 2048, r"first = \(Index\)blockIdx.x \* blockDim.x",
+        "first = (Index)blockIdx.x * (blockDim.x - 1)", "data race",
     ),
-    "two threads that write one pack": (
-        THREAD, "sweep.cu", "in float32", r"at \+ w >= begin", "at + w + 1 > begin - 1", 1025, "data race",
+    "a tree without its barriers": (THREAD, "sums", 1025, r"__syncthreads\(\);", "", "data race"),
+    "targets whose first chunk is not told from others": (
+        THREAD, "indexing", 1025, r"if \(began \|\| goes_on\)", "if (false)", "data race",
     ),
 }  # fmt: skip
-"""By what the bug is: who must find it, where it is planted, what is put in place of what, the size, what is said."""
+"""By what the bug is: who must find it, in which program, at what size, what is put in place of what, what is said."""
 
 
-@WITH_THE_BED
 @pytest.mark.parametrize("bug", PLANTED)
-def test_a_bug_planted_in_a_kernel_is_found(bug: str):
-    sanitizer, file, name, right, wrong, size, report = PLANTED[bug]
-    subject = ROWS[file][name]()
-    source, count = re.subn(right, wrong, subject.source)
-    assert count >= 1
+def test_a_bug_planted_in_a_kernel_is_found(bug: str, bed: Bed):
+    sanitizer, program, size, right, wrong, report = PLANTED[bug]
+    launches = [made for made in launches_of(bed, program, "float32", size) if re.search(right, made.source)]
+    assert launches
     with pytest.raises(FoundError, match=report):
-        sanitized(Subject(source, subject.runs), sanitizer, (size,))
+        run_again(launches, sanitizer, lambda source: re.sub(right, wrong, source))
 
 
-# What the kernels of today do not all use: shared memory, both barriers, shuffles, votes, atomic operations.
+# What no kernel uses all of: shared memory, both barriers, shuffles, votes, atomic operations.
 COOPERATING = r"""
 extern "C" __global__ void cooperating(const float* in, float* sums, float* total, int* order) {
   __shared__ float block[64];
@@ -123,9 +120,8 @@ def cooperate(source: str, sanitizer: Sanitizer) -> None:
     assert total == 2 * numbers.sum()
 
 
-@WITH_THE_BED
-@pytest.mark.parametrize("sanitizer", [ADDRESS, THREAD], ids=str)
-def test_threads_that_work_together_are_understood(sanitizer: Sanitizer):
+@BOTH
+def test_threads_that_work_together_are_understood(sanitizer: Sanitizer, bed: Bed):
     cooperate(COOPERATING, sanitizer)
 
 
@@ -144,9 +140,8 @@ TOGETHER = {
 }  # fmt: skip
 
 
-@WITH_THE_BED
 @pytest.mark.parametrize("bug", TOGETHER)
-def test_a_bug_of_threads_that_work_together_is_found(bug: str):
+def test_a_bug_of_threads_that_work_together_is_found(bug: str, bed: Bed):
     sanitizer, right, wrong, report = TOGETHER[bug]
     source, count = re.subn(right, wrong, COOPERATING)
     assert count == 1

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include <math.h>  // the overloads for float without std::, as CUDA has them
 #include <type_traits>
 #include <utility>
 

@@ -9,7 +9,6 @@
 extern "C" {
 __attribute__((weak)) void* __tsan_get_current_fiber();
 __attribute__((weak)) void* __tsan_create_fiber(unsigned flags);
-__attribute__((weak)) void __tsan_destroy_fiber(void* fiber);
 __attribute__((weak)) void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 __attribute__((weak)) void __tsan_acquire(void* at);
 __attribute__((weak)) void __tsan_release(void* at);
@@ -18,13 +17,9 @@ __attribute__((weak)) void __tsan_release(void* at);
 namespace cpu_cuda {
 
 inline void* followed_now() { return __tsan_get_current_fiber ? __tsan_get_current_fiber() : nullptr; }
-inline void* new_followed() { return __tsan_create_fiber ? __tsan_create_fiber(0) : nullptr; }
 inline void follow(void* fiber) {
   const unsigned WITHOUT_ORDER = 1;
   if (fiber) __tsan_switch_to_fiber(fiber, WITHOUT_ORDER);
-}
-inline void forget(void* fiber) {
-  if (fiber) __tsan_destroy_fiber(fiber);
 }
 
 // What each of these did so far comes before what any of them does from here on. The caller is one that is followed.
@@ -42,6 +37,26 @@ inline void meet(const std::vector<void*>& fibers, void* caller) {
   }
   follow(caller);
   free(meeting);
+}
+
+// One that begins after all that the caller did so far. Making one takes long, so those of earlier grids, which came to
+// their end before it, are taken again.
+inline std::vector<void*> free_to_follow;
+
+inline void* new_followed(void* caller) {
+  if (!caller) return nullptr;
+  if (free_to_follow.empty()) free_to_follow.push_back(__tsan_create_fiber(0));
+  void* fiber = free_to_follow.back();
+  free_to_follow.pop_back();
+  char launched;
+  __tsan_release(&launched);
+  follow(fiber);
+  __tsan_acquire(&launched);
+  follow(caller);
+  return fiber;
+}
+inline void forget(void* fiber) {
+  if (fiber) free_to_follow.push_back(fiber);
 }
 
 }  // namespace cpu_cuda
