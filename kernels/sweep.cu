@@ -1,23 +1,37 @@
-/* A derivative sweep: f and its derivatives at the points of a linspace, in one launch that reads no memory.
+/* A derivative sweep: f and its derivatives at the points of a linspace, and what is told of them, in one launch that
+   reads no memory.
 
    With CuPy's own functions every op is a launch that reads its operands and writes its result. f and f' of
    exp(-x*x/8) * sin(3*x) + cos(x), after common subexpressions are shared, are 20 launches with the linspace, which move
-   192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take.
+   192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take. Their extremes, NaNs and
+   sign changes are found while they are in registers, where CuPy takes 12 launches more that read 48 bytes a point; and
+   so are their sums, for which no result is written at all.
 
    gradcu/fuse/cuda_source.py puts a program in place of the marks; it compiles with NVRTC and, behind a header that
-   supplies blockIdx and threadIdx, with a C++ compiler for the host. */
+   supplies blocks of threads, with a C++ compiler for the host. */
 @HELPERS@
 
 typedef GRADCU_T T;
 
 enum {
-    ROWS = @ROWS@,           /* f and its derivatives */
-    SEGMENT = @SEGMENT@,     /* points that share a base; a block takes a segment at a time */
+    ROWS = @ROWS@, /* f and its derivatives */
+    /* The rows of which sign changes are wanted: from one on, up to another. */
+    SIGNED = @SIGNED@,
+    SIGNED_END = @SIGNED_END@,
+    SEGMENT = @SEGMENT@,     /* points that share a base */
     SPAN_SEGMENTS = SEGMENT, /* segments that share an origin */
     MOST_SPANS = @MOST_SPANS@,
     MOST_EXACT = @MOST_EXACT@,
-    WIDTH = 16 / sizeof(T) /* points that a thread stores with one instruction */
+    WARPS = @WARPS@,       /* of a block */
+    STRETCH = @STRETCH@,   /* points that a warp takes at a time, all of one segment */
+    TILE = @TILE@,         /* points that are added up by halving: gradcu/fuse/reduction.py */
+    PLACES = @PLACES@,     /* sign changes that are listed with their place */
+    WIDTH = 16 / sizeof(T), /* points that a thread stores with one instruction */
+    TURN = 32 * WIDTH,      /* points that a warp stores with one instruction */
+    TURNS = TILE / TURN,
+    NOWHERE = -1
 };
+const unsigned ALL = 0xffffffffu; /* lanes of a warp */
 
 /* What the points are made of: Spans in gradcu/_linspace.py says what the first four members are. */
 struct Line {
@@ -81,54 +95,105 @@ GRADCU_FUNCTION float point_of(const Line &line, const Base &base, int j, float)
     return (float)(base.high + (j * line.step[0] + j * line.step[1]));
 }
 
-GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
-@BODY@
-}
-
 struct alignas(16) Pack {
     T values[WIDTH];
 };
 
-/* Elements `at` ... `at + WIDTH - 1` of a row, as far as they are between `begin` and `end`. */
-GRADCU_FUNCTION void store(T *row, long long at, long long begin, long long end, const Pack &pack) {
-    if (at >= begin && at + WIDTH <= end && (size_t)(row + at) % sizeof(Pack) == 0) {
+/* Where of a pack `has` the bits, its elements go to at, at + 1, ... of a row. */
+GRADCU_FUNCTION void store(T *row, long long at, unsigned has, const Pack &pack) {
+    if (has == (1u << WIDTH) - 1 && (size_t)(row + at) % sizeof(Pack) == 0) {
         *(Pack *)(row + at) = pack;
         return;
     }
     #pragma unroll
     for (int w = 0; w < WIDTH; w++)
-        if (at + w >= begin && at + w < end) row[at + w] = pack.values[w];
+        if (has >> w & 1) row[at + w] = pack.values[w];
 }
 
-/* Rows at points first, ..., first + count - 1, and the points themselves where `points` is not null. Where the chunk
-   begins amid a segment, threads still store whole packs, aligned to the rows, but for the segment's ends. */
+@FIGURES@
+GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
+@BODY@
+}
+
+/* Rows at points first, ..., first + count - 1, and the points themselves, where a pointer to them is not null. Each
+   block has WARPS * stretches stretches of points, of which the first of the first block begins at `origin`: a warp has
+   some that follow each other. What is told of a block's rows goes to `figures`, and to `places`, where a row of which
+   sign changes are wanted has WARPS lists. Sums are right where `first` is `origin`. */
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
-    const __grid_constant__ Line line, const long long first, const long long count, T *const points, @ROW_PARAMETERS@
+    const __grid_constant__ Line line, const long long first, const long long count, const long long origin,
+    const int stretches, Figures *const figures, Place *const places, T *const points, @ROW_PARAMETERS@
 ) {
+    __shared__ Figures found[ROWS][WARPS];
     T *const rows[ROWS] = {@ROW_NAMES@};
-    const long long first_segment = first / SEGMENT, first_span = first_segment / SPAN_SEGMENTS;
-    for (long long segment = first_segment + blockIdx.x; segment * SEGMENT < first + count; segment += gridDim.x) {
-        const Base base = base_of(line, segment, first_span);
-        /* Where the segment stands in the rows, of which the first may miss its beginning. */
-        const long long place = segment * SEGMENT - first;
-        const long long begin = place < 0 ? 0 : place;
-        const long long end = place + SEGMENT < count ? place + SEGMENT : count;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const long long block = origin + (long long)blockIdx.x * WARPS * stretches * STRETCH;
+    const long long first_span = first / SEGMENT / SPAN_SEGMENTS;
+    Place *const lists = places + (long long)blockIdx.x * (SIGNED_END - SIGNED) * WARPS * PLACES;
+    Watch watches[ROWS];
+    #pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        watches[r] = Watch{T(0), T(0), T(0), NOWHERE, NOWHERE, NOWHERE, 0, 0, 0};
+        Figures &of_warp = found[r][warp];
+        if (lane == 0) of_warp.head_at = NOWHERE, of_warp.nan = of_warp.infinite = of_warp.changes = 0;
+    }
+    __syncwarp();
+    int tiles = 0;
+    for (int s = warp * stretches; s < (warp + 1) * stretches; s++) {
+        const long long stretch = block + (long long)s * STRETCH;
+        if (stretch + STRETCH <= first || stretch >= first + count) continue;
+        /* Which points of the stretch there are. */
+        const int begin = stretch < first ? (int)(first - stretch) : 0;
+        const int end = stretch + STRETCH > first + count ? (int)(first + count - stretch) : STRETCH;
+        const Base base = base_of(line, stretch / SEGMENT, first_span);
+        const int offset = (int)(stretch % SEGMENT);
         bool has_exact = false;
-        for (int k = 0; k < MOST_EXACT; k++) has_exact |= line.exact_at[k] / SEGMENT == segment;
-        for (long long at = begin / WIDTH * WIDTH + threadIdx.x * WIDTH; at < end; at += blockDim.x * WIDTH) {
-            Pack x, results[ROWS];
-            #pragma unroll
-            for (int w = 0; w < WIDTH; w++) {
-                const int j = (int)(at - place) + w;
-                x.values[w] = point_of(line, base, j, T(0));
-                if (has_exact)
-                    for (int k = 0; k < MOST_EXACT; k++)
-                        if (line.exact_at[k] == segment * SEGMENT + j) x.values[w] = (T)line.exact[k];
-                program(x.values[w], @RESULTS@);
+        for (int k = 0; k < MOST_EXACT; k++) has_exact |= line.exact_at[k] / STRETCH == stretch / STRETCH;
+        for (int tile = 0; tile < STRETCH; tile += TILE) {
+#if @SUMS@
+            /* In local memory, which the cache of the multiprocessor holds: a thread has not so many registers. */
+            Pack kept[ROWS][TURNS];
+#endif
+            #pragma unroll 1
+            for (int t = 0; t < TURNS; t++) {
+                const int at = tile + t * TURN + lane * WIDTH;
+                unsigned has = 0;
+                Pack x, results[ROWS];
+                #pragma unroll
+                for (int w = 0; w < WIDTH; w++) {
+                    has |= (unsigned)(at + w >= begin && at + w < end) << w;
+                    x.values[w] = point_of(line, base, offset + at + w, T(0));
+                    if (has_exact)
+                        for (int k = 0; k < MOST_EXACT; k++)
+                            if (line.exact_at[k] == stretch + at + w) x.values[w] = (T)line.exact[k];
+                    program(x.values[w], @RESULTS@);
+                }
+                if (points) store(points, stretch - first + at, has, x);
+                #pragma unroll
+                for (int r = 0; r < ROWS; r++) {
+                    const bool is_signed = r >= SIGNED && r < SIGNED_END;
+                    if (rows[r]) store(rows[r], stretch - first + at, has, results[r]);
+                    Place *const list = is_signed ? lists + ((r - SIGNED) * WARPS + warp) * PLACES : nullptr;
+                    note(watches[r], found[r][warp], results[r], has, s * STRETCH + at, lane, is_signed, list);
+#if @SUMS@
+                    #pragma unroll
+                    for (int w = 0; w < WIDTH; w++)
+                        if (!(has >> w & 1)) results[r].values[w] = T(0);
+                    kept[r][t] = results[r];
+#endif
+                }
             }
-            if (points) store(points, at, begin, end, x);
+#if @SUMS@
             #pragma unroll
-            for (int r = 0; r < ROWS; r++) store(rows[r], at, begin, end, results[r]);
+            for (int r = 0; r < ROWS; r++) add(watches[r], kept[r], tiles, lane);
+#endif
+            tiles++;
         }
+    }
+    #pragma unroll
+    for (int r = 0; r < ROWS; r++) finish(watches[r], found[r][warp], @SUMS@ ? tiles : 0, lane);
+    __syncthreads();
+    for (int r = threadIdx.x; r < ROWS; r += blockDim.x) {
+        Place *const list = r >= SIGNED && r < SIGNED_END ? lists + (r - SIGNED) * WARPS * PLACES : nullptr;
+        figures[(long long)blockIdx.x * ROWS + r] = merged(found[r], list);
     }
 }

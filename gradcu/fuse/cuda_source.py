@@ -15,10 +15,26 @@ from .._kernel_text import BLOCKS, C_TYPES, THREADS
 from .._linspace import SEGMENT, SPAN, linspace_spans
 from .._template import filled, kernel_file
 from .program import NotInCError, Program, c_body
+from .reduction import TILE
 
 _C_TYPES = {**C_TYPES, "bool": "bool"}
 
+_FEW, _SOME = 2, 3
+"""Rows of a sweep, with whose figures it takes more registers than other kernels, and waits for nothing that it reads:
+3 blocks share them where there are few rows of float32, 2 mostly, and one alone adds up more than some rows."""
+
 _MOST_SPANS, _MOST_EXACT = 17, 4
+
+WARPS = THREADS // 32
+
+STRETCH = SEGMENT // WARPS
+"""The points that a warp of a sweep takes at a time."""
+
+PLACES = 20
+"""How many sign changes of a row a block of a sweep lists with their place."""
+
+MOST_ROWS = 64
+"""The rows of a sweep of which the figures fit a block's shared memory."""
 
 _NEXT_LINE = "\n" + " " * 8
 
@@ -48,22 +64,35 @@ class CudaSource:
         return -(-count // self.per_block)
 
 
-def sweep_source(program: Program) -> CudaSource:
+def sweep_source(program: Program, *, sums: bool = False, signed: range = range(0)) -> CudaSource:
     """The kernel of a sweep of a program of one input.
 
     Its parameters: a `LINE`; the index of the first point and the number of points, both int64, the latter up to
-    `MOST_POINTS`; a pointer to where the points go, or null; a pointer for each output. Where the chunk begins amid a
-    segment of the linspace, one block more has work. Raises NotInCError for a program that has no C.
+    `MOST_POINTS`; the index at which the first block begins, int64, a multiple of what a block takes, and how many
+    `STRETCH` of points a warp takes, int32, a power of two; a pointer to `figures_dtype`, for each block one a row; a
+    pointer to `place_dtype`, `WARPS` times `PLACES` for each block and row in ``signed``, those of which sign changes
+    are wanted; a pointer to where the points go, or null; and such a pointer for each output. Sums are left out unless
+    ``sums``. Raises NotInCError for a program that has no C, and for one with more outputs than `MOST_ROWS`.
     """
     rows = ["T"] * len(program.outputs)
+    if len(rows) > MOST_ROWS:
+        raise NotInCError(f"a kernel has at most {MOST_ROWS} rows, not {len(rows)}")
     text = filled(
         kernel_file("sweep.cu"),
         {
+            "FIGURES": kernel_file("figures.cuh"),
             "ROWS": str(len(rows)),
+            "SIGNED": str(signed.start),
+            "SIGNED_END": str(signed.stop),
+            "SUMS": str(int(sums)),
             "SEGMENT": str(SEGMENT),
             "MOST_SPANS": str(_MOST_SPANS),
             "MOST_EXACT": str(_MOST_EXACT),
-            "BOUNDS": _bounds(program),
+            "WARPS": str(WARPS),
+            "STRETCH": str(STRETCH),
+            "TILE": str(TILE),
+            "PLACES": str(PLACES),
+            "BOUNDS": _sweep_bounds(program, sums),
             "OUTPUTS": _each("{kind} &out{k}", rows),
             "BODY": _body(program),
             "ROW_PARAMETERS": _each("{kind} *const row{k}", rows),
@@ -72,6 +101,23 @@ def sweep_source(program: Program) -> CudaSource:
         },
     )
     return CudaSource(_with_helpers(text, program), "gradcu_sweep", SEGMENT)
+
+
+def slopes(program: Program) -> range:
+    """The row of f', where there is one: that of which a summary has the sign changes."""
+    return range(1, min(len(program.outputs), 2))
+
+
+def figures_dtype(real: np.dtype) -> np.dtype:
+    """The struct Figures of kernels/figures.cuh, for rows of float32 or float64."""
+    numbers = [(name, real) for name in ("least", "largest", "head", "tail")]
+    places = [(name, "i4") for name in ("least_at", "largest_at", "head_at", "tail_at", "nan", "infinite", "changes")]
+    return np.dtype([("sum", "f8"), ("size", "f8"), *numbers, *places], align=True)
+
+
+def place_dtype(real: np.dtype) -> np.dtype:
+    """The struct Place of kernels/figures.cuh, for rows of float32 or float64."""
+    return np.dtype([("before", real), ("after", real), ("before_at", "i4"), ("after_at", "i4")], align=True)
 
 
 def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.ndarray | None:
@@ -186,6 +232,14 @@ def _bounds(program: Program) -> str:
     if program.dtype.name not in BLOCKS:
         raise NotInCError(f"kernels are made of {' or '.join(BLOCKS)}, not of {program.dtype}")
     return f"{THREADS}, {BLOCKS[program.dtype.name]}"
+
+
+def _sweep_bounds(program: Program, sums: bool) -> str:
+    _bounds(program)
+    rows = len(program.outputs)
+    if sums:
+        return f"{THREADS}, {2 if rows <= _SOME else 1}"
+    return f"{THREADS}, {3 if rows <= _FEW and program.dtype.name == 'float32' else 2}"
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:

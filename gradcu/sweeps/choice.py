@@ -3,59 +3,68 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from .._device import CPU, device
 from .domain import Domain, listed
-from .engine import EagerEngine, Engine
+from .engine import EagerEngine, Engine, UnsuitableError
 from .probe import check_elementwise, graph_is_lost, name_of
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
-ENGINES = ("auto", "cc", "numpy", "eager")
+ENGINES = ("auto", "cc", "cuda", "numpy", "eager")
 
 
 def make_engine(
-    name: str, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, depth: int | None = 0
+    name: str, f: Callable[..., Tensor], domain: Domain, order: int, places: Sequence[device], depth: int | None = 0
 ) -> Engine:
-    """The engine of that name; "auto" is the first of the others that can do the job.
+    """The engine of that name; "auto" is the first of the others that can do the job on devices of that kind.
 
-    Raises ValueError for an unknown name and for a function that the engine asked for can't do, what
-    `check_elementwise` raises for a function that can't be swept, and CompilerError or CacheError where cc was asked
-    for and does not work. Warns where auto passes over a compiler that fails, and of f, unless ``depth`` is None. It
-    warns whoever called gradcu.sweep, which is ``depth`` calls further up than for `run`.
+    Of several devices eager takes the first. Raises ValueError for an unknown name and for a function that the engine
+    asked for can't do, what `check_elementwise` raises for a function that can't be swept, and CompilerError or
+    CacheError where cc was asked for and does not work. Warns where auto passes over a compiler that fails, and of f,
+    unless ``depth`` is None. It warns whoever called gradcu.sweep, which is ``depth`` calls further up than for `run`.
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
+    place = places[0]
     if name == "eager":
-        return _eager(f, domain, order, device, "asked for", depth)
+        return _eager(f, domain, order, place, "asked for", depth)
     # An eager sweep does without all this.
     from ..fuse.program import NotInCError
     from ..fuse.trace import UntraceableError, program
-    from .fused import fused
 
     try:
-        if device.type != "cpu":
-            raise UntraceableError(f"the device is {device}")
+        if name != "auto" and (name == "cuda") != (place is not CPU):
+            raise UnsuitableError(f"the device is {place}")
         # What can be traced is elementwise.
         made = program(f, domain.dtype, order, len(domain.variables), len(domain.params))
         if order and made.graph_lost and depth is not None:
             _warn_of_lost_graph(f, domain, depth)
+        if place is not CPU:
+            from .cuda_engine import CudaEngine
+
+            return CudaEngine(made, domain, places)
+        from .fused import fused
+
         return fused(name, made, domain, depth or 0)
-    except (UntraceableError, NotInCError) as error:
+    except (UntraceableError, NotInCError, UnsuitableError) as error:
         problem = error
     if name != "auto":
-        check_elementwise(f, domain, device)
+        check_elementwise(f, domain, place)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return _eager(f, domain, order, device, str(problem), depth)
+    return _eager(f, domain, order, place, str(problem), depth)
 
 
-def _eager(f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str, depth: int | None) -> Engine:
-    check_elementwise(f, domain, device)
-    if order and depth is not None and graph_is_lost(f, domain, device):
+def _eager(
+    f: Callable[..., Tensor], domain: Domain, order: int, place: device, reason: str, depth: int | None
+) -> Engine:
+    check_elementwise(f, domain, place)
+    if order and depth is not None and graph_is_lost(f, domain, place):
         _warn_of_lost_graph(f, domain, depth + 1)
-    return EagerEngine(f, domain, order, device, reason)
+    return EagerEngine(f, domain, order, place, reason)
 
 
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:

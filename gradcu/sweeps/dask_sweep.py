@@ -308,7 +308,7 @@ def _check(f: Callable[..., Tensor], domain: Domain, order: int, device: str, en
     # Of CUDA and compilers, the workers may have what this machine lacks.
     place = CPU if device == "cpu" else auto_device()[0]
     with contextlib.suppress(CompilerError, CacheError):
-        make_engine(engine, f, _few(domain), order, place, depth=2)
+        make_engine("auto" if engine == "cuda" else engine, f, _few(domain), order, [place], depth=2)
 
 
 def _source(recipe: Recipe) -> HighLevelGraph:

@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,11 +56,16 @@ class Reductions:
         """Raises ValueError for what can't be said of such points."""
         if domain.params:
             raise ValueError(f"reduce takes no params: sweep once for each value of {listed(domain.params)}")
-        if "sign_changes" in self.names and not domain.sorted:
+        if self.signed and not domain.sorted:
             raise ValueError("reduce: sign_changes are of points in a row, in ascending or descending order")
         given = [axis for axis in domain.axes if not isinstance(axis, LinspaceAxis)]
         if "integral" in self.names and given:
             raise ValueError(f"reduce: integral is of evenly spaced points, and {listed(given[0].names)} are given")
+
+    @property
+    def signed(self) -> bool:
+        """Whether sign changes of all rows are wanted."""
+        return "sign_changes" in self.names
 
     @property
     def passes(self) -> int:
@@ -156,20 +161,29 @@ def reducer_for(engine: Engine, dtype: np.dtype[Any]) -> Reducer:
     return CompiledReducer(dtype, find_compiler()) if engine.name == "cc" else NumpyReducer()
 
 
-class _Changes:
-    """The sign changes of the rows of a block, but for those of f', which its figures have."""
+class Changes:
+    """The sign changes of the rows of a block by their number, but for those of f', which its figures have."""
 
-    def __init__(self, rows: Sequence[np.ndarray], first: int, figures: BlockStatistics) -> None:
-        self.rows = {
-            k: SignChanges(row, first, found.bounds)
-            for k, (row, found) in enumerate(zip(rows, figures.rows, strict=True))
-            if k != 1
-        }
+    def __init__(self, rows: Mapping[int, SignChanges]) -> None:
+        self.rows = rows
 
-    def merge(self, later: _Changes) -> None:
+    def merge(self, later: Changes) -> None:
         """Adds the block that follows."""
         for k, row in self.rows.items():
             row.merge(later.rows[k])
+
+
+class Reduced(NamedTuple):
+    """What a block's rows are reduced to, beside its figures; None for what is not wanted.
+
+    ``sums`` and ``weighted`` have two numbers a row, as `Reducer.sums` gives them, ``counts`` what
+    `Reducer.histogram` does.
+    """
+
+    sums: np.ndarray | None = None
+    weighted: np.ndarray | None = None
+    changes: Changes | None = None
+    counts: Sequence[np.ndarray] = ()
 
 
 class ReducingStore:
@@ -195,8 +209,8 @@ class ReducingStore:
         self._lock = threading.Lock()
         self._buffers: list[list[np.ndarray]] = []
         self._wants_weighted = "integral" in reductions.names and domain.line is None
-        self._wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self._wants_weighted)
-        self._changes: Collector[_Changes] | None = Collector() if "sign_changes" in reductions.names else None
+        self.wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self._wants_weighted)
+        self._changes: Collector[Changes] | None = Collector() if reductions.signed else None
         self.wants_ranges, self._is_second = reductions.passes == 2, False
         if reductions.range is not None:
             self._make_histograms([reductions.range] * len(names))
@@ -246,30 +260,39 @@ class ReducingStore:
     def write(self, first: int, rows: Sequence[np.ndarray], figures: BlockStatistics | None = None) -> None:
         """Reduces the rows."""
         assert figures is not None
-        block = first // self._length
-        if self._wants_weighted and not self._is_second:
-            weights = self._weights(first, rows[0].size)
+        sums = weighted = changes = None
+        if not self._is_second:
             with np.errstate(all="ignore"):
-                halved = np.array([self.reducer.sums(row * weights) for row in rows])
-            with self._lock:
-                self.weighted.add(block, halved)
-        if self._wants_sums and not self._is_second:
-            found = np.array([self.reducer.sums(row) for row in rows])
-            with self._lock:
-                self.sums.add(block, found)
-            for end, at in ((0, 0), (1, self.num - 1)):
-                if first <= at < first + rows[0].size:
-                    self.ends[end] = [row[at - first] for row in rows]
-        if self._changes is not None and not self._is_second:
-            self._changes.add(block, _Changes(rows, first, figures))
-        if self.histograms:
-            found = [np.zeros_like(histogram.found) for histogram in self.histograms]
-            for row, histogram, counts in zip(rows, self.histograms, found, strict=True):
-                self.reducer.histogram(row, histogram.edges, counts)
-            with self._lock:
-                for histogram, counts in zip(self.histograms, found, strict=True):
-                    histogram.found += counts
+                if self._wants_weighted:
+                    weights = self._weights(first, rows[0].size)
+                    weighted = np.array([self.reducer.sums(row * weights) for row in rows])
+            if self.wants_sums:
+                sums = np.array([self.reducer.sums(row) for row in rows])
+                for end, at in ((0, 0), (1, self.num - 1)):
+                    if first <= at < first + rows[0].size:
+                        self.ends[end] = [row[at - first] for row in rows]
+            if self._changes is not None:
+                known = enumerate(zip(rows, figures.rows, strict=True))
+                changes = Changes({k: SignChanges(row, first, found.bounds) for k, (row, found) in known if k != 1})
+        counts = [np.zeros_like(histogram.found) for histogram in self.histograms]
+        # Without histograms there is nothing to go through.
+        for row, histogram, found in zip(rows, self.histograms, counts, strict=False):
+            self.reducer.histogram(row, histogram.edges, found)
+        self.add(first, Reduced(sums, weighted, changes, counts))
         self._buffers.append([row if row.base is None else row.base for row in rows])
+
+    def add(self, first: int, reduced: Reduced) -> None:
+        """Takes what the block that begins with that point was reduced to."""
+        block = first // self._length
+        if self._changes is not None and reduced.changes is not None:
+            self._changes.add(block, reduced.changes)
+        with self._lock:
+            if reduced.weighted is not None:
+                self.weighted.add(block, reduced.weighted)
+            if reduced.sums is not None:
+                self.sums.add(block, reduced.sums)
+            for histogram, counts in zip(self.histograms, reduced.counts, strict=True):
+                histogram.found += counts
 
     def _weights(self, first: int, count: int) -> np.ndarray:
         """A power of 1/2 for each point, by the ends of axes where it is. Only subnormal numbers lose digits by it."""

@@ -6,19 +6,19 @@ import contextlib
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .._device import auto_device, resolve
-from .._device import device as as_device
+from .._device import CPU, device
 from .._dtype import get_default_dtype
 from .binding import bound
 from .capacity import check_memory
 from .choice import make_engine
-from .domain import Domain, check_names, domain_of, row_names
+from .domain import Domain, check_names, domain_of, listed, row_names
 from .engine import Engine, evaluated
 from .grid import LinspaceAxis, whole_number
 from .identity import described
+from .places import places_of
 from .probe import name_of
 from .progress import Progress
 from .reducing import ReducingStore, Reductions, reducer_for
@@ -26,7 +26,7 @@ from .reduction import SweepReduction
 from .result import Run, SweepResult
 from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
-from .store import RESUMABLE, SWEPT, Store, checked_path, open_store
+from .store import RESUMABLE, SWEPT, MemoryStore, Store, checked_path, open_store
 from .workers import for_each
 
 if TYPE_CHECKING:
@@ -73,22 +73,25 @@ def run(
         )  # fmt: skip
         _warn_of_repeats(domain)
         return lazy
-    place, reason = place_of(device)
+    places, reason, engine = places_of(device, engine)
     reductions = None if reduce is None else _reductions(reduce, out, domain)
     with Progress(domain.num * (1 if reductions is None else reductions.passes), progress) as shown:
-        store = _store(out, resume, reductions, domain, order)
+        store = _store(out, resume, reductions, domain, order, places)
         try:
-            chosen = make_engine(engine, function, domain, order, place)
+            chosen = make_engine(engine, function, domain, order, places)
+            used = listed([str(place) for place in (places if chosen.name == "cuda" else places[:1])])
             _warn_of_repeats(domain)
             length = min(store.length(chunk, chosen.chunk, chosen.threads), domain.num)
             done: Collection[int] = ()
             collector: Collector[BlockStatistics] = Collector()
             if isinstance(store, Resumable):
-                description = described(f, domain, order, chosen, str(place), length)
+                description = described(f, domain, order, chosen, used, length)
                 length, done = store.begin(description, chunk, collector)
             elif isinstance(store, ReducingStore):
                 store.reducer = reducer_for(chosen, domain.dtype)
-            course = _Course(chosen, domain.num, length, min(chunk or chosen.chunk, length), store, shown)
+            course = _on_devices(chosen, store, domain.num, chunk, shown) or _Course(
+                chosen, domain.num, length, min(chunk or chosen.chunk, length), store, shown
+            )
             course.fill(collector, done)
             if isinstance(store, ReducingStore) and store.wants_ranges:
                 store.take_ranges(collector.result)
@@ -102,18 +105,19 @@ def run(
         function=name_of(f),
         domain=domain,
         order=order,
-        device=str(place),
-        reason=reason,
+        device=used,
+        reason=reason if _fits(store, places) else f"{reason}; the results don't fit there, and are on the CPU",
         engine=chosen.name,
         engine_reason=chosen.reason,
         threads=course.threads,
-        chunk=length,
+        chunk=course.length,
         seconds=time.perf_counter() - begun,
         computed=domain.num - course.points(done),
+        on_devices=getattr(chosen, "seconds", None),
     )
     if isinstance(store, ReducingStore):
         return SweepReduction(facts, statistics, store)
-    return SweepResult(facts, statistics, rows, x)
+    return SweepResult(facts, statistics, rows, x, course.make_points)
 
 
 def _reductions(reduce: Any, out: Any, domain: Domain) -> Reductions:
@@ -124,7 +128,9 @@ def _reductions(reduce: Any, out: Any, domain: Domain) -> Reductions:
     return reductions
 
 
-def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain, order: int) -> Store:
+def _store(
+    out: Any, resume: Any, reductions: Reductions | None, domain: Domain, order: int, places: Sequence[device]
+) -> Store:
     """Where the rows go."""
     names = row_names(domain, order)
     if not isinstance(resume, bool):
@@ -140,19 +146,45 @@ def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain,
         )
     if reductions is not None:
         return ReducingStore(reductions, domain, names)
-    if out is None:
-        check_memory(domain.num, len(names), domain.dtype)
-    return open_store(out, domain, order)
+    if out is not None:
+        return open_store(out, domain, order)
+    # Of several devices none has room for all that they compute together.
+    if len(places) == 1 and places[0] is not CPU:
+        with contextlib.suppress(MemoryError):
+            return MemoryStore(domain, len(names), places[0])
+    check_memory(domain.num, len(names), domain.dtype)
+    return open_store(None, domain, order)
 
 
-def place_of(device: Any) -> tuple[Any, str]:
-    """The device that the argument of a sweep stands for in this process, and why it is that one."""
-    if device == "auto":
-        place, reason = auto_device()
-        return place, reason.partition(": ")[2]
-    place = resolve(device)
-    asked = device is None or as_device(device).type == place.type
-    return place, "asked for" if asked else "GRADCU_DEVICE=cpu"
+def _fits(store: Store, places: Sequence[device]) -> bool:
+    """Whether results in memory are where they were computed, or were computed in several places."""
+    return not isinstance(store, MemoryStore) or len(places) > 1 or store.place is places[0]
+
+
+class _AnyCourse(Protocol):
+    """The course of a sweep in blocks of ``length`` points, of which ``threads`` are in work at a time."""
+
+    length: int
+    threads: int
+    make_points: Callable[[], Any] | None
+    """Makes all points where the rows are, if there is a better way than to ask the domain."""
+
+    def points(self, blocks: Collection[int]) -> int:
+        """How many points these blocks have."""
+        ...
+
+    def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
+        """Computes all blocks that are not done. The collector gets their figures."""
+        ...
+
+
+def _on_devices(engine: Engine, store: Store, num: int, chunk: int | None, progress: Progress) -> _AnyCourse | None:
+    """The course of a sweep whose rows don't leave the devices that compute them, where it is such a sweep."""
+    if engine.name != "cuda":
+        return None
+    from .cuda_courses import on_devices
+
+    return on_devices(engine, store, num, chunk, progress)
 
 
 def _warn_of_repeats(domain: Domain) -> None:
@@ -172,8 +204,10 @@ def _warn_of_repeats(domain: Domain) -> None:
 class _Course:
     """Blocks of ``length`` points, of which an engine computes ``piece`` at a time, on their way into a store."""
 
+    make_points = None
+
     def __init__(self, engine: Engine, num: int, length: int, piece: int, store: Store, progress: Progress) -> None:
-        self._engine, self._num, self._length, self._piece = engine, num, length, piece
+        self._engine, self._num, self.length, self._piece = engine, num, length, piece
         self._store, self._progress = store, progress
         self._blocks = -(-num // length)
         self.threads = min(engine.threads, self._blocks)
@@ -182,14 +216,14 @@ class _Course:
 
     def points(self, blocks: Collection[int]) -> int:
         """How many points these blocks have."""
-        return len(blocks) * self._length - (self._blocks * self._length - self._num) * (self._blocks - 1 in blocks)
+        return len(blocks) * self.length - (self._blocks * self.length - self._num) * (self._blocks - 1 in blocks)
 
     def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
         """Computes all blocks that are not done. The collector gets their figures."""
 
         def compute(block: int) -> int:
-            first = block * self._length
-            rows = self._store.rows(first, min(self._length, self._num - first))
+            first = block * self.length
+            rows = self._store.rows(first, min(self.length, self._num - first))
             with self._computing:
                 x, results = (rows[0], rows[1:]) if self._store.keeps_x else (None, rows)
                 figures = evaluated(self._engine, first, x, results, self._piece)

@@ -61,8 +61,8 @@ class FoundError(Exception):
 class Launch:
     """A kernel's launch.
 
-    An array among the arguments is a pointer to its first element, a 0-d array, a NumPy scalar or a `Struct` a value, None
-    a null pointer. The memory to which an array belongs exists in the program as it is here, to the byte.
+    An array among the arguments is a pointer to its first element, a 0-d array, a NumPy scalar or a `Struct` a value,
+    None a null pointer. The memory to which an array belongs exists in the program as it is here, to the byte.
     """
 
     kernel: str

@@ -1,6 +1,6 @@
 """What makes gradcu launch each of its kernels, for the sanitizers, on arrays of awkward sizes that lie badly.
 
-The sizes are those around a warp, a block and a pack. Every kernel of kernels/ has to be launched by a program of `PROGRAMS`.
+The sizes are those around a warp, a block and a pack. Every kernel of kernels/ has to be launched by one of `PROGRAMS`.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ def sweep(size: int, dtype: str) -> None:
 
 
 PROGRAMS: dict[str, Callable[[int, str], None]] = {
-    program.__name__: program for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep)
-}
+    program.__name__: program
+    for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep)
+}  # fmt: skip
 """Each is run for a size and a dtype."""

@@ -65,6 +65,16 @@ PLANTED = {
     "an index that is not wrapped around": (
         ADDRESS, "indexing", 33, r"index < 0 \? index \+ places.lengths\[k\] : index", "index", "heap-buffer-overflow",
     ),
+    "a pack that reaches beyond the points": (
+        ADDRESS, "sweep", 1025, r"if \(rows\[r\]\) store\((.*), has,", r"if (rows[r]) store(\1, 15u,",
+        "heap-buffer-overflow",
+    ),
+    "an offset in too few bits, of a sweep": (
+        ADDRESS, "sweep", 1025, r"\(long long\)s \* STRETCH", "s * (STRETCH << 20)", "signed integer overflow",
+    ),
+    "figures that are told before all have them": (
+        THREAD, "sweep", 1025, r"__syncthreads\(\);", "", "data race",
+    ),
     "blocks that overlap": (
         THREAD, "elementwise", 2048, r"first = \(Index\)blockIdx.x \* blockDim.x",
         "first = (Index)blockIdx.x * (blockDim.x - 1)", "data race",

@@ -228,7 +228,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, chunk: int):
         ({"dtype": "int64"}, TypeError, "dtype must be float32, float64 or float16, not int64"),
         ({"dtype": "complex64"}, TypeError, "dtype must be float32, float64 or float16, not complex64"),
         ({"dtype": "nonsense"}, TypeError, "dtype must be float32, float64 or float16, not nonsense"),
-        ({"engine": "warp"}, ValueError, "engine must be auto, cc, numpy or eager, not 'warp'"),
+        ({"engine": "warp"}, ValueError, "engine must be auto, cc, cuda, numpy or eager, not 'warp'"),
         ({"chunk": 0}, ValueError, "chunk must be a whole number, at least 1, not 0"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, not 'yes' \(str\)"),
         ({"out": "sweep.txt"}, ValueError, "not a known suffix"),
