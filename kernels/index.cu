@@ -1,12 +1,12 @@
 /* Elements at indices, and the sum of what belongs to equal indices: x[index] and its adjoint.
 
-   CuPy takes 5 launches for x[i, j] and 2 for x[i], which work out where the elements are; here it is one. It adds with
-   atomic operations, in whatever order threads come, so that a sum of floats differs from run to run. Here the places
-   are sorted by the element that they are added to (one launch, and Thrust's sort of 8 bytes a place), a thread adds up
-   those of equal targets in a chunk of the sorted places, and a last launch what is left of targets that go over several
-   chunks. So a sum is that of its addends in their order, wherever the targets are, and one target that gets all of them
-   takes no longer than many. It is 2 or 3 launches and a sort, where CuPy's is one for x[i], 3 for x[i, j] and 4 for
-   gather: what repeats costs a sort.
+   With CuPy x[i, j] is 3 launches and gather along one of three dimensions 6, which work out where the elements are and
+   write it to memory; here each is one. CuPy adds with atomic operations, in whatever order threads come, so that a sum of
+   floats differs from run to run. Here the places are sorted by the element that they are added to: one launch, and
+   Thrust's sort of 8 bytes a place. Then a thread adds up those of equal targets in a chunk of the sorted places, and a
+   last launch what belongs to targets that go over several chunks. So a sum is that of its addends in their order,
+   wherever the targets are, and one target that gets all of them takes no longer than many. It is 2 or 3 launches and a
+   sort, where CuPy's is one for x[i], 3 for x[i, j] and 6 for that gather: the order costs a sort.
 
    gradcu/ops/_index_kernels.py launches it. */
 @HELPERS@

@@ -37,15 +37,16 @@ class _Where:
         full = (*keys, *(slice(None),) * (len(shape) - len(keys)))
         self.axes = [d for d, key in enumerate(full) if not isinstance(key, slice)]
         self.others = [d for d, key in enumerate(full) if isinstance(key, slice)]
+        indices: list[Any] = [full[d] for d in self.axes]
         try:
-            self.shape = np.broadcast_shapes(*(full[d].shape for d in self.axes))
+            self.shape = np.broadcast_shapes(*(index.shape for index in indices))
         except ValueError:
             raise IndexError("shape mismatch") from None
         if math.prod(self.shape):
             for d in self.axes:
                 if not shape[d]:
                     raise IndexError(f"index is out of bounds for axis {d} with size 0")
-        self.indices = [_cupy().broadcast_to(full[d], self.shape) for d in self.axes]
+        self.indices = [_cupy().broadcast_to(index, self.shape) for index in indices]
         self.lengths = [shape[d] for d in self.axes]
         # The dimensions of index arrays that adjoin stay where these are, those of others come first.
         adjoin = self.axes[-1] - self.axes[0] == len(self.axes) - 1
@@ -134,10 +135,10 @@ class _Led(NamedTuple):
         """What 32-bit numbers must reach for it."""
         indexed = [(length, (step,)) for length, step in zip(self.lengths, self.steps, strict=True)]
         of_indices = (reach(self.dims, 1 + k) for k in range(len(self.indices)))
-        return max(self.count, reach(self.dims, 0) + reach(indexed, 0), *of_indices)
+        return max(self.places, reach(self.dims, 0) + reach(indexed, 0), *of_indices)
 
     @property
-    def count(self) -> int:
+    def places(self) -> int:
         """How many places there are."""
         return math.prod(length for length, _ in self.dims)
 
@@ -148,7 +149,7 @@ class _Led(NamedTuple):
     def struct(self, wide: bool) -> np.ndarray:
         """The struct."""
         made = np.zeros((), _places_dtype(wide))
-        made["count"], made["dimensions"], made["arrays"] = self.count, len(self.dims), len(self.indices)
+        made["count"], made["dimensions"], made["arrays"] = self.places, len(self.dims), len(self.indices)
         _fill(made, "shape", "strides", self.dims)
         for k in range(len(self.indices)):
             made["index_strides"][k, : len(self.dims)] = [steps[1 + k] for _, steps in self.dims]
