@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_logsumexp(
     if (!task.is_real || task.lane) return;
     const Index place = place_of(layout, task);
     if (totals) totals[place] = powers.total;
-    out[place] = totals || !is_finite(powers.top) ? powers.top : log(powers.total) + powers.top;
+    out[place] = totals ? powers.top : log(powers.total) + powers.top;
 }
 
 /* exp(x) / sum(exp(x)) along each row, or its logarithm. Where blocks share a row, `tops` and `totals` are what
