@@ -22,10 +22,10 @@ from .plan import arguments
 from .program import Line, NotInCError, Program, program_of
 from .trace import Trace
 
-_FLOATS = frozenset((np.dtype("float32"), np.dtype("float64")))
+_FLOATS = {dtype.char: dtype for dtype in (np.dtype("float32"), np.dtype("float64"))}
 
-_Kind = np.dtype[Any] | type | None
-"""How kernels tell operands apart: the dtype of an array, `float` for any Python number, None for what is not given."""
+_NUMBER, _ABSENT = "number", ""
+"""The kinds of operands, beside the characters of the dtypes of arrays: any Python number, and what is not given."""
 
 _MOST_KEPT = 4096
 _MISSING: Any = object()
@@ -68,18 +68,18 @@ def gradients(plan: Plan, targets: tuple[int, ...], xp: Any, gradient: Any, valu
     return None if found is None else found.run(xp, operands)
 
 
-def _kinds(xp: Any, operands: Sequence[Any]) -> tuple[_Kind, ...] | None:
+def _kinds(xp: Any, operands: Sequence[Any]) -> tuple[str, ...] | None:
     """The operands' kinds; None where there is one that no kernel takes."""
     array_type = xp.ndarray
-    kinds: list[_Kind] = []
+    kinds: list[str] = []
     for operand in operands:
         kind = type(operand)
         if kind is array_type:
-            kinds.append(operand.dtype)
+            kinds.append(operand.dtype.char)
         elif kind is float or kind is int:
-            kinds.append(float)
+            kinds.append(_NUMBER)
         elif operand is None:
-            kinds.append(None)
+            kinds.append(_ABSENT)
         else:
             return None
     return tuple(kinds)
@@ -97,9 +97,11 @@ class _Call:
 
     __slots__ = ("_constants", "_dtype", "_elementwise", "_operands")
 
-    def __init__(self, program: Program, kinds: Sequence[_Kind], statics: tuple[Any, ...]) -> None:
+    def __init__(self, program: Program, kinds: Sequence[str], statics: tuple[Any, ...]) -> None:
         self._operands = [int(name[1:]) for name in program.inputs]
-        numbers = [name for name, number in zip(program.inputs, self._operands, strict=True) if kinds[number] is float]
+        numbers = [
+            name for name, number in zip(program.inputs, self._operands, strict=True) if kinds[number] == _NUMBER
+        ]
         self._constants: list[np.generic] = []
         if statics:
             # Without static arguments all other numbers are those of the op's own text.
@@ -111,7 +113,7 @@ class _Call:
         """The outputs."""
         given = [operands[number] for number in self._operands]
         inputs = [value if type(value) is xp.ndarray else QUIET.run(self._dtype.type, value) for value in given]
-        return self._elementwise.run(xp, [*inputs, *self._constants], shape)
+        return self._elementwise.run(xp, [*inputs, *self._constants], shape, contiguous=False)
 
 
 class _Gradients:
@@ -129,16 +131,19 @@ class _Gradients:
         return [gradient if passed else next(computed) for passed in self._passed]
 
 
-def _dtype_of(kinds: Sequence[_Kind]) -> np.dtype[Any] | None:
-    """The dtype that a kernel of such operands computes in, the first of theirs that there are kernels for."""
-    return next((kind for kind in kinds if isinstance(kind, np.dtype) and kind in _FLOATS), None)
-
-
-def _forward(op: Op, kinds: Sequence[_Kind], statics: tuple[Any, ...]) -> _Call | None:
-    dtype = _dtype_of(kinds)
-    if dtype is None or None in kinds:
+def _dtypes(kinds: Sequence[str]) -> list[np.dtype[Any] | None] | None:
+    """The dtypes of operands, where a number has that of the first floats; None where there are none for kernels."""
+    dtype = next((_FLOATS[kind] for kind in kinds if kind in _FLOATS), None)
+    if dtype is None:
         return None
-    inputs = {f"x{number}": kind if isinstance(kind, np.dtype) else dtype for number, kind in enumerate(kinds)}
+    return [dtype if kind == _NUMBER else np.dtype(kind) if kind else None for kind in kinds]
+
+
+def _forward(op: Op, kinds: Sequence[str], statics: tuple[Any, ...]) -> _Call | None:
+    dtypes = _dtypes(kinds)
+    if dtypes is None or _ABSENT in kinds:
+        return None
+    inputs = {f"x{number}": dtype for number, dtype in enumerate(dtypes) if dtype is not None}
     line = Line(0, op, tuple(inputs), statics, result_dtype(op, list(inputs.values()), statics))
     try:
         return _Call(Program(inputs, [line], [0]), kinds, statics)
@@ -146,18 +151,14 @@ def _forward(op: Op, kinds: Sequence[_Kind], statics: tuple[Any, ...]) -> _Call 
         return None
 
 
-def _derived(
-    plan: Plan, targets: tuple[int, ...], kinds: Sequence[_Kind], statics: tuple[Any, ...]
-) -> _Gradients | None:
+def _derived(plan: Plan, targets: tuple[int, ...], kinds: Sequence[str], statics: tuple[Any, ...]) -> _Gradients | None:
     """What the rules of a plan compute; each is called as the walker calls it."""
-    dtype = _dtype_of(kinds)
-    if dtype is None or plan.reads_shapes:
+    dtypes = _dtypes(kinds)
+    if dtypes is None or plan.reads_shapes:
         return None
     trace = Trace(1)
     exprs: dict[int, Expr] = {
-        number: trace.table.argument(f"x{number}", kind if isinstance(kind, np.dtype) else dtype)
-        for number, kind in enumerate(kinds)
-        if kind is not None
+        number: trace.table.argument(f"x{number}", dtype) for number, dtype in enumerate(dtypes) if dtype is not None
     }
     *values, gradient = (trace.pending(exprs[number]) if number in exprs else None for number in range(len(kinds)))
     values = [*values, *statics]

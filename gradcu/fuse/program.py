@@ -92,8 +92,9 @@ class Program:
             return numbers.setdefault(key, (f"c{len(numbers)}", number))[0]
 
         def named(reference: Reference) -> Reference:
-            is_number = isinstance(reference, np.generic) and reference.dtype.kind != "b"
-            return name_of(reference) if is_number else reference
+            if not isinstance(reference, np.generic) or reference.dtype.kind == "b":
+                return reference
+            return name_of(reference)
 
         def static(value: Any) -> Any:
             if type(value) is not float:

@@ -48,9 +48,9 @@ def counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Counts:
     counts = Counts()
     run, build = Kernel.run, Compiler.build
 
-    def counted_run(self: Kernel, inputs: Any) -> Any:
+    def counted_run(self: Kernel, inputs: Any, place: Any) -> Any:
         counts.run += 1
-        return run(self, inputs)
+        return run(self, inputs, place)
 
     def counted_build(self: Compiler, source: str, library: str) -> None:
         counts.compiled += 1

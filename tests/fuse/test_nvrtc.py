@@ -68,6 +68,17 @@ def test_elementwise(architecture: int, dtype: str):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_are_passed_by_value(dtype: str):
+    made = product_and_gradients(dtype)
+    assert list(made.inputs) == ["a", "b", "c", "g"]
+    size = np.dtype(dtype).itemsize
+    for dimensions in (0, 2):
+        layout = [layout_dtype(dimensions, 2, False).itemsize] if dimensions else []
+        found = compiled(elementwise_source(made, dimensions=dimensions, numbers=("a", "c")), 90)
+        assert found.parameters == packed(*layout, 4, size, 8, size, 8, 8, 8, 8, 8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_every_op_of_the_table(dtype: str):
     """In one kernel, whose registers say nothing."""
     made = merged([made for made, _ in in_c(dtype)])
