@@ -35,6 +35,13 @@ GRADCU_FUNCTION Task task_of(const Layout &layout) {
     return task;
 }
 
+/* The task that merges the partial results of the row, which lie row by row. */
+GRADCU_FUNCTION Task over_parts(const Layout &layout, Task task) {
+    task.begin = 0;
+    task.end = task.is_real ? layout.parts : 0;
+    return task;
+}
+
 /* Where in the arrays of partial results, which lie row by row, the task's is. */
 GRADCU_FUNCTION Index place_of(const Layout &layout, const Task &task) { return task.row * layout.parts + blockIdx.y; }
 

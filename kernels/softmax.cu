@@ -2,8 +2,8 @@
 
    With CuPy's own functions softmax is 5 launches that move 32 bytes an element in float32 and its backward 4 and 36,
    log_softmax 6 and 32, logsumexp 8 and 24. Here each is one launch, where rows are few and long two; it reads its
-   operands (as often as it passes over a row, of which the caches serve all but one) and writes its result: 8 bytes, of
-   backward 12, of logsumexp 4.
+   operands (as often as it passes over a row, of which the caches serve all but one) and writes its result: 8 bytes, 12
+   backward, and of logsumexp 4.
 
    gradcu/ops/_row_kernels.py launches it. */
 @HELPERS@
@@ -39,13 +39,6 @@ GRADCU_FUNCTION Powers powers_of(
     Sum sum = {T(0), T(0)};
     for_each(layout, task, x, [&](T value, Index at) { sum.take(exp(value - shift) * weights(at)); });
     return {top.value, merged(layout, task, sum, shared.sums).result()};
-}
-
-/* The task that merges the partial results of the row, which lie row by row. */
-GRADCU_FUNCTION Task over_parts(const Layout &layout, Task task) {
-    task.begin = 0;
-    task.end = task.is_real ? layout.parts : 0;
-    return task;
 }
 
 /* log(sum(exp(x))) of each row. With partial results `out` gets each part's largest element and `totals` its sum; a
