@@ -51,14 +51,12 @@ class CudaElementwise:
         """
         arrays = [inputs[k] for k in self._arrays]
         size = math.prod(shape)
-        single = tuple(k for k, array in enumerate(arrays) if size != 1 and not _varies(array))
-        whole = [array for k, array in enumerate(arrays) if k not in single] if single else arrays
+        single: tuple[int, ...] = ()
         order, layout = "C", None
-        if not all((array.shape == shape or size == 1) and array.flags.c_contiguous for array in whole):
-            if not contiguous and all(array.shape == shape and array.flags.f_contiguous for array in whole):
-                order = "F"
-            else:
-                single, layout = (), Layout(arrays, shape)
+        for array in arrays:
+            if array.shape != shape or not array.flags.c_contiguous:
+                order, single, layout = self._arranged(arrays, shape, size, contiguous)
+                break
         outputs = [xp.empty(shape, dtype, order) for dtype in self._outputs]
         if size == 0:
             return outputs
@@ -67,6 +65,18 @@ class CudaElementwise:
             inputs, layout = self._replaced(inputs, copies), None
         self._launch(layout, single, size, inputs, outputs)
         return outputs
+
+    def _arranged(
+        self, arrays: Sequence[Any], shape: tuple[int, ...], size: int, contiguous: bool
+    ) -> tuple[str, tuple[int, ...], Layout | None]:
+        """The outputs' order, which arrays are one element, and the layout; None where the rest lies as the outputs."""
+        single = tuple(k for k, array in enumerate(arrays) if size != 1 and not _varies(array))
+        whole = [array for k, array in enumerate(arrays) if k not in single]
+        if all((array.shape == shape or size == 1) and array.flags.c_contiguous for array in whole):
+            return "C", single, None
+        if not contiguous and all(array.shape == shape and array.flags.f_contiguous for array in whole):
+            return "F", single, None
+        return "C", (), Layout(arrays, shape)
 
     def _replaced(self, inputs: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
         """The inputs with other arrays in place of theirs."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._device import CPU, Place, device, device_of, is_cupy_array, naming_memory
+from .._device import CPU, Place, copied, device, device_of, is_cupy_array, naming_memory
 from .._dtype import result_type
 from .._graph import UNVERSIONED, Node
 from .._op import Op
@@ -120,7 +120,7 @@ class Deferred(PendingOperators):
 
     def copy(self) -> Any:
         """The same values, in memory of their own once they are computed."""
-        return Deferred(self.trace, self.expr, self.shape, self.device) if self.array is None else self.array.copy()
+        return Deferred(self.trace, self.expr, self.shape, self.device) if self.array is None else copied(self.array)
 
     def __getattr__(self, name: str) -> Any:
         if not hasattr(np.ndarray, name):

@@ -134,7 +134,6 @@ class Kernel:
         self._blocks: Blocks | None = None
         self._compiled: Evaluator | None = None
         self._cuda: CudaElementwise | OpByOp | None = None
-        self._numbers: list[np.generic] = []
         self.reason = ""
 
     @property
@@ -160,7 +159,7 @@ class Kernel:
 
     def _compile(self) -> Evaluator | None:
         try:
-            return elementwise_kernel(self._to_compile())
+            return elementwise_kernel(self._to_compile[0])
         except (NotInCError, CompilerError, CacheError) as error:
             if self.library.engine == "cc":
                 raise
@@ -175,20 +174,20 @@ class Kernel:
             return None
 
     def _for_cuda(self) -> CudaElementwise | OpByOp:
-        program = self._to_compile()
+        program, _ = self._to_compile
         try:
             return CudaElementwise(program, list(program.inputs)[len(self.inputs) :])
         except NotInCError as error:
             self.reason = str(error).partition("\n")[0]
             return OpByOp(self.program)
 
-    def _to_compile(self) -> Program:
-        """The program, with its numbers as inputs where it was compiled before with other ones."""
+    @functools.cached_property
+    def _to_compile(self) -> tuple[Program, list[np.generic]]:
+        """The program, with its numbers as further inputs where it was compiled before with other ones."""
         parametrised, numbers = self.program.parametrised()
-        if not self.library.has_other_numbers(parametrised.key, numbers):
-            return self.program
-        self._numbers = numbers
-        return parametrised
+        if self.library.has_other_numbers(parametrised.key, numbers):
+            return parametrised, numbers
+        return self.program, []
 
     def run(self, inputs: Sequence[Any], place: device) -> list[Any]:
         """New arrays of the outputs."""
@@ -196,14 +195,14 @@ class Kernel:
         if isinstance(evaluator, OpByOp):
             return evaluator.run(place.xp, inputs, self.shape)
         if isinstance(evaluator, CudaElementwise):
-            return evaluator.run(place.xp, [*inputs, *self._numbers], self.shape)
+            return evaluator.run(place.xp, [*inputs, *self._to_compile[1]], self.shape)
         return self._run_on_cpu(evaluator, inputs)
 
     def _run_on_cpu(self, evaluator: Evaluator, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         program, shape = self.program, self.shape
         outputs = [result_array(self.size, program.dtype_of(output)) for output in program.outputs]
         if evaluator is self._compiled:
-            inputs = [*inputs, *map(np.asarray, self._numbers)]
+            inputs = [*inputs, *map(np.asarray, self._to_compile[1])]
 
         def work(first: int, count: int) -> None:
             evaluator.evaluate(inputs, shape, first, count, [row[first : first + count] for row in outputs])

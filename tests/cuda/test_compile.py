@@ -147,6 +147,15 @@ def test_a_number_that_changes_compiles_once_more_and_no_more(bed: Bed, cuda: st
     assert len(bed.sources) == before + 2
 
 
+def test_one_function_on_the_cpu_and_on_cuda(cuda: str, monkeypatch: pytest.MonkeyPatch):
+    """What it remembers of numbers that change serves both."""
+    monkeypatch.setattr("gradcu.fuse.plan.WORTH_FUSING", 1)
+    monkeypatch.setattr("gradcu.fuse.plan.WORTH_COMPILING", 1)
+    f = gradcu.compile(lambda x, k: gradcu.sin(x) * k)
+    for place, k in (("cpu", 0.5), (cuda, 0.25), (cuda, 0.5), ("cpu", 0.25), ("cpu", 0.5)):
+        np.testing.assert_allclose(array(f(line(place), k)), np.sin(AT) * k, rtol=1e-5, atol=1e-6)
+
+
 def test_what_has_no_kernel_runs_op_by_op(bed: Bed, cuda: str):
     f = gradcu.compile(lambda x: (x.double() * 3 + x).sin(), engine="cuda")
     x = line(cuda)

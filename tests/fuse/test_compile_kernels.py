@@ -126,6 +126,15 @@ def test_numbers_that_change_compile_once_more_and_no_more(compiler: Compiler, c
     assert counts.seen() == (5, 2)
 
 
+def test_bounds_and_exponents_are_numbers_that_change(compiler: Compiler, counts: Counts):
+    f = gradcu.compile(lambda x, k: x.clamp(-k, k) + x.exp() ** k)
+    x = line()
+    at = x.detach().numpy()
+    for k in (0.7, 0.3, 1.3, 2.6):
+        np.testing.assert_allclose(f(x, k).detach().numpy(), np.clip(at, -k, k) + np.exp(at) ** k, rtol=1e-5, atol=1e-6)
+    assert counts.seen() == (4, 2)
+
+
 def test_few_elements_are_not_compiled_for(counts: Counts):
     f = gradcu.compile(FUNCTIONS["waves"])
     f(line(WORTH_COMPILING - 1))
