@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _on_cuda
 from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._journey import Journey
 from ._pending import FUSING, TRACES
+from ._record import cuda_kernels
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
 from .ops.convert import clone, to_dtype
@@ -128,7 +128,7 @@ class Walk:
             return False
         leads, edges = self.leads, node.edges
         targets = tuple(step.target for step in node.plan.steps if leads is None or owner(edges[step.target]) in leads)
-        found = _on_cuda.gradients(node.plan, targets, gradient, _values(node, False))
+        found = _by_kernel(node, targets, gradient, _values(node, False))
         if found is None:
             return False
         for target, value in zip(targets, found, strict=True):
@@ -293,12 +293,23 @@ def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
     """The gradients of all operands, aligned with the node's edges."""
     values = _values(node, create_graph)
     out: list[Any] = [None] * len(node.edges)
+    if node.place is not None and node.plan.op.elementwise and not create_graph:
+        targets = tuple(step.target for step in node.plan.steps)
+        found = _by_kernel(node, targets, gradient, values)
+        if found is not None:
+            return [found[targets.index(position)] if position in targets else None for position in range(len(out))]
     for step in node.plan.steps:
         found = step.rule(gradient, *[values[i] for i in step.needs])
         if step.joint:
             return list(found)
         out[step.target] = found
     return out
+
+
+def _by_kernel(node: Node, targets: tuple[int, ...], gradient: Any, values: Sequence[Any]) -> list[Any] | None:
+    """The gradients of the operands in ``targets`` of a node on a CUDA device; None where there is no kernel."""
+    assert node.place is not None
+    return cuda_kernels().gradients(node.plan, targets, node.place.device.xp, gradient, values)
 
 
 def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:

@@ -21,7 +21,7 @@ MOST_DIMENSIONS = 8
 """Of the arrays that the kernels of reductions and indexing take."""
 
 
-def summing_text(name: str, headers: tuple[str, ...], dtype: str, *, wide: bool, **marks: int) -> str:
+def summing_text(name: str, headers: tuple[str, ...], dtype: str, *, wide: bool, **marks: object) -> str:
     """A file of kernels/ that adds up elements of ``dtype``, with others at its top; ``wide`` takes 64-bit indices."""
     fillings = {"INDEX": "long long" if wide else "int", "THREADS": str(THREADS), "BLOCKS": str(BLOCKS[dtype])}
     fillings |= {mark: str(value) for mark, value in marks.items()}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._device import device, is_cupy_array
+from ._device import device
 
 OPTIONS = ("-std=c++17", "-fmad=false")
 """What NVRTC is told besides the architecture. CuPy adds -ftz=true: numbers below float32's normal range become 0."""
@@ -57,12 +57,14 @@ def kernel(text: str, name: str, parameters: tuple[Parameter, ...]) -> Kernel:
 class Kernel:
     """A kernel that is compiled for a device at its first launch there; threads may launch it at a time."""
 
-    __slots__ = ("_functions", "_module", "name", "parameters")
+    __slots__ = ("_array_type", "_current_device", "_functions", "_module", "name", "parameters")
 
     def __init__(self, module: _Module, name: str, parameters: tuple[Parameter, ...]) -> None:
         self.name, self.parameters = name, parameters
         self._module = module
         self._functions: dict[int, Any] = {}
+        cupy = _cupy()
+        self._array_type, self._current_device = cupy.ndarray, cupy.cuda.runtime.getDevice
 
     def __repr__(self) -> str:
         return f"<kernel {self.name} of {len(self.parameters)} parameters>"
@@ -82,33 +84,39 @@ class Kernel:
         memory of a block. Raises TypeError for arguments that are not what the kernel declares, KernelError where it
         does not compile.
         """
-        here = _cupy().cuda.runtime.getDevice()
+        here = self._current_device()
         if len(arguments) != len(self.parameters):
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, but {len(arguments)} were given")
-        passed = tuple(
-            self._passed(number, parameter, argument, here)
-            for number, (parameter, argument) in enumerate(zip(self.parameters, arguments, strict=True))
-        )
-        grid, block = _extents(blocks), _extents(threads)
+        passed: list[Any] = []
+        for parameter, argument in zip(self.parameters, arguments, strict=True):
+            # The commonest case, made short.
+            if (
+                isinstance(argument, self._array_type)
+                and type(parameter) is Pointer
+                and argument.dtype == parameter.dtype
+                and argument.data.device_id == here
+            ):
+                passed.append(argument)
+            else:
+                passed.append(self._passed(len(passed), parameter, argument, here))
+        grid = blocks if isinstance(blocks, tuple) else (blocks,)
         if 0 in grid:
             return
         function = self._functions.get(here)
         if function is None:
             function = self._functions[here] = self._module.function(self.name, here)
-        function(grid, block, passed, shared_mem=shared_bytes)
+        function(grid, threads if isinstance(threads, tuple) else (threads,), tuple(passed), shared_mem=shared_bytes)
 
     def _passed(self, number: int, parameter: Parameter, argument: Any, here: int) -> Any:
-        """The argument as CuPy takes it."""
+        """An argument that is no array of the current device as CuPy takes it."""
         if type(parameter) is Pointer:
             if argument is None:
                 return 0
-            if is_cupy_array(argument) and argument.dtype == parameter.dtype:
-                if argument.data.device_id != here:
-                    raise TypeError(
-                        f"{self.name}, argument {number}: the array is on cuda:{argument.data.device_id}, and the "
-                        f"kernel runs on cuda:{here}"
-                    )
-                return argument
+            if isinstance(argument, self._array_type) and argument.dtype == parameter.dtype:
+                raise TypeError(
+                    f"{self.name}, argument {number}: the array is on cuda:{argument.data.device_id}, and the kernel "
+                    f"runs on cuda:{here}"
+                )
             raise self._refused(number, f"a CuPy array of {parameter.dtype}", argument)
         dtype: Any = parameter
         if isinstance(argument, (np.generic, np.ndarray)):
@@ -151,7 +159,3 @@ class _Module:
 
 def _cupy() -> Any:
     return device("cuda").xp
-
-
-def _extents(extents: int | tuple[int, ...]) -> tuple[int, ...]:
-    return extents if isinstance(extents, tuple) else (extents,)

@@ -1,12 +1,12 @@
 /* Elements at indices, and the sum of what belongs to equal indices: x[index] and its adjoint.
 
-   CuPy takes 5 launches for x[i, j] and 2 for x[i], which work out where the elements are; here it is one. It adds with
-   atomic operations, in whatever order threads come, so that a sum of floats differs from run to run. Here the places
-   are sorted by the element that they are added to (one launch, and Thrust's sort of 8 bytes a place), a thread adds up
-   those of equal targets in a chunk of the sorted places, and a last launch what is left of targets that go over several
-   chunks. So a sum is that of its addends in their order, wherever the targets are, and one target that gets all of them
-   takes no longer than many. It is 2 or 3 launches and a sort, where CuPy's is one for x[i], 3 for x[i, j] and 4 for
-   gather: what repeats costs a sort.
+   With CuPy x[i, j] is 3 launches and gather along one of three dimensions 6, which work out where the elements are and
+   write it to memory; here each is one. CuPy adds with atomic operations, in whatever order threads come, so that a sum of
+   floats differs from run to run. Here the places are sorted by the element that they are added to: one launch, and
+   Thrust's sort of 8 bytes a place. Then a thread adds up those of equal targets in a chunk of the sorted places, and a
+   last launch what belongs to targets that go over several chunks. So a sum is that of its addends in their order,
+   wherever the targets are, and one target that gets all of them takes no longer than many. It is 2 or 3 launches and a
+   sort, where CuPy's is one for x[i], 3 for x[i, j] and 6 for that gather: the order costs a sort.
 
    gradcu/ops/_index_kernels.py launches it. */
 @HELPERS@
@@ -35,17 +35,17 @@ struct Places {
     Index count;
     int dimensions, arrays;
     Index shape[MOST_DIMENSIONS], strides[MOST_DIMENSIONS];
-    const long long *indices[MOST_DIMENSIONS];
     Index index_strides[MOST_DIMENSIONS][MOST_DIMENSIONS], lengths[MOST_DIMENSIONS], steps[MOST_DIMENSIONS];
 };
 
 /* Indices wrap around, as those of CuPy do. */
-GRADCU_FUNCTION Index led_to(const Places &places, Index place) {
+GRADCU_FUNCTION Index led_to(const Places &places, const long long *const (&indices)[MOST_DIMENSIONS], Index place) {
     Index found = offset_of(places.dimensions, places.shape, places.strides, place);
-    #pragma unroll 1
-    for (int k = 0; k < places.arrays; k++) {
+    #pragma unroll
+    for (int k = 0; k < MOST_DIMENSIONS; k++) {
+        if (k >= places.arrays) break;
         const Index at = offset_of(places.dimensions, places.shape, places.index_strides[k], place);
-        const Index index = (Index)(*(const long long *)((const char *)places.indices[k] + at) % places.lengths[k]);
+        const Index index = (Index)(*(const long long *)((const char *)indices[k] + at) % places.lengths[k]);
         found += (index < 0 ? index + places.lengths[k] : index) * places.steps[k];
     }
     return found;
@@ -61,11 +61,12 @@ struct Two {
 
 /* out[place] = x[indices at place], of elements of 1, 2, 4, 8 or 16 bytes. */
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_gather(
-    const __grid_constant__ Places places, const char *const x, char *const out, const int size
+    const __grid_constant__ Places places, const char *const x, char *const out, const int size, @INDEX_PARAMETERS@
 ) {
+    const long long *const indices[] = {@INDEX_NAMES@};
     const Index stride = (Index)gridDim.x * THREADS;
     for (Index place = (Index)blockIdx.x * THREADS + threadIdx.x; place < places.count; place += stride) {
-        const char *const source = x + led_to(places, place);
+        const char *const source = x + led_to(places, indices, place);
         switch (size) {
         case 1: copy<char>(out, place, source); break;
         case 2: copy<short>(out, place, source); break;
@@ -78,11 +79,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_gather(
 
 /* What is sorted: the number of a place, below that of its target. */
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_targets(
-    const __grid_constant__ Places places, const int shift, long long *const sorted
+    const __grid_constant__ Places places, const int shift, long long *const sorted, @INDEX_PARAMETERS@
 ) {
+    const long long *const indices[] = {@INDEX_NAMES@};
     const Index stride = (Index)gridDim.x * THREADS;
     for (Index place = (Index)blockIdx.x * THREADS + threadIdx.x; place < places.count; place += stride)
-        sorted[place] = (long long)led_to(places, place) << shift | place;
+        sorted[place] = (long long)led_to(places, indices, place) << shift | place;
 }
 
 /* Where the addends of a place are, and a target: both have `width` elements. Strides are in bytes. */

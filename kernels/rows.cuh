@@ -35,6 +35,13 @@ GRADCU_FUNCTION Task task_of(const Layout &layout) {
     return task;
 }
 
+/* The task that merges the partial results of the row, which lie row by row. */
+GRADCU_FUNCTION Task over_parts(const Layout &layout, Task task) {
+    task.begin = 0;
+    task.end = task.is_real ? layout.parts : 0;
+    return task;
+}
+
 /* Where in the arrays of partial results, which lie row by row, the task's is. */
 GRADCU_FUNCTION Index place_of(const Layout &layout, const Task &task) { return task.row * layout.parts + blockIdx.y; }
 
@@ -50,7 +57,7 @@ GRADCU_FUNCTION Index offset_of(const Layout &layout, int array, int first, int 
     return offset + number * layout.strides[array][first];
 }
 
-/* A row of an array. */
+/* A row of an array, which may be null where none of its elements is asked for. */
 template <typename V> struct Row {
     const Layout &layout;
     const int array;
@@ -58,7 +65,10 @@ template <typename V> struct Row {
 
     GRADCU_MEMBER Row(const Layout &layout, int array, V *data, const Task &task)
         : layout(layout), array(array),
-          begin((char *)data + (task.is_real ? offset_of(layout, array, 0, layout.row_dimensions, task.row) : 0)) {}
+          begin(
+              data && task.is_real ? (char *)data + offset_of(layout, array, 0, layout.row_dimensions, task.row)
+                                   : (char *)data
+          ) {}
 
     GRADCU_MEMBER V &operator[](Index at) const {
         return *(V *)(begin + offset_of(layout, array, layout.row_dimensions, layout.dimensions, at));

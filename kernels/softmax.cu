@@ -2,8 +2,8 @@
 
    With CuPy's own functions softmax is 5 launches that move 32 bytes an element in float32 and its backward 4 and 36,
    log_softmax 6 and 32, logsumexp 8 and 24. Here each is one launch, where rows are few and long two; it reads its
-   operands (as often as it passes over a row, of which the caches serve all but one) and writes its result: 8 bytes, of
-   backward 12, of logsumexp 4.
+   operands (as often as it passes over a row, of which the caches serve all but one) and writes its result: 8 bytes, 12
+   backward, and of logsumexp 4.
 
    gradcu/ops/_row_kernels.py launches it. */
 @HELPERS@
@@ -41,13 +41,6 @@ GRADCU_FUNCTION Powers powers_of(
     return {top.value, merged(layout, task, sum, shared.sums).result()};
 }
 
-/* The task that merges the partial results of the row, which lie row by row. */
-GRADCU_FUNCTION Task over_parts(const Layout &layout, Task task) {
-    task.begin = 0;
-    task.end = task.is_real ? layout.parts : 0;
-    return task;
-}
-
 /* log(sum(exp(x))) of each row. With partial results `out` gets each part's largest element and `totals` its sum; a
    second launch takes these as the elements of its rows, `x` and `weights`. */
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_logsumexp(
@@ -63,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradcu_logsumexp(
     if (!task.is_real || task.lane) return;
     const Index place = place_of(layout, task);
     if (totals) totals[place] = powers.total;
-    out[place] = totals || !is_finite(powers.top) ? powers.top : log(powers.total) + powers.top;
+    out[place] = totals ? powers.top : log(powers.total) + powers.top;
 }
 
 /* exp(x) / sum(exp(x)) along each row, or its logarithm. Where blocks share a row, `tops` and `totals` are what

@@ -11,7 +11,7 @@ LAYERS = [
     ("_journey",),
     ("_op",),
     ("_tensor",),
-    ("_refusing_views", "_on_cuda"),
+    ("_refusing_views",),
     ("_record",),
     ("_fast", "_fast_pending"),
     ("_define",),

@@ -113,7 +113,7 @@ class _Call:
         """The outputs."""
         given = [operands[number] for number in self._operands]
         inputs = [value if type(value) is xp.ndarray else QUIET.run(self._dtype.type, value) for value in given]
-        return self._elementwise.run(xp, [*inputs, *self._constants], shape)
+        return self._elementwise.run(xp, [*inputs, *self._constants], shape, contiguous=False)
 
 
 class _Gradients:

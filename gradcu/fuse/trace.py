@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._device import CPU
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
 from .._op import Op
@@ -140,6 +141,9 @@ class PendingArray(PendingOperators):
     """
 
     __slots__ = ("dtype", "ndim", "number", "shape", "trace")
+
+    # Programs are made before it is known where they will run.
+    device = CPU
 
     def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.trace, self.number, self.dtype, self.shape, self.ndim = trace, number, dtype, shape, len(shape)

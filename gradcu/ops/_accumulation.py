@@ -9,7 +9,7 @@ import numpy as np
 
 from .._device import is_cupy_array
 from .._dtype import as_dtype
-from .dims import kept_shape
+from .dims import all_dims, kept_shape
 
 FLOAT16, FLOAT32, _INT64 = np.dtype("float16"), np.dtype("float32"), np.dtype("int64")
 
@@ -50,7 +50,7 @@ def added(
     """The sum along ``dim`` in ``dtype``, over ``divisor``."""
     kernels = row_kernels(x) if dtype is None or dtype == x.dtype else None
     if kernels is not None:
-        along = tuple(range(x.ndim)) if dim is None else dim
+        along = all_dims(x.shape) if dim is None else dim
         return kernels.total(x, along, reduced_shape(x.shape, along, keepdims), divisor)
     result = accumulated(xp.add.reduce, x, dim, dtype, keepdims=keepdims)
     return result if divisor == 1 else result / divisor

@@ -37,15 +37,16 @@ class _Where:
         full = (*keys, *(slice(None),) * (len(shape) - len(keys)))
         self.axes = [d for d, key in enumerate(full) if not isinstance(key, slice)]
         self.others = [d for d, key in enumerate(full) if isinstance(key, slice)]
+        indices: list[Any] = [full[d] for d in self.axes]
         try:
-            self.shape = np.broadcast_shapes(*(full[d].shape for d in self.axes))
+            self.shape = np.broadcast_shapes(*(index.shape for index in indices))
         except ValueError:
             raise IndexError("shape mismatch") from None
         if math.prod(self.shape):
             for d in self.axes:
                 if not shape[d]:
                     raise IndexError(f"index is out of bounds for axis {d} with size 0")
-        self.indices = [_cupy().broadcast_to(full[d], self.shape) for d in self.axes]
+        self.indices = [_cupy().broadcast_to(index, self.shape) for index in indices]
         self.lengths = [shape[d] for d in self.axes]
         # The dimensions of index arrays that adjoin stay where these are, those of others come first.
         adjoin = self.axes[-1] - self.axes[0] == len(self.axes) - 1
@@ -134,20 +135,23 @@ class _Led(NamedTuple):
         """What 32-bit numbers must reach for it."""
         indexed = [(length, (step,)) for length, step in zip(self.lengths, self.steps, strict=True)]
         of_indices = (reach(self.dims, 1 + k) for k in range(len(self.indices)))
-        return max(self.count, reach(self.dims, 0) + reach(indexed, 0), *of_indices)
+        return max(self.places, reach(self.dims, 0) + reach(indexed, 0), *of_indices)
 
     @property
-    def count(self) -> int:
+    def places(self) -> int:
         """How many places there are."""
         return math.prod(length for length, _ in self.dims)
+
+    def pointers(self) -> list[Any]:
+        """The index arrays, as many as the kernels have parameters for."""
+        return self.indices + [None] * (MOST_DIMENSIONS - len(self.indices))
 
     def struct(self, wide: bool) -> np.ndarray:
         """The struct."""
         made = np.zeros((), _places_dtype(wide))
-        made["count"], made["dimensions"], made["arrays"] = self.count, len(self.dims), len(self.indices)
+        made["count"], made["dimensions"], made["arrays"] = self.places, len(self.dims), len(self.indices)
         _fill(made, "shape", "strides", self.dims)
-        for k, index in enumerate(self.indices):
-            made["indices"][k] = index.data.ptr
+        for k in range(len(self.indices)):
             made["index_strides"][k, : len(self.dims)] = [steps[1 + k] for _, steps in self.dims]
         made["lengths"][: len(self.lengths)] = self.lengths
         made["steps"][: len(self.steps)] = self.steps
@@ -162,7 +166,9 @@ def _gather(x: Any, shape: tuple[int, ...], strides: list[tuple[int, ...]], indi
     )
     wide = led.extent() >= NARROW
     blocks = min(-(-out.size // THREADS), _MOST_BLOCKS)
-    _kernel("gradcu_gather", x.dtype, wide).launch(blocks, THREADS, (led.struct(wide), x, out, x.itemsize))
+    _kernel("gradcu_gather", x.dtype, wide).launch(
+        blocks, THREADS, (led.struct(wide), x, out, x.itemsize, *led.pointers())
+    )
     return out
 
 
@@ -177,7 +183,9 @@ def _add(
     shift = (count - 1).bit_length()
     ordered = _cupy().empty(count, _INT64)
     blocks = min(-(-count // THREADS), _MOST_BLOCKS)
-    _kernel("gradcu_targets", out.dtype, wide).launch(blocks, THREADS, (led.struct(wide), shift, ordered))
+    _kernel("gradcu_targets", out.dtype, wide).launch(
+        blocks, THREADS, (led.struct(wide), shift, ordered, *led.pointers())
+    )
     ordered.sort()
     addends = np.zeros((), _addends_dtype(wide))
     for name, value in {
@@ -229,7 +237,7 @@ def _places_dtype(wide: bool) -> np.dtype:
     return np.dtype(
         [
             ("count", index), ("dimensions", "i4"), ("arrays", "i4"), ("shape", index, most), ("strides", index, most),
-            ("indices", "u8", most), ("index_strides", index, (most, most)), ("lengths", index, most),
+            ("index_strides", index, (most, most)), ("lengths", index, most),
             ("steps", index, most),
         ],
         align=True,
@@ -263,11 +271,16 @@ def declared(dtype: np.dtype[Any], wide: bool) -> dict[str, tuple[str, tuple[Par
     """Each kernel's text and parameters, for elements of a dtype and with 32-bit or ``wide`` indices."""
     # Elements that are only copied have no type, so any will do.
     added = dtype.name if dtype.name in C_TYPES else "float32"
-    text = summing_text("index.cu", (), added, wide=wide, MOST_DIMENSIONS=MOST_DIMENSIONS, CHUNK=CHUNK)
+    names = [f"index{k}" for k in range(MOST_DIMENSIONS)]
+    text = summing_text(
+        "index.cu", (), added, wide=wide, MOST_DIMENSIONS=MOST_DIMENSIONS, CHUNK=CHUNK, INDEX_NAMES=", ".join(names),
+        INDEX_PARAMETERS=", ".join(f"const long long *const {name}" for name in names),
+    )  # fmt: skip
     places, addends, pointer, ordered = _places_dtype(wide), _addends_dtype(wide), Pointer(dtype), Pointer(_INT64)
+    indices = (ordered,) * MOST_DIMENSIONS
     return {
-        "gradcu_gather": (text, (places, pointer, pointer, _INT32)),
-        "gradcu_targets": (text, (places, _INT32, ordered)),
+        "gradcu_gather": (text, (places, pointer, pointer, _INT32, *indices)),
+        "gradcu_targets": (text, (places, _INT32, ordered, *indices)),
         "gradcu_add_chunks": (text, (addends, ordered, pointer, pointer, pointer)),
         "gradcu_add_partials": (text, (addends, ordered, pointer, pointer, _INT32)),
     }

@@ -42,6 +42,26 @@ def extreme(x: Any, along: tuple[int, ...], shape: tuple[int, ...], sign: int) -
     return out, places
 
 
+def extreme_vjp(g: Any, places: Any, shape: tuple[int, ...], along: tuple[int, ...]) -> Any:
+    """An array of this shape with g at the places along some dimensions; both broadcast against it."""
+    gradient = _empty(shape, g.dtype)
+    strides = (_broadcast_strides(g, shape), _broadcast_strides(places, shape), gradient.strides)
+    _launch("gradcu_extreme_vjp", rows_along(shape, strides, along), g.dtype, g, places, gradient)
+    return gradient
+
+
+def shared_vjp(g: Any, x: Any, extremes: Any, along: tuple[int, ...], *, nans: bool) -> Any:
+    """What each of the elements that equal an extreme gets of g; with ``nans``, NaN equals NaN."""
+    gradient = _empty(x.shape, x.dtype)
+    strides = (x.strides, *(_broadcast_strides(a, x.shape) for a in (extremes, g)), gradient.strides)
+    rows, counts = rows_along(x.shape, strides, along), None
+    if rows.parts > 1:
+        counts = _empty((rows.rows, rows.parts), x.dtype)
+        _launch("gradcu_shared_vjp", rows, x.dtype, x, extremes, g, None, int(nans), counts)
+    _launch("gradcu_shared_vjp", rows, x.dtype, x, extremes, g, gradient, int(nans), counts)
+    return gradient
+
+
 def logsumexp(x: Any, along: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     """The logarithm of the sum of the exponentials along some dimensions, as an array of this shape."""
     rows = rows_along(x.shape, (x.strides,), along, ordered=False)
@@ -126,6 +146,8 @@ def declared(dtype: np.dtype[Any], wide: bool) -> dict[str, tuple[str, tuple[Par
     return {
         "gradcu_sum": (reductions, (layout, pointer, pointer, pointer, pointer, dtype)),
         "gradcu_extreme": (reductions, (layout, pointer, places, pointer, places, dtype)),
+        "gradcu_extreme_vjp": (reductions, (layout, pointer, places, pointer)),
+        "gradcu_shared_vjp": (reductions, (layout, pointer, pointer, pointer, pointer, flag, pointer)),
         "gradcu_logsumexp": (softmaxes, (layout, pointer, pointer, pointer, pointer)),
         "gradcu_softmax": (softmaxes, (layout, pointer, pointer, flag, pointer, pointer)),
         "gradcu_softmax_vjp": (softmaxes, (layout, pointer, pointer, pointer, flag, pointer)),

@@ -13,7 +13,7 @@ from .._record import argument_error
 from .._tensor import Tensor
 from ._accumulation import reduced_shape, row_kernels
 from .compare import where
-from .dims import flag, one_dim, some_dims
+from .dims import all_dims, flag, one_dim, some_dims
 from .extrema import maximum, minimum
 from .reduce import restored, sum
 
@@ -78,11 +78,18 @@ def chosen(xp: Any, indices: Any, dim: int, length: int) -> Any:
 
 def _shared_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """Each of several equal extremes gets an equal share of the cotangent."""
-    where_equal = ties(x, restored(out, x_shape, dim, keepdim), False)
-    return restored(g, x_shape, dim, keepdim) * where_equal / sum(where_equal, dim, keepdim or dim is not None)
+    g, out = restored(g, x_shape, dim, keepdim), restored(out, x_shape, dim, keepdim)
+    kernels = row_kernels(g)
+    if kernels is not None:
+        return kernels.shared_vjp(g, x, out, all_dims(x_shape) if dim is None else dim, nans=False)
+    where_equal = ties(x, out, False)
+    return g * where_equal / sum(where_equal, dim, keepdim or dim is not None)
 
 
-def _shared_by_all_vjp(g: Any, x: Any, out: Any) -> Any:
+def _shared_by_all_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...]) -> Any:
+    kernels = row_kernels(g)
+    if kernels is not None:
+        return kernels.shared_vjp(g, x, out, all_dims(x_shape), nans=True)
     where_equal = ties(x, out, True)
     return g * where_equal / sum(where_equal)
 
@@ -91,8 +98,11 @@ def _first_vjp(g: Any, indices: Any, x_shape: tuple[int, ...], dim: int, keepdim
     """The element that was chosen gets the whole cotangent."""
     if not x_shape:
         return g[0]
-    index = restored(indices, x_shape, (dim,), keepdim)
-    return where(chosen(index, dim, x_shape[dim]), restored(g[0], x_shape, (dim,), keepdim), 0.0)
+    index, cotangent = restored(indices, x_shape, (dim,), keepdim), restored(g[0], x_shape, (dim,), keepdim)
+    kernels = row_kernels(cotangent)
+    if kernels is not None:
+        return kernels.extreme_vjp(cotangent, index, x_shape, (dim,))
+    return where(chosen(index, dim, x_shape[dim]), cotangent, 0.0)
 
 
 @structured(statics=2, prepare=_extreme_statics("amax"), dx=_shared_vjp)

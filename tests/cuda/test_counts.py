@@ -47,8 +47,8 @@ def counted(bed: Bed, run: Callable[[], Any]) -> tuple[Any, Counts]:
     return found, bed.counts - before
 
 
-def operands(op: Op, cuda: str) -> list[Tensor]:
-    made = [gradcu.linspace(0.25, 0.75, 12, device=cuda, requires_grad=True) for _ in op.operands]
+def operands(op: Op, cuda: str, dtype: str = "float32") -> list[Tensor]:
+    made = [gradcu.linspace(0.25, 0.75, 12, dtype=dtype, device=cuda, requires_grad=True) for _ in op.operands]
     if op.name == "where":
         made[0] = made[0].detach() > 0.5
     return made
@@ -61,8 +61,11 @@ def called(op: Op, given: list[Tensor]) -> Tensor:
 @pytest.mark.parametrize("op", POINTWISE, ids=lambda op: op.name)
 def test_a_pointwise_forward(op: Op, bed: Bed, cuda: str):
     given = operands(op, cuda)
+    called(op, given)
+    compiled = len(bed.sources)
     _, cost = counted(bed, lambda: called(op, given))
     assert cost == NOTHING._replace(launches=1)
+    assert len(bed.sources) == compiled
 
 
 @pytest.mark.parametrize("op", [op for op in POINTWISE if op.rules], ids=lambda op: op.name)

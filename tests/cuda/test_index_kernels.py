@@ -135,6 +135,19 @@ def test_where_the_places_of_other_targets_stand_changes_no_bit(cuda: str, rng: 
     np.testing.assert_array_equal(sums(shuffled, moved), sums(index, values))
 
 
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_in_float16_are_summed_in_float32(cuda: str, rng: np.random.Generator, name: str):
+    array, at = rng.standard_normal((40, 40)), rng.integers(0, 40, (3000, 40))
+    found = []
+    for place, dtype in ((cuda, gradcu.float16), ("cpu", gradcu.float64)):
+        x = tensor(cuda, array).to(place, dtype).requires_grad_()
+        y = GRADIENTS[name](x, tensor(cuda, at).to(place))
+        g = gradcu.full(y.shape, 0.125, dtype=dtype, device=place)
+        found.append(gradcu.autograd.grad(y, x, g)[0].cpu().numpy().astype("f8"))
+    # 3000 eighths in turn, in float16, would stay at 256.
+    np.testing.assert_array_equal(found[0], found[1].astype("f2"))
+
+
 def test_index_put_adds_again_for_every_repeated_index(cuda: str):
     at = tensor(cuda, np.array([1, 0, 1, -1]))
     for dtype in (gradcu.float16, gradcu.float64, gradcu.complex64, gradcu.int64):

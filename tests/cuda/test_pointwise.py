@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,10 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcu
-from gradcu import Tensor
-from gradcu.fuse import cuda_elementwise
+from gradcu import Tensor, _launch
+from gradcu._launch import Kernel, Pointer
+from gradcu._op import Op
+from gradcu.fuse import cuda_elementwise, pointwise
 from tests.cases import array
 from tests.cpu_cuda.bed import Bed, Counts
+from tests.cuda.test_counts import POINTWISE, called, operands
+from tests.fuse import nvrtc
+from tests.fuse.test_nvrtc import MOST_REGISTERS, packed
+from tests.needs import missing
 
 Values = Sequence[np.ndarray]
 
@@ -178,8 +185,17 @@ def test_a_node_with_hooks(bed: Bed, cuda: str):
     x = gradcu.linspace(0.5, 2, 12, device=cuda, requires_grad=True)
     y = x.sigmoid()
     assert y.grad_fn is not None
-    y.grad_fn.register_hook(lambda gradients, _: (2 * gradients[0],))
-    (found,) = gradcu.autograd.grad(y, x, gradcu.ones(12, device=cuda))
+    seen: list[Counts] = []
+
+    def doubled(gradients: tuple[Tensor], _: Any) -> tuple[Tensor]:
+        seen.append(bed.counts)
+        return (2 * gradients[0],)
+
+    y.grad_fn.register_hook(doubled)
+    cotangent = gradcu.ones(12, device=cuda)
+    before = bed.counts
+    (found,) = gradcu.autograd.grad(y, x, cotangent)
+    assert seen[0] - before == Counts(launches=1)
     logistic = 1 / (1 + np.exp(-np.linspace(0.5, 2, 12)))
     np.testing.assert_allclose(array(found), 2 * logistic * (1 - logistic), rtol=1e-5)
 
@@ -215,3 +231,36 @@ def test_nothing_is_launched_for_no_elements(bed: Bed, cuda: str):
     before = bed.counts
     assert x.sigmoid().shape == (0, 3)
     assert bed.counts - before == Counts()
+
+
+@pytest.fixture
+def no_kernels(monkeypatch: pytest.MonkeyPatch) -> dict[Any, Kernel]:
+    """The kernels that are made from here on: none is known yet."""
+    made: dict[Any, Kernel] = {}
+    monkeypatch.setattr(_launch, "_kernels", made)
+    monkeypatch.setattr(pointwise, "_forwards", {})
+    monkeypatch.setattr(pointwise, "_gradients", {})
+    return made
+
+
+# NVRTC and the bed's compiler take half a second for each kernel.
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("number", "op"), list(enumerate(POINTWISE)), ids=lambda given: getattr(given, "name", ""))
+def test_kernels_compile_for_a_gpu(number: int, op: Op, dtype: str, no_kernels: dict[Any, Kernel], cuda: str):
+    """Each for one architecture: its registers, and its parameters as a launch passes them."""
+    if not nvrtc.is_installed():
+        missing("nvrtc", "NVRTC is not installed: pip install 'gradcu[nvrtc]'")
+    given = operands(op, cuda, dtype)
+    result = called(op, given)
+    if op.rules:
+        wanted = [tensor for tensor in given if tensor.requires_grad]
+        gradcu.autograd.grad(result, wanted, gradcu.ones_like(result))
+    architectures = itertools.cycle(nvrtc.ARCHITECTURES[number % len(nvrtc.ARCHITECTURES) :])
+    for (text, name, parameters), architecture in zip(no_kernels, architectures, strict=False):
+        found = nvrtc.compiled(text, name, architecture)
+        sizes = [8 if isinstance(parameter, Pointer) else parameter.itemsize for parameter in parameters]
+        assert found.parameters == packed(*sizes)
+        # Of double, ptxas spills a little for some architecture whatever it may take.
+        assert found.spilled <= (64 if dtype == "float64" else 0)
+        assert found.registers <= MOST_REGISTERS[dtype]

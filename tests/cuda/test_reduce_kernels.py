@@ -135,7 +135,33 @@ def test_extremes_of_any_layout(cuda: str, made: tuple[np.ndarray, tuple[int, ..
         np.testing.assert_array_equal(places.cpu().numpy(), getattr(array, f"arg{name}")(axis=axis, keepdims=keepdim))
 
 
-def softmaxes(x: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+@LAYOUTS
+@given(arrays_and_dims(), st.sampled_from(DTYPES), st.booleans())
+def test_gradients_of_extremes_of_any_layout(cuda: str, made: tuple[np.ndarray, tuple[int, ...]], dtype: str,
+                                             keepdim: bool):  # fmt: skip
+    """All of it where the first of equals is, or shared by equals."""
+    array, dims = made[0].astype(dtype, order="K"), made[1]
+    x = gradcu.from_cupy(strided(cuda, array)).requires_grad_()
+    y = x.amin(dims, keepdim)
+    cotangent = np.cos(np.arange(y.numel())).astype(dtype).reshape(y.shape)
+    (shared,) = gradcu.autograd.grad(y, x, tensor(cuda, cotangent))
+    whole = cotangent if keepdim else np.expand_dims(cotangent, dims)
+    equal = array == array.min(axis=dims, keepdims=True)
+    np.testing.assert_array_equal(
+        shared.cpu().numpy(), whole * equal / equal.sum(axis=dims, keepdims=True, dtype=dtype)
+    )
+    if array.ndim:
+        y, places = x.max(dims[0], keepdim)
+        cotangent = np.cos(np.arange(y.numel())).astype(dtype).reshape(y.shape)
+        (first,) = gradcu.autograd.grad(y, x, tensor(cuda, cotangent))
+        where = places.cpu().numpy() if keepdim else np.expand_dims(places.cpu().numpy(), dims[0])
+        expected = np.zeros_like(array)
+        whole = cotangent if keepdim else np.expand_dims(cotangent, dims[0])
+        np.put_along_axis(expected, where, whole, dims[0])
+        np.testing.assert_array_equal(first.cpu().numpy(), expected)
+
+
+def softmaxes(x: np.ndarray, dim: Any) -> tuple[np.ndarray, np.ndarray]:
     powers = np.exp(x - x.max(axis=dim, keepdims=True))
     return powers / powers.sum(axis=dim, keepdims=True), np.log(powers / powers.sum(axis=dim, keepdims=True))
 
@@ -152,12 +178,12 @@ def test_softmax_of_any_layout_and_its_gradient(cuda: str, made: tuple[np.ndarra
     soft, log = softmaxes(array, axis)
     of_soft = (cotangent - (cotangent * soft).sum(axis=axis, keepdims=True)) * soft
     of_log = cotangent - soft * cotangent.sum(axis=axis, keepdims=True)
-    close = {"rtol": 16 * np.finfo(dtype).eps, "atol": 16 * np.finfo(dtype).eps}
+    close = 16 * float(np.finfo(dtype).eps)
     for function, value, slope in ((gradcu.softmax, soft, of_soft), (gradcu.log_softmax, log, of_log)):
         y = function(x, dim)
-        np.testing.assert_allclose(y.detach().cpu().numpy(), value, **close)
+        np.testing.assert_allclose(y.detach().cpu().numpy(), value, rtol=close, atol=close)
         (gradient,) = gradcu.autograd.grad(y, x, g)
-        np.testing.assert_allclose(gradient.cpu().numpy(), slope, **close)
+        np.testing.assert_allclose(gradient.cpu().numpy(), slope, rtol=close, atol=close)
 
 
 @LAYOUTS
@@ -168,12 +194,22 @@ def test_logsumexp_of_any_layout_and_its_gradient(cuda: str, made: tuple[np.ndar
     x = gradcu.from_cupy(strided(cuda, array.astype(dtype, order="K"))).requires_grad_()
     y = x.logsumexp(dims, keepdim)
     powers = np.exp(array)
-    close = {"rtol": 16 * np.finfo(dtype).eps, "atol": 16 * np.finfo(dtype).eps}
-    np.testing.assert_allclose(y.detach().cpu().numpy(), np.log(powers.sum(axis=dims, keepdims=keepdim)), **close)
+    close = 16 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        y.detach().cpu().numpy(), np.log(powers.sum(axis=dims, keepdims=keepdim)), rtol=close, atol=close
+    )
     cotangent = np.cos(np.arange(y.numel())).reshape(y.shape)
     (gradient,) = gradcu.autograd.grad(y, x, tensor(cuda, cotangent.astype(dtype)))
     whole = cotangent if keepdim else np.expand_dims(cotangent, dims)
-    np.testing.assert_allclose(gradient.cpu().numpy(), whole * powers / powers.sum(axis=dims, keepdims=True), **close)
+    np.testing.assert_allclose(
+        gradient.cpu().numpy(), whole * powers / powers.sum(axis=dims, keepdims=True), rtol=close, atol=close
+    )
+
+
+def shared_slope(x: np.ndarray, g: np.ndarray, dim: int) -> np.ndarray:
+    """The gradient of x times its largest elements."""
+    largest = x.max(dim, keepdims=True)
+    return g * largest + (g * x).sum(dim, keepdims=True) * (x == largest) / (x == largest).sum(dim, keepdims=True)
 
 
 FEW_LONG = {"one": ((40_000,), 0), "rows": ((3, 33_001), 1), "columns": ((40_000, 5), 0), "amid": ((2, 9_000, 2), 1)}
@@ -194,17 +230,18 @@ def test_few_long_rows_are_shared_by_blocks(bed: Bed, cuda: str, rng: np.random.
         np.testing.assert_array_equal(values.detach().cpu().numpy(), getattr(exact, extreme)(dim))
         np.testing.assert_array_equal(places.cpu().numpy(), getattr(exact, f"arg{extreme}")(dim))
     soft, log = softmaxes(exact, dim)
-    close = {"rtol": 16 * np.finfo(dtype).eps}
-    np.testing.assert_allclose(x.softmax(dim).detach().cpu().numpy(), soft, **close)
-    np.testing.assert_allclose(x.log_softmax(dim).detach().cpu().numpy(), log, **close)
-    np.testing.assert_allclose(x.logsumexp(dim).detach().cpu().numpy(), np.log(np.exp(exact).sum(dim)), **close)
+    close = 16 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(x.softmax(dim).detach().cpu().numpy(), soft, rtol=close)
+    np.testing.assert_allclose(x.log_softmax(dim).detach().cpu().numpy(), log, rtol=close)
+    np.testing.assert_allclose(x.logsumexp(dim).detach().cpu().numpy(), np.log(np.exp(exact).sum(dim)), rtol=close)
     g = np.cos(np.arange(array.size)).reshape(shape)
     for function, slope in (
         (gradcu.softmax, (g - (g * soft).sum(dim, keepdims=True)) * soft),
         (gradcu.log_softmax, g - soft * g.sum(dim, keepdims=True)),
+        (lambda x, dim: x * x.amax(dim, True), shared_slope(exact, g, dim)),
     ):
         (gradient,) = gradcu.autograd.grad(function(x, dim), x, tensor(cuda, g.astype(dtype)))
-        np.testing.assert_allclose(gradient.cpu().numpy(), slope, atol=float(np.abs(slope).max()) * close["rtol"])
+        np.testing.assert_allclose(gradient.cpu().numpy(), slope, atol=float(np.abs(slope).max()) * close)
 
 
 def test_a_rising_row_is_not_rounded_at_every_step(cuda: str):
@@ -269,7 +306,10 @@ FORWARDS: dict[str, Callable[[Tensor], Any]] = {
     **FUNCTIONS, "sum of all": lambda x: x.sum(), "sum of columns": lambda x: x.sum(0),
     "sum_to_size": lambda x: x.sum_to_size(x.shape[0], 1),
 }  # fmt: skip
-BACKWARDS = ("softmax", "log_softmax", "logsumexp")
+BACKWARDS: dict[str, Callable[[Tensor], Tensor]] = {
+    **{name: FUNCTIONS[name] for name in ("softmax", "log_softmax", "logsumexp")}, "max": lambda x: x.max(1).values,
+    "amax": lambda x: x.amax(1), "max of all": lambda x: x.max(),
+}  # fmt: skip
 
 
 def counted(bed: Bed, run: Callable[[], Any]) -> Counts:
@@ -290,10 +330,10 @@ def test_a_reduction_is_one_launch_and_of_few_long_rows_two(bed: Bed, cuda: str,
 @pytest.mark.parametrize("name", BACKWARDS)
 def test_a_backward_is_one_launch(bed: Bed, cuda: str, name: str):
     x = gradcu.ones(64, 100, device=cuda, requires_grad=True)
-    g = gradcu.ones_like(FUNCTIONS[name](x).detach())
+    g = gradcu.ones_like(BACKWARDS[name](x).detach())
 
     def run() -> Counts:
-        y = FUNCTIONS[name](x)
+        y = BACKWARDS[name](x)
         before = bed.counts
         gradcu.autograd.grad(y, x, g)
         return bed.counts - before
@@ -325,3 +365,10 @@ def test_what_the_kernels_do_not_take_is_cupys(cuda: str):
     halves = gradcu.ones(5000, device=cuda, dtype=gradcu.float16)
     assert halves.sum().item() == 5000
     assert gradcu.arange(5, device=cuda).sum().item() == 10
+
+
+def test_nan_shares_the_gradient_of_the_largest_of_all(cuda: str):
+    x = gradcu.tensor([NAN, 1.0, NAN, 5.0], device=cuda, requires_grad=True)
+    x.max().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.5, 0.0, 0.5, 0.0]
