@@ -111,6 +111,10 @@ GRADCU_FUNCTION void store(T *row, long long at, unsigned has, const Pack &pack)
 }
 
 @FIGURES@
+#if @HISTOGRAM@
+@BINS@
+#endif
+
 GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
 @BODY@
 }
@@ -118,12 +122,24 @@ GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
 /* Rows at points first, ..., first + count - 1, and the points themselves, where a pointer to them is not null. Each
    block has WARPS * stretches stretches of points, of which the first of the first block begins at `origin`: a warp has
    some that follow each other. What is told of a block's rows goes to `figures`, and to `places`, where a row of which
-   sign changes are wanted has WARPS lists. Sums are right where `first` is `origin`. */
+   sign changes are wanted has WARPS lists. Sums are right where `first` is `origin`. `edges` has, for each row, those of
+   its histogram and then gradcu_bin's scale; `counts` are added to, by a block at a time where shared memory holds its
+   own. */
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     const __grid_constant__ Line line, const long long first, const long long count, const long long origin,
-    const int stretches, Figures *const figures, Place *const places, T *const points, @ROW_PARAMETERS@
+    const int stretches, Figures *const figures, Place *const places,
+#if @HISTOGRAM@
+    const int bins, const int in_shared, const double *const edges, unsigned long long *const counts,
+#endif
+    T *const points, @ROW_PARAMETERS@
 ) {
     __shared__ Figures found[ROWS][WARPS];
+#if @HISTOGRAM@
+    extern __shared__ unsigned counted[];
+    if (in_shared)
+        for (int k = threadIdx.x; k < ROWS * (bins + 3); k += blockDim.x) counted[k] = 0;
+    __syncthreads();
+#endif
     T *const rows[ROWS] = {@ROW_NAMES@};
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const long long block = origin + (long long)blockIdx.x * WARPS * stretches * STRETCH;
@@ -174,6 +190,17 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
                     if (rows[r]) store(rows[r], stretch - first + at, has, results[r]);
                     Place *const list = is_signed ? lists + ((r - SIGNED) * WARPS + warp) * PLACES : nullptr;
                     note(watches[r], found[r][warp], results[r], has, s * STRETCH + at, lane, is_signed, list);
+#if @HISTOGRAM@
+                    const double *const of_row = edges + r * (bins + 2);
+                    for (int w = 0; w < WIDTH; w++) {
+                        if (!(has >> w & 1)) continue;
+                        const int bin = gradcu_bin(results[r].values[w], of_row, bins, of_row[bins + 1]);
+                        if (in_shared)
+                            atomicAdd(&counted[r * (bins + 3) + bin], 1u);
+                        else
+                            atomicAdd(&counts[r * (bins + 3) + bin], 1ull);
+                    }
+#endif
 #if @SUMS@
                     #pragma unroll
                     for (int w = 0; w < WIDTH; w++)
@@ -192,6 +219,11 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     #pragma unroll
     for (int r = 0; r < ROWS; r++) finish(watches[r], found[r][warp], @SUMS@ ? tiles : 0, lane);
     __syncthreads();
+#if @HISTOGRAM@
+    if (in_shared)
+        for (int k = threadIdx.x; k < ROWS * (bins + 3); k += blockDim.x)
+            if (counted[k]) atomicAdd(&counts[k], (unsigned long long)counted[k]);
+#endif
     for (int r = threadIdx.x; r < ROWS; r += blockDim.x) {
         Place *const list = r >= SIGNED && r < SIGNED_END ? lists + (r - SIGNED) * WARPS * PLACES : nullptr;
         figures[(long long)blockIdx.x * ROWS + r] = merged(found[r], list);

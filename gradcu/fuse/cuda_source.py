@@ -64,15 +64,24 @@ class CudaSource:
         return -(-count // self.per_block)
 
 
-def sweep_source(program: Program, *, sums: bool = False, signed: range = range(0)) -> CudaSource:
+def sweep_source(
+    program: Program, *, sums: bool = False, signed: range = range(0), histogram: bool = False
+) -> CudaSource:
     """The kernel of a sweep of a program of one input.
 
-    Its parameters: a `LINE`; the index of the first point and the number of points, both int64, the latter up to
-    `MOST_POINTS`; the index at which the first block begins, int64, a multiple of what a block takes, and how many
-    `STRETCH` of points a warp takes, int32, a power of two; a pointer to `figures_dtype`, for each block one a row; a
-    pointer to `place_dtype`, `WARPS` times `PLACES` for each block and row in ``signed``, those of which sign changes
-    are wanted; a pointer to where the points go, or null; and such a pointer for each output. Sums are left out unless
-    ``sums``. Raises NotInCError for a program that has no C, and for one with more outputs than `MOST_ROWS`.
+    Its parameters, numbers being int64 unless said otherwise:
+
+    - a `LINE`; the index of the first point; the number of points, up to `MOST_POINTS`; the index at which the first
+      block begins, a multiple of what a block takes; how many `STRETCH` of points a warp takes, int32, a power of two;
+    - a pointer to `figures_dtype`, for each block one a row; a pointer to `place_dtype`, `WARPS` times `PLACES` for
+      each block and row in ``signed``, those of which sign changes are wanted;
+    - with ``histogram``, the number of bins, and whether their counts are in dynamic shared memory, both int32; a
+      pointer to the edges of each row, followed by the scale of `gradcu_bin`, float64; one to counts, uint64, which are
+      added to;
+    - a pointer to where the points go, or null, and such a pointer for each output.
+
+    Sums are left out unless ``sums``. Raises NotInCError for a program that has no C, and for one of more outputs than
+    `MOST_ROWS`.
     """
     rows = ["T"] * len(program.outputs)
     if len(rows) > MOST_ROWS:
@@ -81,6 +90,8 @@ def sweep_source(program: Program, *, sums: bool = False, signed: range = range(
         kernel_file("sweep.cu"),
         {
             "FIGURES": kernel_file("figures.cuh"),
+            "BINS": kernel_file("bins.cuh"),
+            "HISTOGRAM": str(int(histogram)),
             "ROWS": str(len(rows)),
             "SIGNED": str(signed.start),
             "SIGNED_END": str(signed.stop),

@@ -27,7 +27,7 @@ _PACK = 16
 """The bytes that a thread stores at once, to addresses that are a multiple of it."""
 
 
-class Seconds:
+class DeviceSeconds:
     """How long devices have computed, and copied to the host, each by itself: one goes on beside the other."""
 
     def __init__(self) -> None:
@@ -54,20 +54,24 @@ class _Card:
 class Chunk:
     """Memory for ``length`` points of some rows on a device, and pinned memory for the same on the host."""
 
-    def __init__(self, card: _Card, launches: Launches, length: int, rows: int, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, card: _Card, launches: Launches, length: int, rows: int, dtype: np.dtype[Any], edges: np.ndarray | None
+    ) -> None:
         self.length = length
         self._card, self._launches, self._rows, self._dtype = card, launches, rows, dtype
         blocks = length // launches.run + 2
-        size = _padded(blocks * launches.bytes_of_figures) + rows * self._stride(length)
+        told = blocks * launches.bytes_of_figures + launches.bytes_of_counts
+        size = _padded(told) + rows * self._stride(length)
         xp: Any = card.place.xp
         with card.place.context:
             self._there = xp.empty(size, np.uint8)
             self._here = importlib.import_module("cupyx").empty_pinned(size, np.uint8)
             self._places = xp.empty((blocks, launches.bytes_of_places), np.uint8) if launches.signed else None
+            self._edges = None if edges is None else xp.asarray(edges)
             # Work of the current stream may still use what this memory was before.
             card.compute.wait_event(xp.cuda.get_current_stream().record())
 
-    def compute(self, first: int, count: int, wanted: Sequence[np.ndarray | None], seconds: Seconds) -> Told:
+    def compute(self, first: int, count: int, wanted: Sequence[np.ndarray | None], seconds: DeviceSeconds) -> Told:
         """Writes points first, first + 1, ... and the rows at them to the arrays of ``wanted``, but for what is None.
 
         The first of them is for the points. What is told of the rows has to be asked before the chunk is used again.
@@ -75,7 +79,8 @@ class Chunk:
         card, launches = self._card, self._launches
         xp: Any = card.place.xp
         end = launches.blocks(first, count) * launches.bytes_of_figures
-        figures, used = self._there[:end], _padded(end)
+        after = end + launches.bytes_of_counts
+        figures, counts, used = self._there[:end], self._there[end:after], _padded(after)
         targets: list[Any] = []
         found: list[tuple[np.ndarray, np.ndarray]] = []
         for target in wanted:
@@ -95,7 +100,10 @@ class Chunk:
                 with card.lock:
                     events[0].record(card.compute)
                     with card.compute:
-                        launches.launch(first, count, targets[0], targets[1:], figures, self._places)
+                        if self._edges is not None:
+                            counts.data.memset_async(0, counts.nbytes)
+                        x, *rows = targets
+                        launches.launch(first, count, x, rows, figures, self._places, self._edges, counts)
                     events[1].record(card.compute)
                     card.copies.wait_event(events[1])
                     events[2].record(card.copies)
@@ -110,7 +118,9 @@ class Chunk:
             seconds.add(*(xp.cuda.get_elapsed_time(*pair) for pair in (events[:2], events[2:])))
         for target, source in found:
             target[...] = source
-        return launches.told([(first, count)], self._here[:end], self._places)
+        # The chunk's memory is used again, and this is kept.
+        found_counts = None if self._edges is None else self._here[end:after].copy()
+        return launches.told([(first, count)], self._here[:end], self._places, found_counts)
 
     def _stride(self, count: int) -> int:
         """The bytes from one row to the next."""
@@ -125,13 +135,15 @@ class Chunks:
     """The chunks that devices have in work, `IN_WORK` of each, which threads take in turn.
 
     They have ``length`` points; where a device has not the memory, half of that, and so on down to ``least``.
+    ``edges`` are those of the histograms that the kernel makes.
     """
 
     def __init__(
-        self, launches: Launches, places: Sequence[device], length: int, least: int, rows: int, dtype: np.dtype[Any]
-    ) -> None:
+        self, launches: Launches, places: Sequence[device], length: int, least: int, rows: int, dtype: np.dtype[Any],
+        edges: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         self.length, self.is_short, self._least = length, False, least
-        self._launches, self._rows, self._dtype = launches, rows, dtype
+        self._launches, self._rows, self._dtype, self._edges = launches, rows, dtype, edges
         self._free: queue.SimpleQueue[tuple[_Card, Chunk | None]] = queue.SimpleQueue()
         for place in places:
             self._free.put((_Card(place), None))
@@ -154,7 +166,8 @@ class Chunks:
         while True:
             length = self.length
             try:
-                return [Chunk(card, self._launches, length, self._rows, self._dtype) for _ in range(IN_WORK)]
+                arguments = card, self._launches, length, self._rows, self._dtype, self._edges
+                return [Chunk(*arguments) for _ in range(IN_WORK)]
             except MemoryError as error:
                 if length <= self._least:
                     raise out_of_memory(f"a sweep's chunk of {length:,} points", card.place, error) from error

@@ -14,7 +14,7 @@ from .cuda_chunks import Chunks
 from .cuda_engine import CudaEngine
 from .engine import Engine
 from .progress import Progress
-from .reducing import Changes, Reduced, ReducingStore
+from .reducing import Changes, Histogram, Reduced, ReducingStore
 from .statistics import BlockStatistics, Collector
 from .store import MemoryStore, Store
 from .workers import for_each
@@ -30,7 +30,7 @@ def on_devices(
     assert isinstance(engine, CudaEngine)
     if isinstance(store, MemoryStore) and store.place is not CPU:
         return ResidentCourse(engine, store, num, chunk, progress)
-    if isinstance(store, ReducingStore) and "histogram" not in store.reductions.names:
+    if isinstance(store, ReducingStore):
         return ReducingCourse(engine, store, num, chunk, progress)
     return None
 
@@ -92,14 +92,11 @@ class ReducingCourse:
     def __init__(
         self, engine: CudaEngine, store: ReducingStore, num: int, chunk: int | None, progress: Progress
     ) -> None:
-        launches = engine.launches(
-            min(chunk or _MANY, _MANY), store.wants_sums, range(engine.rows) if store.reductions.signed else None
-        )
-        self.length = store.length(max(chunk or _MANY, launches.run), _MANY, 1)
-        self.threads = min(engine.threads, -(-num // self.length))
         self._engine, self._store, self._num, self._progress = engine, store, num, progress
-        self._chunks = Chunks(launches, engine.places, self.length, self.length, 0, engine.dtype)
-        self._ends = Chunks(launches, engine.places[:1], SEGMENT, SEGMENT, engine.rows, engine.dtype)
+        # Both a power of two, so that a chunk is whole blocks of the kernel.
+        wanted = min(chunk or _MANY, _MANY, num)
+        self.length = store.length(max(wanted, engine.launches(wanted).run), _MANY, 1)
+        self.threads = min(engine.threads, -(-num // self.length))
 
     def points(self, blocks: Collection[int]) -> int:
         """None are ever there before."""
@@ -107,25 +104,39 @@ class ReducingCourse:
 
     def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
         """Reduces all rows. The collector gets their figures."""
+        engine, store = self._engine, self._store
+        sums, all_changes = store.wants_sums and not store.is_second, store.wants_changes and not store.is_second
+        edges = _edges(store.histograms) if store.histograms else None
+        bins = store.reductions.bins if store.histograms else 0
+        launches = engine.launches(self.length, sums, range(engine.rows) if all_changes else None, bins)
+        chunks = Chunks(launches, engine.places, self.length, self.length, 0, engine.dtype, edges)
 
         def compute(block: int) -> int:
             first = block * self.length
             count = min(self.length, self._num - first)
-            with self._chunks.taken() as chunk:
-                told = chunk.compute(first, count, [None] * (1 + self._engine.rows), self._engine.seconds)
-                sums = told.sums() if self._store.wants_sums else None
-                changes = None
-                if self._store.reductions.signed:
-                    changes = Changes({k: told.changes(k) for k in range(self._engine.rows) if k != 1})
+            with chunks.taken() as chunk:
+                told = chunk.compute(first, count, [None] * (1 + engine.rows), engine.seconds)
                 figures = told.statistics()
-            self._store.add(first, Reduced(sums=sums, changes=changes))
+                changes = None
+                if all_changes:
+                    changes = Changes({k: told.changes(k) for k in range(engine.rows) if k != 1})
+                reduced = Reduced(sums=told.sums() if sums else None, changes=changes, counts=told.counts)
+            store.add(first, reduced)
             collector.add(block, figures)
             return count
 
         for_each(compute, range(-(-self._num // self.length)), self.threads, self._progress)
-        if self._store.wants_sums:
+        if sums:
+            ends = Chunks(launches, engine.places[:1], SEGMENT, SEGMENT, engine.rows, engine.dtype, edges)
             for end, at in ((0, 0), (1, self._num - 1)):
-                rows = np.empty((self._engine.rows, 1), self._engine.dtype)
-                with self._ends.taken() as chunk:
-                    chunk.compute(at, 1, [None, *rows], self._engine.seconds)
-                self._store.ends[end] = rows[:, 0]
+                rows = np.empty((engine.rows, 1), engine.dtype)
+                with ends.taken() as chunk:
+                    chunk.compute(at, 1, [None, *rows], engine.seconds)
+                store.ends[end] = rows[:, 0]
+
+
+def _edges(histograms: Sequence[Histogram]) -> np.ndarray:
+    """Those of each row, and how many bins there are in a unit."""
+    edges = np.stack([histogram.edges for histogram in histograms])
+    scale = (edges.shape[1] - 1) / (edges[:, -1:] - edges[:, :1])
+    return np.concatenate((edges, scale), axis=1)

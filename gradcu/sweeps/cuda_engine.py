@@ -10,7 +10,7 @@ import numpy as np
 from .._device import device
 from .._linspace import SEGMENT
 from ..fuse.cuda_source import MOST_POINTS, line_of, slopes
-from .cuda_chunks import IN_WORK, Chunks, Seconds
+from .cuda_chunks import IN_WORK, Chunks, DeviceSeconds
 from .cuda_launches import Launches
 from .domain import Domain, listed
 from .engine import UnsuitableError
@@ -46,7 +46,7 @@ class CudaEngine:
 
     def __init__(self, program: Program, domain: Domain, places: Sequence[device]) -> None:
         self.line = evenly_spaced(domain)
-        self._program, self.places, self.seconds = program, tuple(places), Seconds()
+        self._program, self.places, self.seconds = program, tuple(places), DeviceSeconds()
         self.dtype, self.rows = domain.dtype, len(program.outputs)
         self.threads = IN_WORK * len(places)
         fitting, needed = _BYTES // (self.rows * self.dtype.itemsize), -(-domain.num // SEGMENT) * SEGMENT
@@ -61,11 +61,11 @@ class CudaEngine:
             return "NVRTC"
         return f"NVRTC, in chunks of {self._chunks.length:,} points for want of memory"
 
-    def launches(self, length: int, sums: bool = False, signed: range | None = None) -> Launches:
+    def launches(self, length: int, sums: bool = False, signed: range | None = None, bins: int = 0) -> Launches:
         """The kernel, for launches of so many points; it finds sign changes of f' unless others are wanted."""
         runtime = self.places[0].xp.cuda.runtime
         processors = runtime.deviceGetAttribute(runtime.cudaDevAttrMultiProcessorCount, self.places[0].index)
-        return Launches(self._program, self.line, length, processors, sums, signed or slopes(self._program))
+        return Launches(self._program, self.line, length, processors, sums, signed or slopes(self._program), bins)
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.

@@ -15,12 +15,14 @@ class Told:
 
     ``records`` has a `figures_dtype` for each block of the kernel and each row; the places in those of block b are
     counted from point ``begins[b]``. ``lists`` gives the sign changes of a block that are listed with their places, a
-    row for each of ``signed``, and is asked only where there are some.
+    row for each of ``signed``, and is asked only where there are some. ``counts`` are those of histograms, a row each.
     """
 
     def __init__(
-        self, records: np.ndarray, begins: np.ndarray, signed: range, lists: Callable[[int], np.ndarray]
-    ) -> None:
+        self, records: np.ndarray, begins: np.ndarray, signed: range, lists: Callable[[int], np.ndarray],
+        counts: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.counts = counts
         self._records, self._begins, self._signed, self._lists = records, begins, signed, lists
         self._known: dict[int, np.ndarray] = {}
 

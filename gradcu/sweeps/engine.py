@@ -23,6 +23,13 @@ from .probe import as_numpy, checked_value, leaves, on_host
 from .statistics import BlockStatistics
 
 
+class Seconds(Protocol):
+    """How long devices have computed, and copied to the host, each by itself: one goes on beside the other."""
+
+    compute: float
+    transfer: float
+
+
 class Engine(Protocol):
     """Computes f and its partial derivatives at any block of a domain's points."""
 
@@ -31,6 +38,11 @@ class Engine(Protocol):
     """How many points one call should be given."""
     threads: int
     """How many threads may call `evaluate` at once."""
+
+    @property
+    def seconds(self) -> Seconds | None:
+        """What its kernels take on CUDA devices, for an engine that has some there."""
+        ...
 
     @property
     def reason(self) -> str:
@@ -85,7 +97,7 @@ BUDGET = 24 << 20
 class EagerEngine:
     """Calls f on Tensors and differentiates with ``gradcu.autograd.grad``, once an order."""
 
-    name = "eager"
+    name, seconds = "eager", None
 
     def __init__(
         self, f: Callable[..., Tensor], domain: Domain, order: int, device: Any, reason: str = "asked for"

@@ -56,16 +56,11 @@ class Reductions:
         """Raises ValueError for what can't be said of such points."""
         if domain.params:
             raise ValueError(f"reduce takes no params: sweep once for each value of {listed(domain.params)}")
-        if self.signed and not domain.sorted:
+        if "sign_changes" in self.names and not domain.sorted:
             raise ValueError("reduce: sign_changes are of points in a row, in ascending or descending order")
         given = [axis for axis in domain.axes if not isinstance(axis, LinspaceAxis)]
         if "integral" in self.names and given:
             raise ValueError(f"reduce: integral is of evenly spaced points, and {listed(given[0].names)} are given")
-
-    @property
-    def signed(self) -> bool:
-        """Whether sign changes of all rows are wanted."""
-        return "sign_changes" in self.names
 
     @property
     def passes(self) -> int:
@@ -183,14 +178,14 @@ class Reduced(NamedTuple):
     sums: np.ndarray | None = None
     weighted: np.ndarray | None = None
     changes: Changes | None = None
-    counts: Sequence[np.ndarray] = ()
+    counts: Sequence[np.ndarray] | np.ndarray | None = None
 
 
 class ReducingStore:
     """Takes the rows of a sweep, and keeps nothing of them but what they are reduced to.
 
     ``reducer`` is to be set before rows come. Where ``wants_ranges`` is true, they have to come once more, after
-    `take_ranges`.
+    `take_ranges`; then ``is_second`` is, and only histograms are made.
     """
 
     keeps_x = waits = False
@@ -210,8 +205,9 @@ class ReducingStore:
         self._buffers: list[list[np.ndarray]] = []
         self._wants_weighted = "integral" in reductions.names and domain.line is None
         self.wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self._wants_weighted)
-        self._changes: Collector[Changes] | None = Collector() if reductions.signed else None
-        self.wants_ranges, self._is_second = reductions.passes == 2, False
+        self.wants_changes = "sign_changes" in reductions.names
+        self._changes: Collector[Changes] | None = Collector() if self.wants_changes else None
+        self.wants_ranges, self.is_second = reductions.passes == 2, False
         if reductions.range is not None:
             self._make_histograms([reductions.range] * len(names))
 
@@ -238,7 +234,7 @@ class ReducingStore:
             ranges.append((low, high))
         self._make_histograms(ranges)
         # All else was found in the first pass.
-        self.wants_ranges, self._is_second = False, True
+        self.wants_ranges, self.is_second = False, True
 
     def _make_histograms(self, ranges: Sequence[tuple[float, float]]) -> None:
         self.histograms = [Histogram(np.linspace(low, high, self.reductions.bins + 1)) for low, high in ranges]
@@ -261,7 +257,7 @@ class ReducingStore:
         """Reduces the rows."""
         assert figures is not None
         sums = weighted = changes = None
-        if not self._is_second:
+        if not self.is_second:
             with np.errstate(all="ignore"):
                 if self._wants_weighted:
                     weights = self._weights(first, rows[0].size)
@@ -274,10 +270,11 @@ class ReducingStore:
             if self._changes is not None:
                 known = enumerate(zip(rows, figures.rows, strict=True))
                 changes = Changes({k: SignChanges(row, first, found.bounds) for k, (row, found) in known if k != 1})
-        counts = [np.zeros_like(histogram.found) for histogram in self.histograms]
-        # Without histograms there is nothing to go through.
-        for row, histogram, found in zip(rows, self.histograms, counts, strict=False):
-            self.reducer.histogram(row, histogram.edges, found)
+        counts = None
+        if self.histograms:
+            counts = [np.zeros_like(histogram.found) for histogram in self.histograms]
+            for row, histogram, found in zip(rows, self.histograms, counts, strict=True):
+                self.reducer.histogram(row, histogram.edges, found)
         self.add(first, Reduced(sums, weighted, changes, counts))
         self._buffers.append([row if row.base is None else row.base for row in rows])
 
@@ -291,8 +288,9 @@ class ReducingStore:
                 self.weighted.add(block, reduced.weighted)
             if reduced.sums is not None:
                 self.sums.add(block, reduced.sums)
-            for histogram, counts in zip(self.histograms, reduced.counts, strict=True):
-                histogram.found += counts
+            if reduced.counts is not None:
+                for histogram, counts in zip(self.histograms, reduced.counts, strict=True):
+                    histogram.found += counts
 
     def _weights(self, first: int, count: int) -> np.ndarray:
         """A power of 1/2 for each point, by the ends of axes where it is. Only subnormal numbers lose digits by it."""

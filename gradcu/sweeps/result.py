@@ -18,6 +18,7 @@ from .store import open_store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .engine import Seconds
     from .summary import Summary
 
 _BLOCK = 1 << 16
@@ -28,13 +29,6 @@ class Swept(Protocol):
 
     domain: Domain
     order: int
-
-
-class Seconds(Protocol):
-    """How long devices have computed, and copied to the host, each by itself: one goes on beside the other."""
-
-    compute: float
-    transfer: float
 
 
 class Run:

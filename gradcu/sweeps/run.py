@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .._device import CPU, device
 from .._dtype import get_default_dtype
 from .binding import bound
 from .capacity import check_memory
 from .choice import make_engine
+from .course import course_of
 from .domain import Domain, check_names, domain_of, listed, row_names
-from .engine import Engine, evaluated
 from .grid import LinspaceAxis, whole_number
 from .identity import described
 from .places import places_of
@@ -27,7 +26,6 @@ from .result import Run, SweepResult
 from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
 from .store import RESUMABLE, SWEPT, MemoryStore, Store, checked_path, open_store
-from .workers import for_each
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -89,9 +87,7 @@ def run(
                 length, done = store.begin(description, chunk, collector)
             elif isinstance(store, ReducingStore):
                 store.reducer = reducer_for(chosen, domain.dtype)
-            course = _on_devices(chosen, store, domain.num, chunk, shown) or _Course(
-                chosen, domain.num, length, min(chunk or chosen.chunk, length), store, shown
-            )
+            course = course_of(chosen, store, domain.num, length, chunk, shown)
             course.fill(collector, done)
             if isinstance(store, ReducingStore) and store.wants_ranges:
                 store.take_ranges(collector.result)
@@ -113,7 +109,7 @@ def run(
         chunk=course.length,
         seconds=time.perf_counter() - begun,
         computed=domain.num - course.points(done),
-        on_devices=getattr(chosen, "seconds", None),
+        on_devices=chosen.seconds,
     )
     if isinstance(store, ReducingStore):
         return SweepReduction(facts, statistics, store)
@@ -161,32 +157,6 @@ def _fits(store: Store, places: Sequence[device]) -> bool:
     return not isinstance(store, MemoryStore) or len(places) > 1 or store.place is places[0]
 
 
-class _AnyCourse(Protocol):
-    """The course of a sweep in blocks of ``length`` points, of which ``threads`` are in work at a time."""
-
-    length: int
-    threads: int
-    make_points: Callable[[], Any] | None
-    """Makes all points where the rows are, if there is a better way than to ask the domain."""
-
-    def points(self, blocks: Collection[int]) -> int:
-        """How many points these blocks have."""
-        ...
-
-    def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
-        """Computes all blocks that are not done. The collector gets their figures."""
-        ...
-
-
-def _on_devices(engine: Engine, store: Store, num: int, chunk: int | None, progress: Progress) -> _AnyCourse | None:
-    """The course of a sweep whose rows don't leave the devices that compute them, where it is such a sweep."""
-    if engine.name != "cuda":
-        return None
-    from .cuda_courses import on_devices
-
-    return on_devices(engine, store, num, chunk, progress)
-
-
 def _warn_of_repeats(domain: Domain) -> None:
     for axis in domain.axes:
         if isinstance(axis, LinspaceAxis) and axis.repeats():
@@ -199,39 +169,3 @@ def _warn_of_repeats(domain: Domain) -> None:
                 + ("" if axis.dtype.itemsize == 8 else " or dtype=float64")
             )
             warnings.warn(problem, UserWarning, stacklevel=4)
-
-
-class _Course:
-    """Blocks of ``length`` points, of which an engine computes ``piece`` at a time, on their way into a store."""
-
-    make_points = None
-
-    def __init__(self, engine: Engine, num: int, length: int, piece: int, store: Store, progress: Progress) -> None:
-        self._engine, self._num, self.length, self._piece = engine, num, length, piece
-        self._store, self._progress = store, progress
-        self._blocks = -(-num // length)
-        self.threads = min(engine.threads, self._blocks)
-        # A single block has nobody to wait for.
-        self._computing = threading.BoundedSemaphore(self.threads) if self._blocks > 1 else contextlib.nullcontext()
-
-    def points(self, blocks: Collection[int]) -> int:
-        """How many points these blocks have."""
-        return len(blocks) * self.length - (self._blocks * self.length - self._num) * (self._blocks - 1 in blocks)
-
-    def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
-        """Computes all blocks that are not done. The collector gets their figures."""
-
-        def compute(block: int) -> int:
-            first = block * self.length
-            rows = self._store.rows(first, min(self.length, self._num - first))
-            with self._computing:
-                x, results = (rows[0], rows[1:]) if self._store.keeps_x else (None, rows)
-                figures = evaluated(self._engine, first, x, results, self._piece)
-            self._store.write(first, rows, figures)
-            collector.add(block, figures)
-            return rows[0].size
-
-        self._progress.skip(self.points(done))
-        # While one waits for the disk, another can compute.
-        threads = min(self.threads + self._store.waits, self._blocks)
-        for_each(compute, (block for block in range(self._blocks) if block not in done), threads, self._progress)

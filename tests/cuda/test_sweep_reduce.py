@@ -48,6 +48,18 @@ def test_reductions_are_those_of_the_rows(cuda: str, dtype: str, num: int):
         assert figures.histogram.edges.tolist() == edges.tolist()
 
 
+@pytest.mark.parametrize("bins", [1, 3000])
+def test_few_and_many_bins(cuda: str, bins: int):
+    """Counts that are kept in a block's memory, and that are too many for it."""
+    options: dict[str, Any] = {"order": 1, "device": cuda}
+    found = gradcu.sweep(wave, -3, 4, 20_001, reduce={"histogram": {"bins": bins, "range": (-0.5, 1)}}, **options)
+    for k in (0, 1):
+        row = gradcu.sweep(wave, -3, 4, 20_001, **options).derivative(k).cpu().numpy().astype(np.float64)
+        histogram = found.derivative(k).histogram
+        assert histogram.counts.tolist() == np.histogram(row, bins, (-0.5, 1))[0].tolist()
+        assert (histogram.below, histogram.above) == ((row < -0.5).sum(), (row > 1).sum())
+
+
 def test_bits_do_not_depend_on_chunks_and_devices(bed: Bed):
     options: dict[str, Any] = {"order": 1, "reduce": REDUCTIONS}
     found = {

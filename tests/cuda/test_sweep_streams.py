@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +129,13 @@ def test_of_several_devices_eager_takes_the_first(bed: Bed):
 
 
 @pytest.fixture
-def large_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The bytes of a chunk's results: those of all points."""
+def large_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that have all points."""
     monkeypatch.setattr(cuda_engine, "_BYTES", 1 << 20)
-    return 1 << 20
 
 
 def test_without_memory_for_a_chunk_it_is_halved(
-    bed: Bed, tmp_path: Path, large_chunks: int, expected: gradcu.sweeps.result.SweepResult
+    bed: Bed, tmp_path: Path, large_chunks: None, expected: gradcu.sweeps.result.SweepResult
 ):
     # A chunk of all points has 9 segments of 98 kB, and two have to fit, with what CuPy's pool makes of the rest.
     with bed.memory_of(512_000):
@@ -148,7 +146,7 @@ def test_without_memory_for_a_chunk_it_is_halved(
 
 
 def test_refused_allocations_one_after_the_other(
-    bed: Bed, tmp_path: Path, large_chunks: int, expected: gradcu.sweeps.result.SweepResult
+    bed: Bed, tmp_path: Path, large_chunks: None, expected: gradcu.sweeps.result.SweepResult
 ):
     """At whichever allocation memory ends, the sweep goes on with what it has or says what it lacks."""
     failures = 0
@@ -179,7 +177,7 @@ def test_too_little_memory_at_last_names_the_size(bed: Bed, tmp_path: Path):
 
 
 def test_results_larger_than_the_card_come_to_the_host(
-    bed: Bed, large_chunks: int, expected: gradcu.sweeps.result.SweepResult
+    bed: Bed, large_chunks: None, expected: gradcu.sweeps.result.SweepResult
 ):
     with bed.memory_of(500_000):
         found = gradcu.sweep(wave, -3, 4, NUM, device="cuda")

@@ -48,13 +48,14 @@ def packed(*sizes: int) -> list[tuple[int, int]]:
 )
 def test_a_sweep(architecture: int, name: str, dtype: str):
     made = program(FUNCTIONS[name], np.dtype(dtype), 2)
-    for found in (
-        compiled(sweep_source(made, signed=slopes(made)), architecture),
-        compiled(sweep_source(made, sums=True, signed=range(3)), architecture),
-    ):
-        assert found.spilled == 0
-        assert found.registers <= MOST_OF_A_SWEEP
-        assert found.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8)
+    plain = compiled(sweep_source(made, signed=slopes(made)), architecture)
+    reducing = compiled(sweep_source(made, sums=True, signed=range(3), histogram=True), architecture)
+    assert plain.spilled == 0
+    # Its tiles wait in local memory anyway.
+    assert reducing.spilled <= 64
+    assert max(plain.registers, reducing.registers) <= MOST_OF_A_SWEEP
+    assert plain.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8)
+    assert reducing.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 4, 4, 8, 8, 8, 8, 8, 8)
 
 
 @pytest.mark.parametrize(
