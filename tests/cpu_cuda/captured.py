@@ -42,7 +42,7 @@ def capturing(bed: Bed) -> Iterator[list[Captured]]:
             copies.argument(argument, parameter) for argument, parameter in zip(arguments, self.parameters, strict=True)
         ]
         original(self, blocks, threads, arguments, shared_bytes)
-        if 0 not in _launch._extents(blocks):
+        if 0 not in (blocks if isinstance(blocks, tuple) else (blocks,)):
             made = Launch(self.name, blocks, threads, passed, shared_bytes)
             launches.append(Captured(self._module._raw.code, made, list(copies.blocks.values()), copies.now()))
 
