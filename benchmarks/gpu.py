@@ -120,9 +120,9 @@ def peers(options: argparse.Namespace, found: Rates) -> str:
 
 def _in_torch(name: str, num: int) -> Callable[[int], float] | None:
     torch = optional("torch")
-    function = None if torch is None or not torch.cuda.is_available() else getattr(torch, name, None)
-    if function is None:
+    if torch is None or not torch.cuda.is_available() or not hasattr(torch, name):
         return None
+    function = getattr(torch, name)
     operands = [torch.linspace(0.25, 0.75, num, device="cuda", requires_grad=True) for _ in range(1 + (name in TWO))]
     cotangent = operands[0].detach()
 

@@ -30,12 +30,12 @@ measured = damped(times, 0.5, 3.0)
 rate = gradcu.tensor(0.4, dtype=gradcu.float64, device="cuda", requires_grad=True)
 frequency = gradcu.tensor(3.1, dtype=gradcu.float64, device="cuda", requires_grad=True)
 misfit = energy(damped(times, rate, frequency) - measured)
-misfit.backward()
-print("misfit", misfit.item(), "its gradient", [rate.grad.item(), frequency.grad.item()])
+gradient = [slope.item() for slope in gradcu.autograd.grad(misfit, (rate, frequency))]
+print("misfit", misfit.item(), "its gradient", gradient)
 
 # The same by finite differences, with the function as CuPy calls it.
 step = 1e-6
-for parameter, at in ((rate, (step, 0.0)), (frequency, (0.0, step))):
-    above = energy(damped(times, 0.4 + at[0], 3.1 + at[1]) - measured)
-    below = energy(damped(times, 0.4 - at[0], 3.1 - at[1]) - measured)
-    assert abs(parameter.grad.item() - float(above - below) / (2 * step)) < 1e-7
+for slope, (along_rate, along_frequency) in zip(gradient, ((step, 0.0), (0.0, step)), strict=True):
+    above = energy(damped(times, 0.4 + along_rate, 3.1 + along_frequency) - measured)
+    below = energy(damped(times, 0.4 - along_rate, 3.1 - along_frequency) - measured)
+    assert abs(slope - float(above - below) / (2 * step)) < 1e-7
