@@ -71,7 +71,7 @@ def rows_along(
 
     >>> rows = rows_along((3, 100_000), ((400_000, 4),), (1,))
     >>> rows.blocks, int(rows.layout["part"]), int(rows.layout["lanes"])
-    ((3, 7), 15360, 256)
+    ((3, 6), 17408, 256)
     """
     rest = tuple(d for d in range(len(shape)) if d not in along)
     inner = along if ordered else tuple(sorted(along, key=lambda d: -abs(strides[0][d])))
