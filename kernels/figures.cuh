@@ -126,14 +126,13 @@ GRADCU_FUNCTION void note(
     Watch &watch, Figures &warp, const Pack &pack, unsigned has, int at, int lane, bool is_signed, Place *list
 ) {
     T low = pack.values[0], high = pack.values[0];
-    bool odd = has != (1u << WIDTH) - 1;
+    bool odd = has != EVERY;
     #pragma unroll
     for (int w = 0; w < WIDTH; w++) {
         low = fmin(low, pack.values[w]), high = fmax(high, pack.values[w]);
         odd |= !(fabs(pack.values[w]) < T(INFINITY));
     }
-    if (odd || watch.least_at == NOWHERE || low < watch.least || high > watch.largest)
-        note_extremes(watch, warp, pack, has, at);
+    if (odd || low < watch.least || high > watch.largest) note_extremes(watch, warp, pack, has, at);
     if (!is_signed) return;
     const bool blank = !has || (!odd && low == T(0) && high == T(0));
     const bool alike = !odd && ((watch.sign > 0 && low > T(0)) || (watch.sign < 0 && high < T(0)));

@@ -3,9 +3,9 @@
 
    With CuPy's own functions every op is a launch that reads its operands and writes its result. f and f' of
    exp(-x*x/8) * sin(3*x) + cos(x), after common subexpressions are shared, are 20 launches with the linspace, which move
-   192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take. Their extremes, NaNs and
-   sign changes are found while they are in registers, where CuPy takes 12 launches more that read 48 bytes a point; and
-   so are their sums, for which no result is written at all.
+   192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take. To find the extremes of
+   both, and to count NaNs and infinities, takes CuPy 12 launches more, which move 40 bytes; here they are found while
+   the results are in registers. So are their sums, for which no result is written at all.
 
    gradcu/fuse/cuda_source.py puts a program in place of the marks; it compiles with NVRTC and, behind a header that
    supplies blocks of threads, with a C++ compiler for the host. */
@@ -29,6 +29,7 @@ enum {
     WIDTH = 16 / sizeof(T), /* points that a thread stores with one instruction */
     TURN = 32 * WIDTH,      /* points that a warp stores with one instruction */
     TURNS = TILE / TURN,
+    EVERY = (1 << WIDTH) - 1, /* elements of a pack, a bit each */
     NOWHERE = -1
 };
 const unsigned ALL = 0xffffffffu; /* lanes of a warp */
@@ -68,40 +69,52 @@ GRADCU_FUNCTION Base base_of(const Line &line, long long segment, long long firs
     return base;
 }
 
-/* Point j of a segment, by the additions of _Line._fill_segments in gradcu/_linspace.py. */
-GRADCU_FUNCTION double point_of(const Line &line, const Base &base, int j, double) {
-    const double large = j * line.step[0], small = j * line.step[1];
-    const double high = large + small;
-    const double low = ((large - high) + small) + j * line.step[2];
-    const double total = base.high + high;
-    const double part = total - base.high;
-    const double lost = ((base.high - (total - part)) + (high - part)) + (low + base.low);
-    return total + lost;
+struct alignas(16) Pack {
+    T values[WIDTH];
+};
+
+/* Points j, j + 1, ... of a segment, by the additions of _Line._fill_segments in gradcu/_linspace.py. */
+GRADCU_FUNCTION void make_points(const Line &line, const Base &base, int j, double (&x)[WIDTH]) {
+    #pragma unroll
+    for (int w = 0; w < WIDTH; w++) {
+        const double number = (double)(j + w), large = number * line.step[0], small = number * line.step[1];
+        const double high = large + small;
+        const double low = ((large - high) + small) + number * line.step[2];
+        const double total = base.high + high;
+        const double part = total - base.high;
+        const double lost = ((base.high - (total - part)) + (high - part)) + (low + base.low);
+        x[w] = total + lost;
+    }
 }
 
 /* The same in float, where the sum in double is rounded to float. Most GPUs have one unit for doubles to 64 for floats,
    so the sum is taken in pairs of floats, which have 48 bits. If its upper part stays what it is when the tolerance is
    added to the lower part, or taken from it, then the sum in double rounds to it too (Ziv's test, ACM Transactions on
-   Mathematical Software 17, 1991). If not, which also holds for whatever is not finite, the sum in double is computed. */
-GRADCU_FUNCTION float point_of(const Line &line, const Base &base, int j, float) {
-    const float number = (float)j;
-    const float offset = number * line.quick_step[0];
-    const float rest = fmaf(number, line.quick_step[1], fmaf(number, line.quick_step[0], -offset));
-    const float total = base.quick_high + offset;
-    const float part = total - base.quick_high;
-    const float lost = ((base.quick_high - (total - part)) + (offset - part)) + (rest + base.quick_low);
-    const float high = total + lost, low = lost - (high - total);
-    if (high + (low + base.tolerance) == high && high + (low - base.tolerance) == high) return high;
-    return (float)(base.high + (j * line.step[0] + j * line.step[1]));
+   Mathematical Software 17, 1991). If not, which also holds for whatever is not finite, the sum in double is computed:
+   of all points of a pack, since one test for them costs less than one for each. */
+GRADCU_FUNCTION void make_points(const Line &line, const Base &base, int j, float (&x)[WIDTH]) {
+    bool is_sure = true;
+    #pragma unroll
+    for (int w = 0; w < WIDTH; w++) {
+        const float number = (float)(j + w);
+        const float offset = number * line.quick_step[0];
+        const float rest = fmaf(number, line.quick_step[1], fmaf(number, line.quick_step[0], -offset));
+        const float total = base.quick_high + offset;
+        const float part = total - base.quick_high;
+        const float lost = ((base.quick_high - (total - part)) + (offset - part)) + (rest + base.quick_low);
+        const float high = total + lost, low = lost - (high - total);
+        is_sure &= high + (low + base.tolerance) == high && high + (low - base.tolerance) == high;
+        x[w] = high;
+    }
+    if (is_sure) return;
+    #pragma unroll
+    for (int w = 0; w < WIDTH; w++) x[w] = (float)(base.high + ((j + w) * line.step[0] + (j + w) * line.step[1]));
 }
 
-struct alignas(16) Pack {
-    T values[WIDTH];
-};
-
-/* Where of a pack `has` the bits, its elements go to at, at + 1, ... of a row. */
-GRADCU_FUNCTION void store(T *row, long long at, unsigned has, const Pack &pack) {
-    if (has == (1u << WIDTH) - 1 && (size_t)(row + at) % sizeof(Pack) == 0) {
+/* Where of a pack `has` the bits, its elements go to at, at + 1, ... of a row, if there is one. */
+GRADCU_FUNCTION void store(T *row, long long at, unsigned has, bool is_aligned, const Pack &pack) {
+    if (!row) return;
+    if (is_aligned && has == EVERY) {
         *(Pack *)(row + at) = pack;
         return;
     }
@@ -145,10 +158,13 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     const long long block = origin + (long long)blockIdx.x * WARPS * stretches * STRETCH;
     const long long first_span = first / SEGMENT / SPAN_SEGMENTS;
     Place *const lists = places + (long long)blockIdx.x * (SIGNED_END - SIGNED) * WARPS * PLACES;
+    /* Packs begin at multiples of their length, counted from point 0. */
+    bool is_aligned = !points || ((size_t)points - (size_t)first * sizeof(T)) % sizeof(Pack) == 0;
     Watch watches[ROWS];
     #pragma unroll
     for (int r = 0; r < ROWS; r++) {
-        watches[r] = Watch{T(0), T(0), T(0), NOWHERE, NOWHERE, NOWHERE, 0, 0, 0};
+        is_aligned &= !rows[r] || ((size_t)rows[r] - (size_t)first * sizeof(T)) % sizeof(Pack) == 0;
+        watches[r] = Watch{T(INFINITY), T(-INFINITY), T(0), NOWHERE, NOWHERE, NOWHERE, 0, 0, 0};
         Figures &of_warp = found[r][warp];
         if (lane == 0) of_warp.head_at = NOWHERE, of_warp.nan = of_warp.infinite = of_warp.changes = 0;
     }
@@ -157,9 +173,7 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     for (int s = warp * stretches; s < (warp + 1) * stretches; s++) {
         const long long stretch = block + (long long)s * STRETCH;
         if (stretch + STRETCH <= first || stretch >= first + count) continue;
-        /* Which points of the stretch there are. */
-        const int begin = stretch < first ? (int)(first - stretch) : 0;
-        const int end = stretch + STRETCH > first + count ? (int)(first + count - stretch) : STRETCH;
+        const bool is_whole = stretch >= first && stretch + STRETCH <= first + count;
         const Base base = base_of(line, stretch / SEGMENT, first_span);
         const int offset = (int)(stretch % SEGMENT);
         bool has_exact = false;
@@ -172,22 +186,26 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
             #pragma unroll 1
             for (int t = 0; t < TURNS; t++) {
                 const int at = tile + t * TURN + lane * WIDTH;
-                unsigned has = 0;
+                const long long index = stretch + at;
+                unsigned has = EVERY;
                 Pack x, results[ROWS];
+                make_points(line, base, offset + at, x.values);
+                if (has_exact)
+                    for (int k = 0; k < MOST_EXACT; k++)
+                        for (int w = 0; w < WIDTH; w++)
+                            if (line.exact_at[k] == index + w) x.values[w] = (T)line.exact[k];
                 #pragma unroll
-                for (int w = 0; w < WIDTH; w++) {
-                    has |= (unsigned)(at + w >= begin && at + w < end) << w;
-                    x.values[w] = point_of(line, base, offset + at + w, T(0));
-                    if (has_exact)
-                        for (int k = 0; k < MOST_EXACT; k++)
-                            if (line.exact_at[k] == stretch + at + w) x.values[w] = (T)line.exact[k];
-                    program(x.values[w], @RESULTS@);
+                for (int w = 0; w < WIDTH; w++) program(x.values[w], @RESULTS@);
+                if (!is_whole) {
+                    has = 0;
+                    for (int w = 0; w < WIDTH; w++)
+                        has |= (unsigned)(index + w >= first && index + w < first + count) << w;
                 }
-                if (points) store(points, stretch - first + at, has, x);
+                store(points, index - first, has, is_aligned, x);
                 #pragma unroll
                 for (int r = 0; r < ROWS; r++) {
+                    store(rows[r], index - first, has, is_aligned, results[r]);
                     const bool is_signed = r >= SIGNED && r < SIGNED_END;
-                    if (rows[r]) store(rows[r], stretch - first + at, has, results[r]);
                     Place *const list = is_signed ? lists + ((r - SIGNED) * WARPS + warp) * PLACES : nullptr;
                     note(watches[r], found[r][warp], results[r], has, s * STRETCH + at, lane, is_signed, list);
 #if @HISTOGRAM@

@@ -19,9 +19,11 @@ from .reduction import TILE
 
 _C_TYPES = {**C_TYPES, "bool": "bool"}
 
-_FEW, _SOME = 2, 3
-"""Rows of a sweep, with whose figures it takes more registers than other kernels, and waits for nothing that it reads:
-3 blocks share them where there are few rows of float32, 2 mostly, and one alone adds up more than some rows."""
+_SWEEP_BLOCKS = {
+    ("float32", False): (8, 2), ("float64", False): (4, 0), ("float32", True): (3, 0), ("float64", True): (2, 0)
+}  # fmt: skip
+"""A sweep has the figures of its rows in registers, those of sums too, and waits for nothing that it reads: so 2 blocks
+share them for up to the first number of rows, 3 for up to the second, and more rows have one block alone."""
 
 _MOST_SPANS, _MOST_EXACT = 17, 4
 
@@ -240,17 +242,18 @@ def _c_type(dtype: np.dtype) -> str:
 
 
 def _bounds(program: Program) -> str:
-    if program.dtype.name not in BLOCKS:
-        raise NotInCError(f"kernels are made of {' or '.join(BLOCKS)}, not of {program.dtype}")
-    return f"{THREADS}, {BLOCKS[program.dtype.name]}"
+    return f"{THREADS}, {BLOCKS[_real(program)]}"
 
 
 def _sweep_bounds(program: Program, sums: bool) -> str:
-    _bounds(program)
-    rows = len(program.outputs)
-    if sums:
-        return f"{THREADS}, {2 if rows <= _SOME else 1}"
-    return f"{THREADS}, {3 if rows <= _FEW and program.dtype.name == 'float32' else 2}"
+    most = _SWEEP_BLOCKS[_real(program), sums]
+    return f"{THREADS}, {1 + sum(len(program.outputs) <= rows for rows in most)}"
+
+
+def _real(program: Program) -> str:
+    if program.dtype.name not in BLOCKS:
+        raise NotInCError(f"kernels are made of {' or '.join(BLOCKS)}, not of {program.dtype}")
+    return program.dtype.name
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:

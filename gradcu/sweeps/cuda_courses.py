@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._device import CPU
+from .._device import CPU, naming_memory
 from .._linspace import SEGMENT
 from ..fuse.cuda_source import MOST_POINTS
 from .cuda_chunks import Chunks
@@ -53,7 +53,7 @@ class ResidentCourse:
     def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
         """Computes all rows. The collector gets their figures."""
         cuda = self._place.xp.cuda
-        with self._place.context:
+        with self._place.context, naming_memory("the figures of a sweep", self._place):
             start, end = cuda.Event(), cuda.Event()
             start.record()
             figures, places = self._launched(lambda first, count: [None, *self._store.rows(first, count)])
@@ -64,7 +64,7 @@ class ResidentCourse:
 
     def make_points(self) -> Any:
         """The points, by the same kernel, which writes nothing else."""
-        with self._place.context:
+        with self._place.context, naming_memory("the points of a sweep", self._place):
             x = self._place.xp.empty(self._num, self._engine.dtype)
             self._launched(lambda first, count: [x[first : first + count], *[None] * self._engine.rows])
             return x

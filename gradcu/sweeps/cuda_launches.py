@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._launch import Pointer, kernel
+from .._launch import Kernel, Pointer, kernel
 from .._linspace import SEGMENT
 from ..fuse.cuda_source import (
     LINE,
@@ -41,6 +41,26 @@ _MOST_SEGMENTS = 256
 """Of one block: more save nothing."""
 
 
+_kernels: dict[tuple[str, bool, range, bool], Kernel] = {}
+_MOST_KEPT = 256
+
+
+def _kernel_of(program: Program, sums: bool, signed: range, histogram: bool) -> Kernel:
+    """The kernel with these choices. It is remembered by the program's lines: to write its text takes half a ms."""
+    key = program.key, sums, signed, histogram
+    found = _kernels.get(key)
+    if found is None:
+        source = sweep_source(program, sums=sums, signed=signed, histogram=histogram)
+        told = (Pointer(_BYTES), Pointer(_BYTES))
+        of_bins = (_INT32, _INT32, Pointer(_FLOAT64), Pointer(_BYTES)) if histogram else ()
+        rows = [Pointer(program.dtype)] * (1 + len(program.outputs))
+        found = kernel(source.text, source.name, (LINE, _INT64, _INT64, _INT64, _INT32, *told, *of_bins, *rows))
+        if len(_kernels) >= _MOST_KEPT:
+            _kernels.clear()
+        _kernels[key] = found
+    return found
+
+
 class Launches:
     """The kernel of a program on a linspace; with ``sums`` it adds up all rows, of ``signed`` it finds sign changes.
 
@@ -55,14 +75,9 @@ class Launches:
         self, program: Program, line: LinspaceAxis, length: int, processors: int, sums: bool, signed: range,
         bins: int = 0,
     ) -> None:  # fmt: skip
-        source = sweep_source(program, sums=sums, signed=signed, histogram=bool(bins))
+        self._kernel = _kernel_of(program, sums, signed, bool(bins))
         self.signed, self._line, self.rows = signed, line, len(program.outputs)
         self._figures, self._place = figures_dtype(program.dtype), place_dtype(program.dtype)
-        told = (Pointer(_BYTES), Pointer(_BYTES))
-        of_bins = (_INT32, _INT32, Pointer(_FLOAT64), Pointer(_BYTES)) if bins else ()
-        rows = [Pointer(program.dtype)] * (1 + self.rows)
-        parameters = (LINE, _INT64, _INT64, _INT64, _INT32, *told, *of_bins, *rows)
-        self._kernel = kernel(source.text, source.name, parameters)
         self._bins = bins
         self.bytes_of_counts = self.rows * (bins + 3) * _UINT64.itemsize if bins else 0
         shared = self.rows * (bins + 3) * _INT32.itemsize if bins else 0

@@ -93,10 +93,9 @@ class SweepResult:
         return self._axes[name]
 
     def _made(self, name: str) -> Any:
-        domain, place = self._run.domain, self._rows.place
-        if self._points is not None and name in domain.names:
+        if self._points is not None and name == self._run.domain.variables[0]:
             return self._points()
-        values = domain.axis(name)
+        values, place = self._run.domain.axis(name), self._rows.place
         return values if place is CPU else moved(values, place)
 
     @property

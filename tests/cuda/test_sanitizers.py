@@ -66,8 +66,7 @@ PLANTED = {
         ADDRESS, "indexing", 33, r"index < 0 \? index \+ places.lengths\[k\] : index", "index", "heap-buffer-overflow",
     ),
     "a pack that reaches beyond the points": (
-        ADDRESS, "sweep", 1025, r"if \(rows\[r\]\) store\((.*), has,", r"if (rows[r]) store(\1, 15u,",
-        "heap-buffer-overflow",
+        ADDRESS, "sweep", 1025, r"if \(has >> w & 1\) row", "row", "heap-buffer-overflow",
     ),
     "an offset in too few bits, of a sweep": (
         ADDRESS, "sweep", 1025, r"\(long long\)s \* STRETCH", "s * (STRETCH << 20)", "signed integer overflow",

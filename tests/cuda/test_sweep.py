@@ -118,6 +118,16 @@ def test_points_are_made_on_the_device(bed: Bed, cuda: str):
     assert x.tolist() == gradcu.linspace(0, 1, 30_000).tolist()
 
 
+def test_points_that_have_no_room_are_named(bed: Bed):
+    result = gradcu.sweep(wave, 0, 1, 200_000, device="cuda")
+    with (
+        bed.memory_of(100_000),
+        pytest.raises(gradcu.OutOfMemoryError, match="the points of a sweep on cuda:0: Out of"),
+    ):
+        _ = result.x
+    assert result.x[-1].item() == 1
+
+
 def test_results_are_there_for_work_on_the_same_stream(bed: Bed):
     with bed.lazy_streams(), gradcu.cuda.stream(gradcu.cuda.Stream()):
         result = gradcu.sweep(lambda x: x * x, 0, 1, 10_001, device="cuda")

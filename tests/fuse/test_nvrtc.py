@@ -19,7 +19,7 @@ MOST_REGISTERS = {"float32": 64, "float64": 80}
 """With these, 4 blocks of 256 threads fit the 65536 registers of a multiprocessor, in float64 3."""
 
 MOST_OF_A_SWEEP = 128
-"""With these 2 blocks fit. A sweep has the figures of its rows in registers, and waits for nothing that it reads."""
+"""With these 2 blocks fit, enough for a sweep, which reads nothing. One that adds up many rows has a block alone."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,10 +50,8 @@ def test_a_sweep(architecture: int, name: str, dtype: str):
     made = program(FUNCTIONS[name], np.dtype(dtype), 2)
     plain = compiled(sweep_source(made, signed=slopes(made)), architecture)
     reducing = compiled(sweep_source(made, sums=True, signed=range(3), histogram=True), architecture)
-    assert plain.spilled == 0
-    # Its tiles wait in local memory anyway.
-    assert reducing.spilled <= 64
-    assert max(plain.registers, reducing.registers) <= MOST_OF_A_SWEEP
+    assert plain.spilled == reducing.spilled == 0
+    assert plain.registers <= MOST_OF_A_SWEEP
     assert plain.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8)
     assert reducing.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 4, 4, 8, 8, 8, 8, 8, 8)
 

@@ -287,6 +287,18 @@ def test_no_numpy_warning_reaches_the_user():
     assert rows[0].infinite > 0
 
 
+def test_without_cuda_its_engine_says_what_is_missing():
+    if gradcu.cuda.is_available():
+        pytest.skip("there is CUDA")
+    for device in ("auto", "cuda", ["cuda:0", "cuda:1"]):
+        with pytest.raises(RuntimeError, match=r"device 'cuda(:0)?' cannot be used: .*CUDA needs an NVIDIA driver"):
+            gradcu.sweep(gradcu.sin, 0, 1, 10, engine="cuda", device=device)
+    with pytest.raises(ValueError, match="engine 'cuda' can't do this sweep: the device is cpu"):
+        gradcu.sweep(gradcu.sin, 0, 1, 10, engine="cuda", device="cpu")
+    with pytest.raises(ValueError, match="device must be one device, or a list of different CUDA devices, not"):
+        gradcu.sweep(gradcu.sin, 0, 1, 10, device=["cpu"])
+
+
 def test_the_device_and_why(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GRADCU_DEVICE", "")
     assert gradcu.sweep(gradcu.sin, 0, 1, 3, device="cpu").summary().device_reason == "asked for"
