@@ -92,15 +92,28 @@ def indexing(size: int, dtype: str) -> None:
     differentiated(gradcu.gather(x, 0, (index % 7)[: size // 3 * 3].reshape(-1, 3)), x)
 
 
+def cubic(x: Tensor) -> Tensor:
+    """With roots, so that signs change."""
+    return x**3 - 3 * x**2 + 4
+
+
 def sweep(size: int, dtype: str) -> None:
     """A cubic with two derivatives, from the beginning and amid a segment of the points."""
     for num in (size, size + 8175):
         if num > 2:
-            gradcu.sweep(lambda x: x**3 - 3 * x**2 + 4, -3, 4, num, order=2, dtype=dtype, device="cuda")
+            gradcu.sweep(cubic, -3, 4, num, order=2, dtype=dtype, device="cuda")
+
+
+def reduced_sweep(size: int, dtype: str) -> None:
+    """Its figures alone: sums, places where signs change, a histogram."""
+    names = ("min", "argmax", "integral", "sign_changes", "histogram")
+    for num in (size, size + 8175):
+        if num > 2:
+            gradcu.sweep(cubic, -3, 4, num, order=1, dtype=dtype, device="cuda", reduce=names)
 
 
 PROGRAMS: dict[str, Callable[[int, str], None]] = {
     program.__name__: program
-    for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep)
+    for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep, reduced_sweep)
 }  # fmt: skip
 """Each is run for a size and a dtype."""
