@@ -24,6 +24,8 @@ try:
     from numpy import dtype as dtype
 
     from . import autograd as autograd
+    from ._determinism import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+    from ._determinism import use_deterministic_algorithms as use_deterministic_algorithms
     from ._device import OutOfMemoryError as OutOfMemoryError
     from ._device import device as device
     from ._device import get_default_device as get_default_device

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._define import publish
-from ._device import CPU, copied, resolve
+from ._device import CPU, copied, moved, resolve
 from ._device import device as device_type
 from ._dtype import as_dtype, get_default_dtype, scalar_name
 from ._tensor import Tensor, current_edge
@@ -87,7 +87,7 @@ def _to_index(self: Tensor) -> int:
     return int(array.item())
 
 
-def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+def as_array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """``np.asarray(tensor)``: the elements as an array, of another dtype or copied where asked."""
     return np.array(self.numpy(), dtype=dtype, copy=copy)
 
@@ -364,8 +364,8 @@ def _deep_copy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return twin
 
 
-def _rebuild(kind: Any, array: np.ndarray, requires_grad: bool) -> Tensor:
-    tensor = kind._wrap(array)
+def _rebuild(kind: Any, array: np.ndarray, requires_grad: bool, place: Any = CPU) -> Tensor:
+    tensor = kind._wrap(array if place is CPU else moved(array, resolve(place)))
     tensor._requires_grad = requires_grad
     return tensor
 
@@ -375,11 +375,13 @@ def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) can be pickled: detach() this one first"
         )
-    return _rebuild, (self.__class__, self._memory(), self._requires_grad)
+    if self.device is CPU:
+        return _rebuild, (self.__class__, self._memory(), self._requires_grad)
+    return _rebuild, (self.__class__, self.numpy(force=True), self._requires_grad, self.device)
 
 
 DUNDERS = {
-    "__array__": _array,
+    "__array__": as_array,
     "__bool__": _to_bool, "__float__": _to_float, "__int__": _to_int, "__complex__": _to_complex,
     "__index__": _to_index, "__repr__": _represent, "__format__": _format_with, "__len__": _length,
     "__iter__": _iterate, "__contains__": _contains, "__deepcopy__": _deep_copy, "__reduce_ex__": _reduce,

@@ -13,7 +13,7 @@ import operator
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
@@ -114,9 +114,15 @@ class device:  # noqa: N801
         return f"device(type='{self.type}'{index})"
 
 
+FOR_CUDA: list[Callable[[], object]] = []
+"""What is called, once, when the first CUDA device is named."""
+
+
 def _intern(kind: str, index: int | None) -> device:
     found = _interned.get((kind, index))
     if found is None:
+        while kind == "cuda" and FOR_CUDA:
+            FOR_CUDA.pop()()
         made = object.__new__(device)
         object.__setattr__(made, "type", kind)
         object.__setattr__(made, "index", index)
@@ -311,12 +317,30 @@ def moved(array: Any, place: device, *, non_blocking: bool = False) -> Any:
         return copied(array)
     if place is CPU:
         return _to_host(array, non_blocking)
-    with place.context:
+    source = device_of(array)
+    if source is not CPU:
+        return _between_devices(array, Place(source), Place(place))
+    with place.context, naming_memory("to", place):
         return place.xp.array(array, blocking=not non_blocking)
 
 
+def _between_devices(array: Any, source: Place, target: Place) -> Any:
+    """A copy that begins after the work on its source's stream, which goes on after it: CuPy would not wait.
+
+    CuPy copies between devices what is in one piece.
+    """
+    with source.device.context, naming_memory("to", source.device):
+        array = array if array.flags.forc else source.device.xp.ascontiguousarray(array)
+    with target.device.context, naming_memory("to", target.device):
+        target.wait_for(source)
+        copy = target.device.xp.array(array)
+        source.wait_for(target)
+    return copy
+
+
 def _to_host(array: Any, non_blocking: bool) -> Any:
-    with device_of(array).context:
+    place = device_of(array)
+    with place.context, naming_memory("to", place):
         if not non_blocking:
             return array.get()
         pinned = importlib.import_module("cupyx").empty_pinned(array.shape, array.dtype)
@@ -388,7 +412,7 @@ def _find_cuda(index: int | None) -> tuple[device | None, str]:
         count = cupy.cuda.runtime.getDeviceCount()
         index = cupy.cuda.runtime.getDevice() if index is None else index
     except Exception as error:
-        return None, f"no CUDA driver or device: {_summary(error)}"
+        return None, _without_device(cupy, error)
     if index >= count:
         present = ", ".join(f"cuda:{i}" for i in range(count)) or "none"
         return None, f"there is no device 'cuda:{index}'; present: {present}"
@@ -405,8 +429,32 @@ def _trial(index: int) -> str:
         with cupy.cuda.Device(index):
             (cupy.ones(1, dtype=np.float32) + 1).get()
     except Exception as error:
-        return f"a first computation on cuda:{index} failed: {_summary(error)}"
+        driver, needed = _cuda_versions(cupy)
+        versions = f" (the driver supports CUDA {driver}, CuPy is built with CUDA {needed})" if driver < needed else ""
+        return f"a first computation on cuda:{index} failed: {_summary(error)}{versions}"
     return ""
+
+
+def _without_device(cupy: ModuleType, error: Exception) -> str:
+    """What is wrong where CUDA does not even count its devices, or has none."""
+    driver, needed = _cuda_versions(cupy)
+    if driver and int(driver) < int(needed):
+        return (
+            f"the NVIDIA driver is too old: it supports CUDA {driver}, and the CuPy that is installed needs CUDA "
+            f"{int(needed)}.0 or newer; update the driver, or install the CuPy of an older CUDA"
+        )
+    return f"no CUDA {'device' if driver else 'driver'} was found: {_summary(error)}"
+
+
+def _cuda_versions(cupy: ModuleType) -> tuple[float, float]:
+    """The newest CUDA that the driver supports, 0 where there is no driver, and the one that CuPy was built with."""
+    runtime = cupy.cuda.runtime
+    try:
+        numbers = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    except Exception:
+        return 0.0, 0.0
+    driver, needed = (number // 1000 + number % 1000 // 10 / 10 for number in numbers)
+    return driver, needed
 
 
 def _summary(error: BaseException) -> str:

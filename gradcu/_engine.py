@@ -161,11 +161,11 @@ class Walk:
             if slots is None:
                 slots = self.pending[node] = [None] * node.output_count
                 heappush(self.queue, (-node.sequence, node))
-            slots[number] = value if slots[number] is None else slots[number] + value
+            slots[number] = value if slots[number] is None else self._sum(slots[number], value)
         elif isinstance(edge, Node):
             value = fitted(value, edge.shape, edge.dtype, source, position)
             if edge in self.pending:
-                self.pending[edge] = self.pending[edge] + value
+                self.pending[edge] = self._sum(self.pending[edge], value)
             else:
                 self.pending[edge] = value
                 heappush(self.queue, (-edge.sequence, edge))
@@ -173,13 +173,16 @@ class Walk:
             before = value
             value = fitted(value, edge._array.shape, edge._array.dtype, source, position)
             if edge in self.arrived:
-                self.arrived[edge] = self.arrived[edge] + value
+                self.arrived[edge] = self._sum(self.arrived[edge], value)
                 self.fresh.add(edge)
             else:
                 self.arrived[edge] = value
                 # What was summed or converted is an array that nobody knows, unless it is a view.
                 if (fresh or value is not before) and not self.create_graph and value.base is None:
                     self.fresh.add(edge)
+
+    def _sum(self, before: Any, value: Any) -> Any:
+        return before + value if self.journey is None else self.journey.sum(before, value)
 
     def _send_all(self, node: Node, values: Iterable[Any]) -> None:
         """Sends the gradients of all operands at once; some may be one array, so none counts as fresh."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from ._device import OutOfMemoryError, Place, out_of_memory
+from ._device import CPU, OutOfMemoryError, Place, device_of, out_of_memory
 from ._graph import Node
 
 
@@ -33,11 +33,24 @@ class Journey:
         self._inside.close()
         self._inside.enter_context(place.entered())
 
+    def sum(self, before: Any, value: Any) -> Any:
+        """The sum of two gradients of one edge, where they are; a move's backward gives one that is elsewhere."""
+        place = device_of(getattr(value, "_array", value))
+        assert self._at.place is not None
+        if place is CPU or place is self._at.place.device:
+            return before + value
+        # The move has waited for all that came before it. The last place is where the walk is.
+        self._places.insert(-1, Place(place))
+        with place.context:
+            return before + value
+
     def end(self) -> None:
-        """Goes back to where the caller was, which waits for what was launched elsewhere."""
+        """Goes back to where the caller was, on each device, which waits for what was launched elsewhere."""
         self._inside.close()
-        for place in self._places[1:]:
-            self._places[0].wait_for(place)
+        for device in {place.device for place in self._places}:
+            here = Place(device)
+            for place in self._places:
+                here.wait_for(place)
 
     def explain(self, error: MemoryError) -> NoReturn:
         """Raises the error with the operation's name in its message."""

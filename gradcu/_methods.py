@@ -10,6 +10,7 @@ from . import autograd
 from ._by_need import METHODS as METHODS_BY_NEED
 from ._conversions import DUNDERS
 from ._define import OPERATORS, publish
+from ._device import FOR_CUDA
 from ._exchange import EXCHANGE
 from ._inplace import in_place
 from ._op import ELEMENTWISE, METHODS, OPS
@@ -78,8 +79,9 @@ def install() -> None:
         publish(function.__name__, function, namespace=False)
     for name, method in (_SPECIAL | DUNDERS | EXCHANGE).items():
         setattr(Tensor, name, method)
-    for name, module in (METHODS_BY_NEED | _OF_NUMPY).items():
+    for name, module in (METHODS_BY_NEED | _PROTOCOLS).items():
         setattr(Tensor, name, AtFirstUse(name, module))
+    FOR_CUDA.append(lambda: import_module("._cupy_protocol", __package__))
     for name, operator in _OPERATORS.items():
         function = OPERATORS[name]
         setattr(Tensor, f"__{operator}__", function)
@@ -95,9 +97,11 @@ _SPECIAL: dict[str, Any] = {
     "T": property(_reversed),
     "mT": property(_matrix_transposed),
 }
-_OF_NUMPY = dict.fromkeys(
-    ("__array_function__", "__array_ufunc__", "__cupy_override_elementwise_kernel__"), "._numpy_protocol"
-)
+_PROTOCOLS = {
+    "__array_function__": "._numpy_protocol",
+    "__array_ufunc__": "._numpy_protocol",
+    "__cupy_override_elementwise_kernel__": "._cupy_protocol",
+}
 _NOT_IN_PLACE = {"positive", "maximum", "minimum"}
 
 _OPERATORS = {

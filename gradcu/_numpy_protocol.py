@@ -1,7 +1,5 @@
 """NumPy's functions called on Tensors: they record where gradcu has the op, and raise, naming what to use, elsewhere.
 
-CuPy's ufuncs do so too.
-
 NumPy hands them over through ``__array_ufunc__`` (NEP 13) and ``__array_function__`` (NEP 18). They keep NumPy's
 meaning (``np.std`` has ddof 0); the methods of a Tensor keep PyTorch's. An array beside a Tensor is a constant.
 """
@@ -56,18 +54,6 @@ def array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) 
         module = func.__module__ or "numpy"
         raise unsupported(f"{module}.{func.__name__}", func.__name__)
     return adapted(*args, **kwargs)
-
-
-def cupy_kernel(self: Tensor, kernel: Any, *inputs: Any, **kwargs: Any) -> Any:
-    """A CuPy ufunc, or another elementwise kernel, called with a Tensor among its arguments.
-
-    CuPy looks for ``__cupy_override_elementwise_kernel__``, for which it has no documentation.
-    """
-    name = kernel.name.removeprefix("cupy_")
-    function = fn.where if name == "where" else UFUNCS.get(name)
-    if function is None or kwargs or len(inputs) != kernel.nin:
-        raise unsupported(f"cupy.{name}" + (f" with {', '.join(kwargs)}" if kwargs else ""), name, "cupy")
-    return function(*(as_operand(value) for value in inputs))
 
 
 def unsupported(what: str, name: str, library: str = "numpy") -> TypeError:
@@ -220,6 +206,8 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.sinc: fn.sinc, np.round: lambda a, decimals=0: fn.round(a, decimals=decimals), np.copy: lambda a: fn.clone(a),
     np.isclose: _plain(fn.isclose), np.allclose: _plain(fn.allclose), np.array_equal: _array_equal,
     np.shape: lambda a: tuple(a.shape), np.ndim: lambda a: a.ndim, np.size: lambda a: a.numel(),
+    np.repeat: lambda a, repeats, axis=None: fn.repeat_interleave(a, repeats, axis),
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: fn.diagonal(a, offset, axis1, axis2),
     np.zeros_like: lambda a: fn.zeros_like(a), np.ones_like: lambda a: fn.ones_like(a),
     np.full_like: lambda a, fill_value: fn.full_like(a, fill_value),
     np.empty_like: lambda prototype: fn.empty_like(prototype),
@@ -227,9 +215,5 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
 """What stands for each NumPy function that is no ufunc."""
 
 # What Tensor has in place of these until then is in `gradcu._methods`.
-for _name, _method in {
-    "__array_function__": array_function,
-    "__array_ufunc__": array_ufunc,
-    "__cupy_override_elementwise_kernel__": cupy_kernel,
-}.items():
+for _name, _method in {"__array_function__": array_function, "__array_ufunc__": array_ufunc}.items():
     setattr(Tensor, _name, _method)

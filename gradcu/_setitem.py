@@ -12,7 +12,7 @@ from ._op import OPS
 from ._record import argument_error
 from ._tensor import Tensor
 from .ops._arguments import require_tensor, type_name
-from .ops.convert import filled, overwritten
+from .ops.convert import filled, overwritten, to_device
 from .ops.creation import held
 from .ops.index import getitem, index_put
 
@@ -52,11 +52,16 @@ def _is_integer(key: Any) -> bool:
 
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Copies ``src``, a number or a Tensor that broadcasts to this one, into this Tensor and returns it."""
+    """Copies ``src``, a number or a Tensor that broadcasts to this one, into this Tensor and returns it.
+
+    A Tensor may be on another device; ``non_blocking`` as of ``to``.
+    """
     if isinstance(src, _NUMBERS):
         return fill_(self, src)
     require_tensor("copy_", src, "other")
     refuse_leaf(self)
+    if src.device is not self.device:
+        src = to_device(src, self.device, None, non_blocking)
     return write(self, overwritten(self, src))
 
 

@@ -23,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="what operations are tested on")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``pytest -m gpu`` reads the files of such tests alone: others import what is not there on such a machine."""
+    folder = Path(__file__).parent
+    only_gpu = config.getoption("markexpr") == "gpu"
+    return True if only_gpu and collection_path.parent == folder and collection_path.name != "gpu" else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The argument ``device`` is the name of the device that an operation has to work on."""
     if "device" in metafunc.fixturenames:

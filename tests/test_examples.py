@@ -20,9 +20,16 @@ def picture(example: Path) -> str | None:
     return named and named[1]
 
 
+ON_CUDA = [example for example in EXAMPLES if "ends with exit code 2" in example.read_text(encoding="utf-8")]
+"""Where there is no CUDA device these say so; CuPy on CPU runs them in tests/cuda."""
+
+
 def run(example: Path, folder: Path, *arguments: str) -> None:
     command = [sys.executable, "-W", "error", str(example), *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if example in ON_CUDA and done.returncode:
+        assert (done.returncode, done.stderr) == (2, "this example needs CuPy and a CUDA device\n")
+        return
     assert done.returncode == 0, done.stderr
     assert not done.stderr
 
@@ -42,6 +49,10 @@ def test_a_picture_goes_where_the_argument_says(example: Path, tmp_path: Path):
     run(example, tmp_path, "elsewhere/other.png")
     assert (tmp_path / "elsewhere" / "other.png").read_bytes().startswith(PNG)
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_there_are_examples_for_cuda():
+    assert len(ON_CUDA) == 3
 
 
 def test_the_readme_lists_every_example_and_its_picture():

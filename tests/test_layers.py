@@ -5,8 +5,8 @@ from pathlib import Path
 
 LAYERS = [
     ("_pending", "_by_need", "_first_use"),
-    ("_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
-    ("_launch",),
+    ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
+    ("_dimensions", "_kernel_text", "_launch"),
     ("_graph",),
     ("_journey",),
     ("_op",),
@@ -22,6 +22,7 @@ LAYERS = [
     ("_inplace",),
     ("_setitem",),
     ("_conversions", "_exchange", "_numpy_protocol"),
+    ("_cupy_protocol",),
     ("autograd", "cuda"),
     ("_methods",),
     ("fuse",),

@@ -6,6 +6,7 @@ from typing import Any
 
 from .._device import CPU, count_devices, resolve
 from .._device import device as device_type
+from .._functions import manual_seed as _manual_seed
 
 
 def is_available() -> bool:
@@ -45,6 +46,14 @@ def synchronize(device: Any = None) -> None:
     if place is not CPU:
         with place.context:
             place.xp.cuda.runtime.deviceSynchronize()
+
+
+def manual_seed(seed: int) -> None:
+    """``gradcu.manual_seed``: random numbers are the same on every device."""
+    _manual_seed(seed)
+
+
+manual_seed_all = manual_seed
 
 
 def get_device_name(device: Any = None) -> str:

@@ -112,6 +112,12 @@ def stream(stream: Stream | None) -> Iterator[None]:
         yield
 
 
+def set_stream(stream: Stream) -> None:
+    """Lets work on the stream's device go to ``stream`` from here on, in this thread, and makes the device current."""
+    stream.device.xp.cuda.Device(stream.device.index).use()
+    stream.of_cupy.use()
+
+
 def current_stream(device: Any = None) -> Stream:
     """The stream that work on ``device``, by default the current one, goes to."""
     place = on_cuda(device)

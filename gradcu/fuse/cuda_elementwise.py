@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .._kernel_text import NARROW, THREADS
 from .._launch import Parameter, Pointer, kernel
 from .._record import forward
-from .cuda_source import NARROW, THREADS, CudaSource, elementwise_source, layout_dtype
+from .cuda_source import CudaSource, elementwise_source, layout_dtype
 from .layout import Layout
 from .program import NotInCError, Program, Reference, c_body
 

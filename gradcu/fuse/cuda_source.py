@@ -11,19 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._kernel_text import BLOCKS, C_TYPES, THREADS
 from .._linspace import SEGMENT, SPAN, linspace_spans
 from .._template import filled, kernel_file
 from .program import NotInCError, Program, c_body
 from .reduction import TILE
 
-THREADS = 256
-"""The threads of a block."""
-
-_BLOCKS = {"float32": 4, "float64": 3}
-"""So many blocks share the 65536 registers of a multiprocessor. Left to choose, the compiler takes fewer than it needs
-and spills some, to make room for more blocks than a kernel that waits for memory alone has use for."""
-
-_C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
+_C_TYPES = {**C_TYPES, "bool": "bool"}
 
 _SWEEP_BLOCKS = {
     ("float32", False): (8, 2), ("float64", False): (4, 0), ("float32", True): (3, 0), ("float64", True): (2, 0)
@@ -48,9 +42,6 @@ _NEXT_LINE = "\n" + " " * 8
 
 MOST_POINTS = (_MOST_SPANS - 1) * SPAN
 """How many points one launch of a sweep can compute."""
-
-NARROW = 1 << 30
-"""Below so many elements, and bytes from an array's first to its last, 32-bit indices do."""
 
 LINE = np.dtype(
     [
@@ -251,7 +242,7 @@ def _c_type(dtype: np.dtype) -> str:
 
 
 def _bounds(program: Program) -> str:
-    return f"{THREADS}, {_BLOCKS[_real(program)]}"
+    return f"{THREADS}, {BLOCKS[_real(program)]}"
 
 
 def _sweep_bounds(program: Program, sums: bool) -> str:
@@ -260,8 +251,8 @@ def _sweep_bounds(program: Program, sums: bool) -> str:
 
 
 def _real(program: Program) -> str:
-    if program.dtype.name not in _BLOCKS:
-        raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
+    if program.dtype.name not in BLOCKS:
+        raise NotInCError(f"kernels are made of {' or '.join(BLOCKS)}, not of {program.dtype}")
     return program.dtype.name
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .._dimensions import merged
+
 Box = tuple[int | slice, ...]
 """An index of an array that selects a box of it."""
 
@@ -32,20 +34,10 @@ class Layout:
             # The commonest case, made short.
             self.lengths, self.strides = [math.prod(shape)], [[array.itemsize] for array in arrays]
             return
-        dims = len(shape)
-        columns = [
-            [_stride(array, dim - dims, length) for array in arrays] for dim, length in enumerate(shape) if length != 1
-        ]
-        lengths = [length for length in shape if length != 1]
-        at = len(lengths) - 1
-        while at > 0:
-            outer, inner = columns[at - 1], columns[at]
-            if all(step == length * lengths[at] for step, length in zip(outer, inner, strict=True)):
-                columns[at - 1 : at + 1] = [inner]
-                lengths[at - 1 : at + 1] = [lengths[at - 1] * lengths[at]]
-            at -= 1
-        self.lengths = lengths or [1]
-        self.strides = [list(row) for row in zip(*columns, strict=True)] if columns else [[0] for _ in arrays]
+        strides = [[_stride(array, dim - len(shape), length) for dim, length in enumerate(shape)] for array in arrays]
+        dims = merged(range(len(shape)), shape, strides)
+        self.lengths = [length for length, _ in dims]
+        self.strides = [list(row) for row in zip(*(steps for _, steps in dims), strict=True)]
 
     def __repr__(self) -> str:
         return f"Layout(lengths={self.lengths}, strides={self.strides})"

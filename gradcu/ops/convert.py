@@ -20,17 +20,17 @@ def to_dtype(xp: Any, x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
 
 
-def _vjp_of_move(g: Any, source: device) -> Any:
-    return to_device(g, source)
+def _vjp_of_move(g: Any, source: tuple[device, np.dtype[Any]]) -> Any:
+    return to_device(g, *source)
 
 
 def _prepare_move(x: Any, place: device, dtype: Any, non_blocking: bool, source: None) -> tuple[Any, ...]:
-    return place, x.dtype if dtype is None else dtype, non_blocking, device_of(x)
+    return place, x.dtype if dtype is None else dtype, non_blocking, (device_of(x), x.dtype)
 
 
 @structured(statics=4, node="ToCopyBackward0", public=False, prepare=_prepare_move, dx=_vjp_of_move)
 def to_device(xp: Any, x: Any, place: Any, dtype: Any = None, non_blocking: Any = False, source: Any = None) -> Any:
-    """``input`` copied to the device ``place``, with elements of a ``dtype``; ``source`` is where it is."""
+    """``input`` copied to the device ``place``, with elements of a ``dtype``; ``source`` is its device and dtype."""
     return moved(x.astype(dtype, copy=False), place, non_blocking=non_blocking)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function
-from .._device import CPU, copied, device_of, moved, resolve
+from .._device import CPU, copied, device_of, moved, naming_memory, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
@@ -28,12 +28,15 @@ def made(array: Any, requires_grad: bool) -> Tensor:
     return out
 
 
-def built(build: Callable[[Any], Any], device: Any, requires_grad: bool) -> Tensor:
-    """A new leaf that holds ``build(xp)``, called with the array module of ``device``, on that device."""
+def built(name: str, build: Callable[[Any], Any], device: Any, requires_grad: bool) -> Tensor:
+    """A new leaf that holds ``build(xp)``, called with the array module of ``device``, on that device.
+
+    ``name`` is that of the public function.
+    """
     place = resolve(device)
     if place is CPU:
         return made(build(np), requires_grad)
-    with place.context:
+    with place.context, naming_memory(name, place):
         return made(build(place.xp), requires_grad)
 
 
@@ -76,7 +79,7 @@ def zeros(
     tensor([0., 0.])
     """
     shape, kind = shape_of("zeros", lengths, size), given_dtype(dtype)
-    return built(lambda xp: xp.zeros(shape, kind), device, requires_grad)
+    return built("zeros", lambda xp: xp.zeros(shape, kind), device, requires_grad)
 
 
 @function(method=False)
@@ -90,7 +93,7 @@ def ones(*lengths: Any, size: Any = None, dtype: Any = None, device: Any = None,
     tensor([1., 1.], requires_grad=True)
     """
     shape, kind = shape_of("ones", lengths, size), given_dtype(dtype)
-    return built(lambda xp: xp.ones(shape, kind), device, requires_grad)
+    return built("ones", lambda xp: xp.ones(shape, kind), device, requires_grad)
 
 
 @function(method=False)
@@ -106,7 +109,7 @@ def empty(
     gradcu.Size([2, 3])
     """
     shape, kind = shape_of("empty", lengths, size), given_dtype(dtype)
-    return built(lambda xp: xp.empty(shape, kind), device, requires_grad)
+    return built("empty", lambda xp: xp.empty(shape, kind), device, requires_grad)
 
 
 @function(method=False)
@@ -126,7 +129,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     natural = {bool: np.dtype(bool), int: np.dtype("int64"), float: get_default_dtype()}
     kind = natural.get(type(value), default_complex_dtype()) if dtype is None else as_dtype(dtype)
     shape, value = shape_of("full", (size,), None), held(value, kind)
-    return built(lambda xp: xp.full(shape, value, kind), device, requires_grad)
+    return built("full", lambda xp: xp.full(shape, value, kind), device, requires_grad)
 
 
 def _fill_number(name: str, value: Any) -> Any:
@@ -165,7 +168,8 @@ def _like(name: str, make: Callable[..., Any], input: Any, dtype: Any, device: A
     require_tensor(name, input)
     array = input._array
     kind = array.dtype if dtype is None else as_dtype(dtype)
-    return built(lambda xp: make(xp, array.shape, kind), device_of(array) if device is None else device, requires_grad)
+    place = device_of(array) if device is None else device
+    return built(name, lambda xp: make(xp, array.shape, kind), place, requires_grad)
 
 
 @function(method=False)
@@ -242,4 +246,4 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
     kind = given_dtype(dtype)
-    return built(lambda xp: xp.eye(n, columns, dtype=kind), device, requires_grad)
+    return built("eye", lambda xp: xp.eye(n, columns, dtype=kind), device, requires_grad)

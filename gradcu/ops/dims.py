@@ -37,6 +37,11 @@ def some_dims(ndim: int, dim: Any, function: str) -> tuple[int, ...] | None:
     return found if ndim else ()
 
 
+def all_dims(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The dimensions of an array, counted from 0."""
+    return tuple(range(len(shape)))
+
+
 def flag(value: Any, function: str, name: str) -> bool:
     """``value``, if it is a bool. Raises TypeError for anything else, such as a second dimension given by position."""
     if value is not True and value is not False:

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
+from .._device import device_of
 from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
 from .._tensor import Tensor
 from ._arguments import require_tensor, type_name, without_leading_ones
+from ._index_arrays import add_at, taken
 from .dims import one_dim
 
 _FULL = slice(None)
-_INT32 = np.dtype("int32")
 
 
 class Index:
@@ -153,7 +154,8 @@ class _Parser:
                     f"indexed tensor {list(self.shape)} at index {self.at + number}"
                 )
         self.basic += [_FULL] * mask.ndim
-        self.advanced += mask.nonzero()
+        with device_of(mask).context:
+            self.advanced += mask.nonzero()
         self.at += mask.ndim
 
 
@@ -194,7 +196,10 @@ def _simplified(key: Any) -> Any:
         array = array != 0
     if array.dtype == bool:
         return array
-    return int(array) if array.ndim == 0 else array.astype(np.int64)
+    if array.ndim == 0:
+        return int(array)
+    with device_of(array).context:
+        return array.astype(np.int64)
 
 
 def _slice_bound(bound: Any) -> int:
@@ -215,7 +220,7 @@ def _selected(xp: Any, x: Any, index: Index) -> Any:
     if index.advanced is None:
         return part
     try:
-        return part[_on(xp, index.advanced)]
+        return taken(xp, part, _on(xp, index.advanced))
     except IndexError as error:
         raise _index_error(error, index) from None
 
@@ -269,19 +274,8 @@ def scattered(xp: Any, g: Any, shape: tuple[int, ...], index: Index) -> Any:
     elif index.distinct:
         part[_on(xp, index.advanced)] = g
     else:
-        _add_at(xp, part, _on(xp, index.advanced), g)
+        add_at(xp, part, _on(xp, index.advanced), g)
     return out
-
-
-def _add_at(xp: Any, part: Any, where: Any, value: Any) -> None:
-    """Adds ``value`` at ``where``, again for every index that is repeated."""
-    if part.dtype.kind in "biu" and part.dtype.itemsize < _INT32.itemsize:
-        # CuPy adds up no smaller integers. A wider sum, cut off, is theirs; one of bools is whether any is true.
-        total = part.astype(_INT32)
-        xp.add.at(total, where, xp.asarray(value, dtype=_INT32))
-        part[...] = total.astype(part.dtype)
-    else:
-        xp.add.at(part, where, value)
 
 
 def _kept_vjp(g: Any, index: Index, accumulate: bool) -> Any:
@@ -305,7 +299,7 @@ def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False)
         value = without_leading_ones(value.astype(x.dtype), part.ndim)
     try:
         if accumulate:
-            _add_at(xp, part, where, value)
+            add_at(xp, part, where, value)
         else:
             part[where] = value
     except IndexError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from .._define import function, structured
 from .._tensor import Tensor
 from ._arguments import require_tensor
+from ._index_arrays import add_at, adding_kernels, index_kernels
 from .dims import one_dim
 from .index import Index, scattered
 from .join import broadcast_shape
@@ -38,7 +39,6 @@ def _gather_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
 
 def _places(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
     """For each dimension where `gather` takes its elements from: at ``index`` along ``dim``, straight along others."""
-    index = index.reshape(index.shape or (1,))
     return tuple(
         index if d == dim else xp.arange(length).reshape(tuple(length if i == d else 1 for i in range(index.ndim)))
         for d, length in enumerate(index.shape)
@@ -58,15 +58,25 @@ def _gather_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) -> Any:
 )
 def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The elements of ``x`` at the places that ``index`` names along ``dim``."""
-    return x.reshape(x.shape or (1,))[_places(xp, index, dim)].reshape(index.shape)
+    kernels = index_kernels(xp)
+    shape = index.shape
+    x, index = x.reshape(x.shape or (1,)), index.reshape(shape or (1,))
+    if kernels is not None:
+        return kernels.gathered_along(x, index, dim).reshape(shape)
+    return x[_places(xp, index, dim)].reshape(shape)
 
 
 @structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
 def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to which ``g`` was added where `gather` took from: the adjoint of gather."""
+    kernels = adding_kernels(xp)
     out = xp.zeros(shape or (1,), g.dtype)
-    xp.add.at(out, _places(xp, index, dim), g.reshape(g.shape or (1,)))
-    return out.reshape(shape)
+    g, index = g.reshape(g.shape or (1,)), index.reshape(index.shape or (1,))
+    if kernels is not None:
+        kernels.add_along(out, index, dim, g)
+    else:
+        xp.add.at(out, _places(xp, index, dim), g)
+    return out if shape else out.reshape(shape)
 
 
 @function()
@@ -155,7 +165,7 @@ def index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -
     if not shape:
         return g.copy()
     out = xp.zeros(shape, g.dtype)
-    xp.add.at(out, (slice(None),) * dim + (index.reshape(-1),), g)
+    add_at(xp, out, (slice(None),) * dim + (index.reshape(-1),), g)
     return out
 
 

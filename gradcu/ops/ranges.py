@@ -85,8 +85,12 @@ def arange(
         if not by:
             raise ValueError("step must be nonzero")
         wide = kind if kind == np.uint64 else _INT64
-        return built(lambda xp: (first + by * xp.arange(count, dtype=wide)).astype(kind), device, requires_grad)
-    return built(lambda xp: (first + by * xp.arange(count, dtype="float64")).astype(kind), device, requires_grad)
+        return built(
+            "arange", lambda xp: (first + by * xp.arange(count, dtype=wide)).astype(kind), device, requires_grad
+        )
+    return built(
+        "arange", lambda xp: (first + by * xp.arange(count, dtype="float64")).astype(kind), device, requires_grad
+    )
 
 
 def _count(first: Any, last: Any, by: Any, whole: bool) -> int:
@@ -129,7 +133,7 @@ def linspace(
             raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
     if device is None and _default_device() is CPU:
         return made(_points(start, end, steps, kind), requires_grad)
-    return built(lambda xp: _points_of(xp, start, end, steps, kind), device, requires_grad)
+    return built("linspace", lambda xp: _points_of(xp, start, end, steps, kind), device, requires_grad)
 
 
 def _as_steps(name: str, steps: Any) -> int:
@@ -268,4 +272,4 @@ def logspace(
         with np.errstate(all="ignore"):
             return xp.power(base, exponents).astype(kind)
 
-    return built(powers, device, requires_grad)
+    return built("logspace", powers, device, requires_grad)

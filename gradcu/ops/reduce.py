@@ -10,7 +10,7 @@ import numpy as np
 
 from .._define import structured
 from .._dtype import as_dtype, scalar_name
-from ._accumulation import FLOAT16, FLOAT32, accumulated, total_dtype
+from ._accumulation import FLOAT16, FLOAT32, accumulated, added, total_dtype
 from .arrange import flip
 from .dims import flag, kept_shape, one_dim, reduced_count, some_dims
 from .scan import cumprod, shifted
@@ -66,7 +66,7 @@ def sum(xp: Any, x: Any, dim: Any = None, keepdim: Any = False, dtype: Any = Non
     (tensor(10.), tensor([4., 6.]), tensor([[3.],
             [7.]]))
     """
-    return accumulated(xp.add.reduce, x, dim, dtype, keepdims=keepdim)
+    return added(xp, x, dim, dtype, keepdims=keepdim)
 
 
 @structured(
@@ -92,8 +92,8 @@ def mean(xp: Any, x: Any, dim: Any = None, keepdim: Any = False, dtype: Any = No
     result = x.dtype if dtype is None else dtype
     # The sum of many float16 may be too large for float16, though their mean is not.
     wide = FLOAT32 if result == FLOAT16 else dtype
-    total = accumulated(xp.add.reduce, x, dim, wide, keepdims=keepdim)
-    return (total / reduced_count(x.shape, dim)).astype(result, copy=False)
+    mean = added(xp, x, dim, wide, keepdims=keepdim, divisor=reduced_count(x.shape, dim))
+    return mean.astype(result, copy=False)
 
 
 def _product_vjp(g: Any, x: Any, x_shape: tuple[int, ...], dim: int | None, keepdim: bool) -> Any:

@@ -11,8 +11,9 @@ from .. import return_types
 from .._define import function, structured
 from .._record import argument_error
 from .._tensor import Tensor
+from ._accumulation import reduced_shape, row_kernels
 from .compare import where
-from .dims import flag, one_dim, some_dims
+from .dims import all_dims, flag, one_dim, some_dims
 from .extrema import maximum, minimum
 from .reduce import restored, sum
 
@@ -77,11 +78,18 @@ def chosen(xp: Any, indices: Any, dim: int, length: int) -> Any:
 
 def _shared_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """Each of several equal extremes gets an equal share of the cotangent."""
-    where_equal = ties(x, restored(out, x_shape, dim, keepdim), False)
-    return restored(g, x_shape, dim, keepdim) * where_equal / sum(where_equal, dim, keepdim or dim is not None)
+    g, out = restored(g, x_shape, dim, keepdim), restored(out, x_shape, dim, keepdim)
+    kernels = row_kernels(g)
+    if kernels is not None:
+        return kernels.shared_vjp(g, x, out, all_dims(x_shape) if dim is None else dim, nans=False)
+    where_equal = ties(x, out, False)
+    return g * where_equal / sum(where_equal, dim, keepdim or dim is not None)
 
 
-def _shared_by_all_vjp(g: Any, x: Any, out: Any) -> Any:
+def _shared_by_all_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...]) -> Any:
+    kernels = row_kernels(g)
+    if kernels is not None:
+        return kernels.shared_vjp(g, x, out, all_dims(x_shape), nans=True)
     where_equal = ties(x, out, True)
     return g * where_equal / sum(where_equal)
 
@@ -90,12 +98,11 @@ def _first_vjp(g: Any, indices: Any, x_shape: tuple[int, ...], dim: int, keepdim
     """The element that was chosen gets the whole cotangent."""
     if not x_shape:
         return g[0]
-    index = restored(indices, x_shape, (dim,), keepdim)
-    return where(chosen(index, dim, x_shape[dim]), restored(g[0], x_shape, (dim,), keepdim), 0.0)
-
-
-def _axis(x: Any, dim: int) -> int | None:
-    return dim if x.ndim else None
+    index, cotangent = restored(indices, x_shape, (dim,), keepdim), restored(g[0], x_shape, (dim,), keepdim)
+    kernels = row_kernels(cotangent)
+    if kernels is not None:
+        return kernels.extreme_vjp(cotangent, index, x_shape, (dim,))
+    return where(chosen(index, dim, x_shape[dim]), cotangent, 0.0)
 
 
 @structured(statics=2, prepare=_extreme_statics("amax"), dx=_shared_vjp)
@@ -150,15 +157,22 @@ def min_of_all(xp: Any, x: Any) -> Any:
 @structured("max", statics=2, public=False, outputs=("values", "indices"), prepare=_along_statics("max"), dx=_first_vjp)
 def max_along(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
     """The largest elements along ``dim``, and where they are."""
-    axis = _axis(x, dim)
-    return x.max(axis=axis, keepdims=keepdim), _int64(x.argmax(axis=axis, keepdims=keepdim))
+    return _extreme_along(x, dim, keepdim, "max", 1)
 
 
 @structured("min", statics=2, public=False, outputs=("values", "indices"), prepare=_along_statics("min"), dx=_first_vjp)
 def min_along(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
     """The smallest elements along ``dim``, and where they are."""
-    axis = _axis(x, dim)
-    return x.min(axis=axis, keepdims=keepdim), _int64(x.argmin(axis=axis, keepdims=keepdim))
+    return _extreme_along(x, dim, keepdim, "min", -1)
+
+
+def _extreme_along(x: Any, dim: int, keepdim: bool, name: str, sign: int) -> tuple[Any, Any]:
+    along = (dim,) if x.ndim else ()
+    kernels = row_kernels(x)
+    if kernels is not None:
+        return kernels.extreme(x, along, reduced_shape(x.shape, along, keepdim), sign)
+    axis = dim if x.ndim else None
+    return getattr(x, name)(axis=axis, keepdims=keepdim), _int64(getattr(x, f"arg{name}")(axis=axis, keepdims=keepdim))
 
 
 def _int64(indices: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._define import function, structured
 from .._tensor import Tensor
-from ._accumulation import accumulated, total_dtype
+from ._accumulation import added, total_dtype
 from ._arguments import distinct_dims, expanded_shape, require_tensor, resolved_shape, sizes
 from .convert import clone
 from .dims import one_dim
@@ -305,7 +305,7 @@ def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
     dims = tuple(range(lead)) + tuple(
         i + lead for i, length in enumerate(shape) if length == 1 and x.shape[i + lead] != 1
     )
-    total = accumulated(xp.add.reduce, x, dims, total_dtype(x.dtype, None), keepdims=True)
+    total = added(xp, x, dims, total_dtype(x.dtype, None), keepdims=True)
     # A view would have to be copied for whoever gets it as a gradient.
     return total if total.shape == shape else total.reshape(shape)
 

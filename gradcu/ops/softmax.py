@@ -9,7 +9,7 @@ import numpy as np
 
 from .._define import structured
 from .._dtype import as_dtype, get_default_dtype, scalar_name
-from ._accumulation import widened
+from ._accumulation import reduced_shape, row_kernels, widened
 from .dims import flag, one_dim, some_dims
 from .elementary import exp
 from .reduce import restored, sum
@@ -22,7 +22,9 @@ def _logsumexp_statics(x: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
 
 
 def _logsumexp_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
-    return restored(g, x_shape, dim, keepdim) * exp(x - restored(out, x_shape, dim, keepdim))
+    g, out = restored(g, x_shape, dim, keepdim), restored(out, x_shape, dim, keepdim)
+    kernels = row_kernels(g)
+    return g * exp(x - out) if kernels is None else kernels.logsumexp_vjp(g, x, out, dim)
 
 
 @structured(statics=2, prepare=_logsumexp_statics, dx=_logsumexp_vjp)
@@ -42,6 +44,9 @@ def logsumexp(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
     x = widened(x.astype(result, copy=False))
     if not x.size:
         return xp.log(xp.add.reduce(x, axis=dim, keepdims=keepdim)).astype(result, copy=False)
+    kernels = row_kernels(x)
+    if kernels is not None:
+        return kernels.logsumexp(x, dim, reduced_shape(x.shape, dim, keepdim)).astype(result, copy=False)
     top = x.max(axis=dim, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
     total = xp.log(xp.add.reduce(xp.exp(x - top), axis=dim, keepdims=True)) + top
@@ -61,6 +66,9 @@ def _softmax_statics(name: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def _softmax_vjp(g: Any, out: Any, dim: int) -> Any:
+    kernels = row_kernels(g)
+    if kernels is not None:
+        return kernels.softmax_vjp(g, out, dim, logarithm=False)
     return (g - sum(g * out, dim, True)) * out
 
 
@@ -78,13 +86,13 @@ def softmax(xp: Any, x: Any, dim: Any, dtype: Any = None) -> Any:
     >>> gradcu.tensor([0.0, 0.0]).softmax(0)
     tensor([0.5000, 0.5000])
     """
-    if not x.size:
-        return x.astype(dtype)
-    powers = xp.exp(_below_top(x, dim, dtype))
-    return (powers / xp.add.reduce(powers, axis=dim if x.ndim else None, keepdims=True)).astype(dtype, copy=False)
+    return _normalised(xp, x, dim, dtype, logarithm=False)
 
 
 def _log_softmax_vjp(g: Any, out: Any, dim: int) -> Any:
+    kernels = row_kernels(g)
+    if kernels is not None:
+        return kernels.softmax_vjp(g, out, dim, logarithm=True)
     return g - exp(out) * sum(g, dim, True)
 
 
@@ -101,13 +109,19 @@ def log_softmax(xp: Any, x: Any, dim: Any, dtype: Any = None) -> Any:
     >>> gradcu.tensor([0.0, -1000.0]).log_softmax(0)
     tensor([    0., -1000.])
     """
+    return _normalised(xp, x, dim, dtype, logarithm=True)
+
+
+def _normalised(xp: Any, x: Any, dim: int, dtype: np.dtype[Any], *, logarithm: bool) -> Any:
     if not x.size:
         return x.astype(dtype)
-    x = _below_top(x, dim, dtype)
-    return (x - xp.log(xp.add.reduce(xp.exp(x), axis=dim if x.ndim else None, keepdims=True))).astype(dtype, copy=False)
-
-
-def _below_top(x: Any, dim: int, dtype: np.dtype[Any]) -> Any:
-    """``x`` less its largest element along ``dim``, so that no exponential overflows."""
     x = widened(x.astype(dtype, copy=False))
-    return x - x.max(axis=dim if x.ndim else None, keepdims=True)
+    kernels = row_kernels(x)
+    if kernels is not None:
+        return kernels.softmax(x, dim, logarithm=logarithm).astype(dtype, copy=False)
+    axis = dim if x.ndim else None
+    # So no exponential overflows.
+    x = x - x.max(axis=axis, keepdims=True)
+    powers = xp.exp(x)
+    total = xp.add.reduce(powers, axis=axis, keepdims=True)
+    return (x - xp.log(total) if logarithm else powers / total).astype(dtype, copy=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._define import structured
 from .._dtype import as_dtype, can_cast, scalar_name
-from ._accumulation import widened
+from ._accumulation import added, widened
 from .compare import eq, where
 from .dims import flag, reduced_count, some_dims
 from .power import pow
@@ -95,9 +95,9 @@ def std(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = F
 
 def _variance(xp: Any, x: Any, dim: Any, keepdim: bool, correction: float) -> Any:
     x = widened(x)
-    center = xp.add.reduce(x, axis=dim, keepdims=True) / reduced_count(x.shape, dim)
-    total = xp.add.reduce(_squares(x - center), axis=dim, keepdims=keepdim)
-    return total / _degrees_of_freedom(x.shape, dim, correction)
+    center = added(xp, x, dim, None, keepdims=True, divisor=reduced_count(x.shape, dim))
+    freedom = _degrees_of_freedom(x.shape, dim, correction)
+    return added(xp, _squares(x - center), dim, None, keepdims=keepdim, divisor=freedom)
 
 
 def _squares(x: Any) -> Any:
@@ -197,15 +197,15 @@ def norm(xp: Any, x: Any, p: Any = "fro", dim: Any = None, keepdim: Any = False,
     result = _real(x.dtype if dtype is None else dtype)
     x = widened(x if dtype is None else x.astype(dtype, copy=False))
     if p == 2:
-        total = xp.sqrt(xp.add.reduce(_squares(x), axis=dim, keepdims=keepdim))
+        total = xp.sqrt(added(xp, _squares(x), dim, None, keepdims=keepdim))
     elif p == math.inf:
         total = xp.abs(x).max(axis=dim, keepdims=keepdim)
     elif p == -math.inf:
         total = xp.abs(x).min(axis=dim, keepdims=keepdim)
     elif p == 0:
-        total = xp.add.reduce((x != 0).astype(result), axis=dim, keepdims=keepdim)
+        total = added(xp, (x != 0).astype(result), dim, None, keepdims=keepdim)
     elif p == 1:
-        total = xp.add.reduce(xp.abs(x), axis=dim, keepdims=keepdim)
+        total = added(xp, xp.abs(x), dim, None, keepdims=keepdim)
     else:
-        total = xp.add.reduce(xp.abs(x) ** p, axis=dim, keepdims=keepdim) ** (1 / p)
+        total = added(xp, xp.abs(x) ** p, dim, None, keepdims=keepdim) ** (1 / p)
     return total.astype(result, copy=False)

@@ -67,6 +67,12 @@ class Bed:
         """How many blocks of device memory are in use, those that CuPy's pool keeps included."""
         return self.driver.cpu_cuda_live_allocations()
 
+    def allocation_of(self, pointer: int) -> tuple[int, int] | None:
+        """Where the block of device memory to which a pointer belongs begins, and its bytes."""
+        begin, size = ctypes.c_uint64(), ctypes.c_uint64()
+        found = self.driver.cpu_cuda_allocation_of(pointer, ctypes.byref(begin), ctypes.byref(size))
+        return (begin.value, size.value) if found else None
+
     @contextlib.contextmanager
     def lazy_streams(self) -> Iterator[None]:
         """Runs a stream's work only when something waits for it: a missing wait shows as values not there yet."""
@@ -139,6 +145,8 @@ def _threads() -> Path:
 
 def _declare(driver: ctypes.PyDLL) -> None:
     driver.cpu_cuda_counter.restype = ctypes.c_uint64
+    driver.cpu_cuda_allocation_of.restype = ctypes.c_bool
+    driver.cpu_cuda_allocation_of.argtypes = [ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p]
     driver.cpu_cuda_live_allocations.restype = ctypes.c_uint64
     driver.cpu_cuda_refuse_allocations_after.argtypes = [ctypes.c_long]
     driver.cpu_cuda_set_lazy.argtypes = [ctypes.c_bool]

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,8 @@ def shared_library(source: str, names: Sequence[str], options: Sequence[str]) ->
 
     Raises BuildError with the compiler's messages where the source is wrong.
     """
-    kernels = dict.fromkeys(_KERNEL.findall(_COMMENT.sub("", source)))
     symbols = {name: f"expression_{number}" for number, name in enumerate(names)}
-    exports = [f"CPU_CUDA_KERNEL({kernel}, {kernel})" for kernel in kernels]
-    exports += [f"CPU_CUDA_KERNEL({symbol}, {name})" for name, symbol in symbols.items()]
-    exports.append(f"CPU_CUDA_MODULE({'true' if _WAITING.search(source) else 'false'})")
-    source = _DYNAMIC_SHARED.sub(r"CPU_CUDA_DYNAMIC_SHARED(\1, \2);", source)
-    text = "\n".join(['#line 1 "kernel.cu"', source, *exports])
+    text = in_cpp(source, symbols)
     header = _precompiled_header()
     key = digest(text, *options, *_flags(), str(header))
     library = folder() / f"{key}.so"
@@ -49,6 +44,24 @@ def shared_library(source: str, names: Sequence[str], options: Sequence[str]) ->
             file.flush()
             compiled(library, [*_flags(), "-shared", "-nostdlib", "-include", header, *options, file.name])
     return library, symbols
+
+
+def in_cpp(source: str, symbols: Mapping[str, str], waits: bool | None = None) -> str:
+    """A source as C++ for native/cuda_on_cpu.h, with its kernels, and the expressions of ``symbols``, exported.
+
+    ``waits`` says whether a block's threads run as fibres; by default they do where one can wait for another.
+    """
+    exports = [f"CPU_CUDA_KERNEL({kernel}, {kernel})" for kernel in kernels_of(source)]
+    exports += [f"CPU_CUDA_KERNEL({symbol}, {name})" for name, symbol in symbols.items()]
+    waits = bool(_WAITING.search(source)) if waits is None else waits
+    exports.append(f"CPU_CUDA_MODULE({'true' if waits else 'false'})")
+    source = _DYNAMIC_SHARED.sub(r"CPU_CUDA_DYNAMIC_SHARED(\1, \2);", source)
+    return "\n".join(['#line 1 "kernel.cu"', source, *exports])
+
+
+def kernels_of(source: str) -> list[str]:
+    """The names of a source's kernels, but for templates."""
+    return list(dict.fromkeys(_KERNEL.findall(_COMMENT.sub("", source))))
 
 
 def _flags() -> list[str]:

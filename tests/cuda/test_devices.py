@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import gradcu
-from gradcu import Tensor
+from gradcu import Tensor, _device
+from tests.cpu_cuda.bed import Bed
 
 CREATIONS: dict[str, Callable[[], Tensor]] = {
     "zeros": lambda: gradcu.zeros(2, 3),
@@ -116,6 +117,21 @@ def test_a_gradient_crosses_devices_both_ways_and_twice(place: str):
     np.testing.assert_allclose(second.numpy(), 4 * expected, rtol=1e-15)
 
 
+def test_gradients_from_two_devices_add_up_where_they_belong(bed: Bed):
+    """CuPy warns where an array is on another device than the current one, which needs a link between the two."""
+    x = gradcu.tensor([0.5, 1.5], dtype=gradcu.float64, device="cuda:0", requires_grad=True)
+    y = x * 2
+    parts = y.unbind()
+    total = (y.to("cuda:1", gradcu.float32) * 3).sum().to("cuda:0") + (y * y).sum() + parts[0].to("cuda:1").to("cuda:0")
+    (total + (x.to("cuda:1") * 5).sum().to("cuda:0")).backward()
+    assert x.grad is not None
+    assert (str(x.grad.device), x.grad.dtype) == ("cuda:0", gradcu.float64)
+    np.testing.assert_allclose(x.grad.tolist(), [6 + 8 * 0.5 + 2 + 5, 6 + 8 * 1.5 + 5], rtol=1e-6)
+    (first,) = gradcu.autograd.grad((x.to("cuda:1") ** 3).sum().cpu() + (x**3).sum().cpu(), x, create_graph=True)
+    (second,) = gradcu.autograd.grad(first.sum(), x)
+    np.testing.assert_allclose(second.tolist(), [12 * 0.5, 12 * 1.5])
+
+
 def test_everything_of_a_graph_is_on_its_device(place: str):
     x = gradcu.linspace(-1, 1, 5, device=place, requires_grad=True)
     part = x[1:4]
@@ -128,6 +144,36 @@ def test_everything_of_a_graph_is_on_its_device(place: str):
     assert devices == {place}
     assert x.grad.tolist() == [1.0, 2.0, 3.0, 4.0, 3.0]
     assert pickle.loads(pickle.dumps(x.detach().cpu())).tolist() == x.tolist()
+
+
+def test_copy_and_assignment_cross_devices(place: str):
+    x = gradcu.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    there = gradcu.zeros(3, device=place)
+    there.copy_(x)
+    there[:2] = x[1:]
+    (there * gradcu.tensor([1.0, 10.0, 100.0], device=place)).sum().backward()
+    assert there.tolist() == [2.0, 3.0, 3.0]
+    assert x.grad is not None
+    assert (x.grad.tolist(), x.grad.device) == ([0.0, 1.0, 110.0], gradcu.device("cpu"))
+    back = gradcu.zeros(3).copy_(there.detach(), non_blocking=True)
+    assert (back.tolist(), back.device) == ([2.0, 3.0, 3.0], gradcu.device("cpu"))
+
+
+def test_a_pickle_comes_back_to_its_device(place: str, monkeypatch: pytest.MonkeyPatch):
+    x = gradcu.ones(2, device=place, requires_grad=True)
+    written = pickle.dumps(x)
+    read = pickle.loads(written)
+    assert (str(read.device), read.requires_grad, read.tolist()) == (place, True, [1.0, 1.0])
+    monkeypatch.setenv("GRADCU_DEVICE", "cpu")
+    monkeypatch.setattr("gradcu._device._noticed", True)
+    assert pickle.loads(written).device == gradcu.device("cpu")
+
+
+def test_seeds_are_those_of_all_devices(place: str):
+    gradcu.cuda.manual_seed(5)
+    found = gradcu.rand(3, device=place).tolist()
+    gradcu.manual_seed(5)
+    assert gradcu.rand(3).tolist() == found
 
 
 def test_devices_do_not_mix_but_for_zero_dim_tensors_of_the_cpu(place: str):
@@ -160,6 +206,39 @@ def test_a_device_that_is_not_there_is_named(cuda: str):
     count = gradcu.cuda.device_count()
     with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: cuda:0"):
         gradcu.ones(1, device=f"cuda:{count}")
+
+
+def test_a_driver_that_is_too_old_is_told_with_what_is_needed(bed: Bed, monkeypatch: pytest.MonkeyPatch):
+    runtime = bed.cupy.cuda.runtime
+    needed = runtime.runtimeGetVersion() // 1000
+
+    def insufficient() -> int:
+        raise runtime.CUDARuntimeError(35)
+
+    monkeypatch.setattr(runtime, "getDeviceCount", insufficient)
+    monkeypatch.setattr(runtime, "driverGetVersion", lambda: 11040)
+    found = f"the NVIDIA driver is too old: it supports CUDA 11.4, and the CuPy that is installed needs CUDA {needed}.0"
+    with pytest.raises(RuntimeError, match=f"device 'cuda' cannot be used: {found}"):
+        gradcu.ones(1, device="cuda")
+    assert not gradcu.cuda.is_available()
+    monkeypatch.setattr(runtime, "driverGetVersion", lambda: 0)
+    with pytest.raises(RuntimeError, match="no CUDA driver was found: CUDARuntimeError: cudaErrorInsufficientDriver"):
+        gradcu.ones(1, device="cuda")
+
+
+def test_a_first_computation_that_fails_tells_the_versions(bed: Bed, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("the provided PTX was compiled with an unsupported toolchain")
+
+    _device._trial.cache_clear()
+    monkeypatch.setattr(bed.cupy, "ones", refuse)
+    monkeypatch.setattr(bed.cupy.cuda.runtime, "driverGetVersion", lambda: 12020)
+    try:
+        message = r"unsupported toolchain \(the driver supports CUDA 12.2, CuPy is built with CUDA 12.9\)"
+        with pytest.raises(RuntimeError, match=message):
+            gradcu.ones(1, device="cuda:1")
+    finally:
+        _device._trial.cache_clear()
 
 
 def test_gradcu_device_cpu_keeps_a_cuda_program_on_the_cpu(cuda: str, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,8 @@
 """Memory of CUDA devices: how much is used, and what happens where there is not enough."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 
 import gradcu
@@ -41,26 +44,94 @@ def test_running_out_of_memory_names_the_op_and_the_size(bed: Bed, cuda: str):
     assert isinstance(caught.value, RuntimeError)
 
 
-def test_running_out_of_memory_at_any_allocation_leaves_the_graph_usable(bed: Bed, cuda: str):
-    expected = gradcu.linspace(-1, 1, 1000, requires_grad=True)
-    loss(expected).backward()
-    x = gradcu.linspace(-1, 1, 1000, device=cuda, requires_grad=True)
-    loss(x).backward()
-    failures = 0
-    for allowed in range(50):
+def elementwise(x: Tensor) -> Tensor:
+    return loss(x)
+
+
+def mixed(x: Tensor) -> Tensor:
+    """Broadcasting, views, indices, a product of matrices, reductions, and one change in place."""
+    rows = x.reshape(20, 50)
+    product = rows @ rows.t() / 50
+    product[0] = rows[:, 3] * 2
+    picked = rows[[0, 3, 3]] - rows.mean(1, keepdim=True)[:3]
+    joined = gradcu.cat([picked, rows[5:7]]).softmax(1)
+    return product.tanh().sum() + (joined * rows[:5]).sum() + rows.max(0).values.exp().sum()
+
+
+def across_devices(x: Tensor) -> Tensor:
+    return ((x.to("cuda:1") * 3).sin().to("cuda:0") * x.cpu().cuda()).sum()
+
+
+def twice_differentiated(x: Tensor) -> Tensor:
+    (first,) = gradcu.autograd.grad((x * x.sin()).sum(), x, create_graph=True)
+    return (first * first).sum()
+
+
+NAMED = r"CUDA out of memory\. \w+ on cuda:[01]: Out of memory allocating [\d,]+ bytes"
+
+
+@pytest.mark.parametrize("program", [elementwise, mixed, across_devices, twice_differentiated])
+def test_running_out_of_memory_at_any_allocation_leaves_the_graph_usable(
+    program: Callable[[Tensor], Tensor], bed: Bed, cuda: str
+):
+    x = gradcu.linspace(-1, 1, 1000, dtype=gradcu.float64, device=cuda, requires_grad=True)
+    right = program(x)
+    right.backward()
+    assert x.grad is not None
+    expected, before = x.grad.clone(), x.detach().clone()
+    failures, messages = 0, []
+    while True:
         x.grad = None
         y = None
         try:
-            with bed.out_of_memory_after(allowed):
-                y = loss(x)
+            with bed.out_of_memory_after(failures):
+                y = program(x)
                 y.backward(retain_graph=True)
-        except gradcu.OutOfMemoryError:
+        except gradcu.OutOfMemoryError as error:
             failures += 1
+            messages.append(str(error))
         else:
             break
         # No leaf has half of its gradient, and the same graph gives it all once there is memory.
         assert x.grad is None
-        (loss(x) if y is None else y).backward()
+        (program(x) if y is None else y).backward()
         assert x.grad is not None
-        assert gradcu.allclose(x.grad.cpu(), expected.grad, atol=1e-5)
-    assert failures >= 3
+        assert gradcu.allclose(x.grad, expected, rtol=1e-12)
+    assert gradcu.equal(y, right)
+    assert gradcu.equal(x.grad, expected)
+    assert gradcu.equal(x, before)
+    assert failures >= 5
+    assert [message for message in messages if not re.match(NAMED, message)] == []
+
+
+def test_running_out_of_memory_keeps_what_a_leaf_had(bed: Bed, cuda: str):
+    x = gradcu.linspace(-1, 1, 1000, device=cuda, requires_grad=True)
+    loss(x).backward()
+    assert x.grad is not None
+    once = x.grad.clone()
+    y = loss(x)
+    with bed.out_of_memory_after(0), pytest.raises(gradcu.OutOfMemoryError):
+        y.backward(retain_graph=True)
+    assert gradcu.equal(x.grad, once)
+    with bed.out_of_memory_after(1), pytest.raises(gradcu.OutOfMemoryError):
+        y.backward(retain_graph=True)
+    assert gradcu.equal(x.grad, once)
+    y.backward()
+    assert gradcu.equal(x.grad, 2 * once)
+
+
+def test_running_out_of_memory_amid_a_change_in_place_changes_nothing(bed: Bed, cuda: str):
+    x = gradcu.arange(4.0, device=cuda)
+    row = gradcu.ones(1 << 12, device=cuda)
+    with bed.out_of_memory_after(0), pytest.raises(gradcu.OutOfMemoryError):
+        row.exp_()
+    with bed.out_of_memory_after(0), pytest.raises(gradcu.OutOfMemoryError, match="on cuda:0"):
+        x.expand(1 << 20, 4).to(gradcu.float64)
+    assert (x.tolist(), row.sum().item(), row._version) == ([0.0, 1.0, 2.0, 3.0], 1 << 12, 0)
+
+
+def test_running_out_of_memory_in_a_move_names_the_move(bed: Bed, cuda: str):
+    with bed.out_of_memory_after(0), pytest.raises(gradcu.OutOfMemoryError, match="to on cuda:0: Out of memory"):
+        gradcu.ones(1000).to(cuda)
+    with bed.out_of_memory_after(0), pytest.raises(gradcu.OutOfMemoryError, match="zeros on cuda:0: Out of memory"):
+        gradcu.zeros(1000, device=cuda)

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcu._kernel_text import THREADS
 from gradcu.fuse.cuda_source import (
     PLACES,
-    THREADS,
     WARPS,
     CudaSource,
     elementwise_source,

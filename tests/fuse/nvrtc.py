@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,11 @@ def is_installed() -> bool:
 
 def compiled(source: str, name: str, architecture: int) -> Compiled:
     """What becomes of the kernel ``name``. Raises CompilationError where the source does not compile."""
+    return all_compiled(source, [name], architecture)[name]
+
+
+def all_compiled(source: str, names: Iterable[str], architecture: int) -> dict[str, Compiled]:
+    """What becomes of several kernels of a source, by their names. Raises CompilationError as `compiled` does."""
     library, handle = _library(), ctypes.c_void_p()
     _checked(library.nvrtcCreateProgram(ctypes.byref(handle), source.encode(), b"kernel.cu", 0, None, None))
     try:
@@ -53,7 +59,8 @@ def compiled(source: str, name: str, architecture: int) -> Compiled:
         log = _bytes(handle, "ProgramLog").rstrip(b"\0").decode()
         if status:
             raise CompilationError(log)
-        return Compiled(*_resources(log, name), _parameters(_bytes(handle, "CUBIN"), name))
+        cubin = _bytes(handle, "CUBIN")
+        return {name: Compiled(*_resources(log, name), _parameters(cubin, name)) for name in names}
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(handle))
 

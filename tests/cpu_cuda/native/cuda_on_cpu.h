@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include <math.h>  // the overloads for float without std::, as CUDA has them
 #include <type_traits>
 #include <utility>
 
@@ -42,7 +43,11 @@ using std::size_t;
 #define blockDim (cpu_cuda::running->block_size)
 #define gridDim (cpu_cuda::running->grid_size)
 #define warpSize 32
+#ifdef CPU_CUDA_SANITIZED
+#define __shared__ static  // AddressSanitizer puts nothing between variables in a section of their own
+#else
 #define __shared__ static __attribute__((section("cpu_cuda_shared")))
+#endif
 #define CPU_CUDA_DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(cpu_cuda::running->dynamic_shared)
 
 // ---- Vectors
@@ -114,12 +119,14 @@ inline void __syncwarp(unsigned mask = ~0u, int line = __builtin_LINE()) {
   cpu_cuda::warp_exchange(mask, 0, cpu_cuda::WARP_BARRIER, 0, 32, line);
 }
 
-// ---- Atomic operations: nothing else runs meanwhile.
+// ---- Atomic operations. Nothing else runs meanwhile; that they are atomic is for ThreadSanitizer.
 namespace cpu_cuda {
 template <typename T, typename F>
 T replaced(T* at, F next) {
-  T before = *at;
-  *at = next(before);
+  T before, after;
+  __atomic_load(at, &before, __ATOMIC_RELAXED);
+  after = next(before);
+  __atomic_store(at, &after, __ATOMIC_RELAXED);
   return before;
 }
 }  // namespace cpu_cuda

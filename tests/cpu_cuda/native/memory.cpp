@@ -114,6 +114,15 @@ uint64_t cpu_cuda_live_allocations() {
   for (auto& entry : allocations) count += !entry.second.on_host;
   return count;
 }
+// Where the allocation begins to which a pointer belongs, and its size. Gives whether there is one.
+bool cpu_cuda_allocation_of(uintptr_t pointer, uint64_t* begin, uint64_t* bytes) {
+  Lock lock(mutex);
+  if (!allocation_of(pointer)) return false;
+  const auto& found = *std::prev(allocations.upper_bound(pointer));
+  *begin = found.first;
+  *bytes = found.second.bytes;
+  return true;
+}
 void cpu_cuda_set_memory(size_t bytes) { total_bytes = bytes; }
 void cpu_cuda_refuse_allocations_after(long count) { allocations_until_refusal = count; }
 }

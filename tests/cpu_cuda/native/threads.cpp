@@ -1,14 +1,17 @@
 // The scheduler of a block's threads. Each CUDA thread is a fibre with a stack of its own, which runs until it ends or
 // waits: at a barrier of the block, or for the other lanes of its warp. One block runs at a time, on one thread of the
 // operating system, so shared memory can be static memory and an atomic operation needs no atomic instruction.
-#include "threads.h"
-
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "thread_sanitizer.h"
+#include "threads.h"
 
 #if !defined(__x86_64__)
 #error "the switch between fibres is written for x86-64"
@@ -37,12 +40,15 @@ struct Fiber {
   uint64_t value, answer;
   Exchange exchange;
   int argument, width;
+  void* followed;  // what ThreadSanitizer knows it by
 };
 
 std::vector<Fiber> fibers;
 std::vector<char*> free_stacks;
+std::vector<Fiber> ended;  // those of the grid's earlier blocks, where ThreadSanitizer follows them
 Fiber* current;
 void* scheduler_stack_pointer;
+void* scheduler_followed;
 const Kernel* kernel;
 void** kernel_arguments;
 std::string error;
@@ -71,11 +77,15 @@ cpu_cuda_switch:
   ret
 )");
 
-void to_scheduler() { cpu_cuda_switch(&current->stack_pointer, &scheduler_stack_pointer); }
+void to_scheduler() {
+  follow(scheduler_followed);
+  cpu_cuda_switch(&current->stack_pointer, &scheduler_stack_pointer);
+}
 
 void to_fiber(Fiber& fiber) {
   current = &fiber;
   running = &fiber.thread;
+  follow(fiber.followed);
   cpu_cuda_switch(&scheduler_stack_pointer, &fiber.stack_pointer);
 }
 
@@ -88,10 +98,11 @@ void run_thread() {
 
 void start(Fiber& fiber) {
   if (free_stacks.empty()) {
-    void* memory =
-        mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) abort();
-    free_stacks.push_back(static_cast<char*>(memory));
+    // Not by mmap(), at which ThreadSanitizer makes a note of every byte.
+    const int access = PROT_READ | PROT_WRITE, kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    const long memory = syscall(SYS_mmap, nullptr, STACK_BYTES, access, kind, -1, 0);
+    if (memory == -1) abort();
+    free_stacks.push_back(reinterpret_cast<char*>(memory));
   }
   fiber.stack = free_stacks.back();
   free_stacks.pop_back();
@@ -102,11 +113,34 @@ void start(Fiber& fiber) {
   *--top = reinterpret_cast<void*>(run_thread);
   for (int i = 0; i < 6; i++) *--top = nullptr;
   fiber.stack_pointer = top;
+  fiber.followed = new_followed(scheduler_followed);
 }
 
-void give_back_stack(Fiber& fiber) {
+void end(Fiber& fiber) {
   if (fiber.stack) free_stacks.push_back(fiber.stack);
+  forget(fiber.followed);
   fiber.stack = nullptr;
+  fiber.followed = nullptr;
+}
+
+// Where ThreadSanitizer follows the fibres, none may take an earlier one's stack before the grid's end, nor a block an
+// earlier one's shared memory: that they come one after the other is not what a GPU does, and would be called a race.
+void end_or_keep(Fiber& fiber) {
+  if (fiber.followed) {
+    ended.push_back(fiber);
+    fiber.stack = nullptr;
+    fiber.followed = nullptr;
+  } else {
+    end(fiber);
+  }
+}
+
+void end_grid() {
+  std::vector<void*> all = {scheduler_followed};
+  for (Fiber& fiber : ended) all.push_back(fiber.followed);
+  meet(all, scheduler_followed);
+  for (Fiber& fiber : ended) end(fiber);
+  ended.clear();
 }
 
 int lane_of(const Fiber& fiber) { return int(&fiber - fibers.data()) % WARP; }
@@ -144,8 +178,14 @@ bool settle_exchange(Fiber& fiber) {
   }
   for (int lane = 0; lane < WARP; lane++)
     if (present >> lane & 1) warp[lane].answer = answer_for(warp, lane, present);
-  for (int lane = 0; lane < WARP; lane++)
-    if (present >> lane & 1) warp[lane].state = READY;
+  std::vector<void*> meeting;
+  for (int lane = 0; lane < WARP; lane++) {
+    if (!(present >> lane & 1)) continue;
+    warp[lane].state = READY;
+    // Of the functions of a warp this one alone orders what its threads read and write.
+    if (warp[lane].exchange == WARP_BARRIER) meeting.push_back(warp[lane].followed);
+  }
+  meet(meeting, scheduler_followed);
   return true;
 }
 
@@ -162,8 +202,13 @@ void open_barrier() {
     }
     votes += fiber.vote;
   }
-  for (Fiber& fiber : fibers)
-    if (fiber.state == AT_BARRIER) fiber.state = READY;
+  std::vector<void*> meeting;
+  for (Fiber& fiber : fibers) {
+    if (fiber.state != AT_BARRIER) continue;
+    fiber.state = READY;
+    meeting.push_back(fiber.followed);
+  }
+  meet(meeting, scheduler_followed);
 }
 
 void report_deadlock() {
@@ -189,7 +234,7 @@ void run_block() {
         progress = true;
         if (!error.empty()) return;
         if (fiber.state == DONE) {
-          give_back_stack(fiber);
+          end_or_keep(fiber);
           done++;
         }
       }
@@ -252,18 +297,23 @@ uint64_t warp_exchange(unsigned mask, uint64_t value, Exchange exchange, int arg
 const char* run(const Kernel& asked, const Module& module, void** arguments, const Launch& launch) {
   if (const char* refusal = refused(module, launch)) return refusal;
   error.clear();
+  scheduler_followed = followed_now();
   kernel = &asked;
   kernel_arguments = arguments;
   dim3 block(launch.block[0], launch.block[1], launch.block[2]), grid(launch.grid[0], launch.grid[1], launch.grid[2]);
   unsigned threads = block.x * block.y * block.z;
-  std::vector<char> dynamic_shared(launch.dynamic_shared);
+  std::vector<std::vector<char>> dynamic_shared(1);
   fibers.assign(module.waits ? threads : 1, Fiber());
-  for (uint64_t number = 0; number < uint64_t(grid.x) * grid.y * grid.z && error.empty(); number++) {
+  const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z, most = launch.most_blocks;
+  unsigned turn = 0;
+  for (uint64_t number = 0; number < blocks && error.empty(); number++, turn++) {
+    if (most && blocks > most && turn == most / 2) number = blocks - (most - most / 2);
     uint3 block_index = {unsigned(number % grid.x), unsigned(number / grid.x % grid.y),
                          unsigned(number / grid.x / grid.y)};
     // Shared memory holds what was there before: here NaNs, so that reading it too early shows.
     memset(module.shared, 0xFF, module.shared_end - module.shared);
-    memset(dynamic_shared.data(), 0xFF, dynamic_shared.size());
+    if (scheduler_followed) dynamic_shared.emplace_back();
+    dynamic_shared.back().assign(launch.dynamic_shared, char(0xFF));
     for (unsigned t = 0; t < threads; t++) {
       Fiber& fiber = fibers[module.waits ? t : 0];
       fiber.state = READY;
@@ -271,7 +321,8 @@ const char* run(const Kernel& asked, const Module& module, void** arguments, con
                       block_index,
                       block,
                       grid,
-                      dynamic_shared.data()};
+                      dynamic_shared.back().data(),
+                      turn};
       if (!module.waits) {
         running = &fiber.thread;
         asked.call(arguments);
@@ -279,7 +330,8 @@ const char* run(const Kernel& asked, const Module& module, void** arguments, con
     }
     if (module.waits) run_block();
   }
-  for (Fiber& fiber : fibers) give_back_stack(fiber);
+  end_grid();
+  for (Fiber& fiber : fibers) end(fiber);
   running = nullptr;
   return error.empty() ? nullptr : error.c_str();
 }

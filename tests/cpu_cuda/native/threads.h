@@ -18,6 +18,7 @@ struct Thread {
   uint3 thread, block;
   dim3 block_size, grid_size;
   char* dynamic_shared;
+  unsigned turn;  // how many blocks ran before
 };
 
 // A kernel of a compiled module, found by the name cpu_cuda_kernel_<name>.
@@ -46,6 +47,7 @@ uint64_t warp_exchange(unsigned mask, uint64_t value, Exchange exchange, int arg
 
 struct Launch {
   unsigned grid[3], block[3], dynamic_shared;
+  unsigned most_blocks;  // so many at most run, of the first and of the last ones; all where it is 0
 };
 
 // Runs a grid, block after block. Gives the error message, or null.

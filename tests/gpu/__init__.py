@@ -1,0 +1,1 @@
+"""Tests of a real CUDA device, `pytest -m gpu`: they need NumPy, CuPy and pytest alone, and no installation."""
