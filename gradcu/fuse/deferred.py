@@ -87,8 +87,7 @@ class Deferred(PendingOperators):
         result = trace.table.apply(op, exprs, statics)
         if result.dtype.kind == "c":
             trace.refuse("it computes with complex numbers")
-        # Numbers have no device.
-        return Deferred(trace, result, shape, next((a.device for a in arrays if a.device is not CPU), CPU))
+        return Deferred(trace, result, shape, self.device)
 
     def _promoted(self, choices: Sequence[Any]) -> list[Any]:
         """What `where` chooses from in one dtype: it is left to the op's forward."""
@@ -234,12 +233,24 @@ class Recording(Abstract):
 
         Where all arrays are there, and few elements, computing takes less time than recording.
         """
-        if not self.is_open or not (op.elementwise or op.name in COPIES) or not all(map(_is_fit, arrays)):
+        if not self.is_open or not (op.elementwise or op.name in COPIES):
             return False
-        if not any(type(array) is Deferred for array in arrays) and not self._is_large(arrays):
-            return False
-        places = {device_of(array) for array in arrays if hasattr(array, "dtype")}
-        return len(places) == 1 and self._runs_on(places.pop())
+        common, deferred = None, False
+        for array in arrays:
+            if type(array) is Deferred:
+                place, deferred = array.device, True
+            elif isinstance(array, np.ndarray | np.generic):
+                place = CPU
+            elif is_cupy_array(array):
+                place = device_of(array)
+            elif type(array) is complex or hasattr(array, "dtype"):
+                return False
+            else:
+                continue
+            if array.dtype.kind not in "biuf" or (common is not None and place is not common):
+                return False
+            common = place
+        return common is not None and (deferred or self._is_large(arrays)) and self._runs_on(common)
 
     def _runs_on(self, place: device) -> bool:
         """Whether kernels for a device are there, and would run where its ops do now: on the first one's stream."""
@@ -262,7 +273,8 @@ class Recording(Abstract):
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What the op makes of arrays that have just been lifted."""
-        first = next(operand for operand in operands if isinstance(operand, Deferred))
+        # Numbers have no device.
+        first = next(operand for operand in operands if type(operand) is Deferred and operand.expr.value is None)
         return first.computed(op, operands, statics)
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
@@ -411,13 +423,6 @@ class Recording(Abstract):
             yield
         finally:
             FUSING.trace = self
-
-
-def _is_fit(operand: Any) -> bool:
-    """Whether an operand may be a part of an expression: an array, or a number, and real."""
-    if isinstance(operand, Deferred | np.ndarray | np.generic) or is_cupy_array(operand):
-        return operand.dtype.kind in "biuf"
-    return type(operand) is not complex and not hasattr(operand, "dtype")
 
 
 def as_array(value: Any) -> Any:

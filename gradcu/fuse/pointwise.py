@@ -16,11 +16,11 @@ import numpy as np
 from .._op import Op, Plan
 from .._silence import QUIET
 from .cuda_elementwise import CudaElementwise
-from .expr import Expr, result_dtype
+from .expr import result_dtype
 from .lower import lowered
 from .plan import arguments
 from .program import Line, NotInCError, Program, program_of
-from .trace import Trace
+from .trace import Trace, UntraceableError
 
 _FLOATS = {dtype.char: dtype for dtype in (np.dtype("float32"), np.dtype("float64"))}
 
@@ -157,24 +157,24 @@ def _derived(plan: Plan, targets: tuple[int, ...], kinds: Sequence[str], statics
     if dtypes is None or plan.reads_shapes:
         return None
     trace = Trace(1)
-    exprs: dict[int, Expr] = {
+    exprs = {
         number: trace.table.argument(f"x{number}", dtype) for number, dtype in enumerate(dtypes) if dtype is not None
     }
-    *values, gradient = (trace.pending(exprs[number]) if number in exprs else None for number in range(len(kinds)))
-    values = [*values, *statics]
-    found = [
-        trace.expr(step.rule(gradient, *[values[number] for number in step.needs]))
-        for step in plan.steps
-        if step.target in targets
-    ]
-    cotangent = exprs[len(kinds) - 1]
-    passed = [expr is cotangent for expr in found]
-    computed = lowered(trace.table, [expr for expr in found if expr is not cotangent])
-    if not computed:
-        return _Gradients(None, passed)
-    # Gradients that are constants have no other inputs than the one that has their shape.
-    inputs = list(dict.fromkeys(arguments(computed, {}))) or [cotangent]
+    pending = [trace.pending(exprs[number]) if number in exprs else None for number in range(len(kinds))]
+    values, gradient = [*pending[:-1], *statics], pending[-1]
     try:
+        found = [
+            trace.expr(step.rule(gradient, *[values[number] for number in step.needs]))
+            for step in plan.steps
+            if step.target in targets
+        ]
+        cotangent = exprs[len(kinds) - 1]
+        passed = [expr is cotangent for expr in found]
+        computed = lowered(trace.table, [expr for expr in found if expr is not cotangent])
+        if not computed:
+            return _Gradients(None, passed)
+        # Gradients that are constants have no other inputs than the one that has their shape.
+        inputs = list(dict.fromkeys(arguments(computed, {}))) or [cotangent]
         return _Gradients(_Call(program_of(computed, inputs), kinds, statics), passed)
-    except NotInCError:
+    except (NotInCError, UntraceableError):
         return None
