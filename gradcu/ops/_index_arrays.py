@@ -22,6 +22,14 @@ def adding_kernels(xp: Any) -> Any:
     return index_kernels(xp) if are_deterministic_algorithms_enabled() else None
 
 
+def places_along(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
+    """For each dimension where `gather` takes its elements from: at ``index`` along ``dim``, straight along others."""
+    return tuple(
+        index if d == dim else xp.arange(length).reshape(tuple(length if i == d else 1 for i in range(index.ndim)))
+        for d, length in enumerate(index.shape)
+    )
+
+
 def taken(xp: Any, x: Any, where: tuple[Any, ...]) -> Any:
     """``x[where]``, for index arrays and full slices."""
     kernels = index_kernels(xp)

@@ -7,7 +7,7 @@ from typing import Any
 from .._define import function, structured
 from .._tensor import Tensor
 from ._arguments import require_tensor
-from ._index_arrays import add_at, adding_kernels, index_kernels
+from ._index_arrays import add_at, adding_kernels, index_kernels, places_along
 from .dims import one_dim
 from .index import Index, scattered
 from .join import broadcast_shape
@@ -37,14 +37,6 @@ def _gather_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
     return (at,)
 
 
-def _places(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
-    """For each dimension where `gather` takes its elements from: at ``index`` along ``dim``, straight along others."""
-    return tuple(
-        index if d == dim else xp.arange(length).reshape(tuple(length if i == d else 1 for i in range(index.ndim)))
-        for d, length in enumerate(index.shape)
-    )
-
-
 def _gather_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) -> Any:
     return gathered_from(g, index, x_shape, dim)
 
@@ -63,7 +55,7 @@ def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
     x, index = x.reshape(x.shape or (1,)), index.reshape(shape or (1,))
     if kernels is not None:
         return kernels.gathered_along(x, index, dim).reshape(shape)
-    return x[_places(xp, index, dim)].reshape(shape)
+    return x[places_along(xp, index, dim)].reshape(shape)
 
 
 @structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
@@ -75,7 +67,7 @@ def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int)
     if kernels is not None:
         kernels.add_along(out, index, dim, g)
     else:
-        xp.add.at(out, _places(xp, index, dim), g)
+        xp.add.at(out, places_along(xp, index, dim), g)
     return out if shape else out.reshape(shape)
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import gradcu
 from gradcu import Tensor
-from gradcu.ops import _index_kernels
-from gradcu.ops._index_kernels import CHUNK
+from gradcu.ops import _index_kernels, _index_plans
+from gradcu.ops._index_plans import CHUNK
 from tests.cpu_cuda.bed import Bed, Counts
 from tests.cuda.test_reduce_kernels import counted, on, strided, tensor
 
@@ -217,15 +217,22 @@ def test_a_gradient_in_any_order_is_the_same_up_to_rounding(cuda: str, rng: np.r
     np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12)
 
 
+PLANS = (_index_plans.gathering, _index_plans.gathering_along, _index_plans.adding, _index_plans.adding_along)
+
+
 def test_64_bit_indices_reach_the_same_elements(cuda: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch):
     array, at = tensor(cuda, rng.standard_normal((40, 40)).astype("f4")), tensor(cuda, rng.integers(0, 40, (300, 40)))
     found = []
     for limit in (1 << 30, 0):
-        monkeypatch.setattr(_index_kernels, "NARROW", limit)
+        monkeypatch.setattr(_index_plans, "NARROW", limit)
+        for plan in PLANS:
+            plan.cache_clear()
         for select in GRADIENTS.values():
             x = array.clone().requires_grad_()
             y = select(x, at)
             found += [y.detach(), gradcu.autograd.grad(y.sin().sum(), x)[0]]
+    for plan in PLANS:
+        plan.cache_clear()
     half = len(found) // 2
     for narrow, wide in zip(found[:half], found[half:], strict=True):
         np.testing.assert_array_equal(wide.cpu().numpy(), narrow.cpu().numpy())
@@ -246,6 +253,11 @@ def test_more_dimensions_than_the_kernels_take_are_cupys(cuda: str):
     at = tensor(cuda, np.array([1, 1, 0]))
     (gradient,) = gradcu.autograd.grad(x[at].sum(), x)
     assert gradient[1].sum().item() == 2 * gradient[0].sum().item() == 512
+    index = gradcu.zeros(1, 5, *(2,) * 7, device=cuda, dtype=gradcu.int64)
+    y = gradcu.gather(x, 1, index)
+    assert y.shape == index.shape
+    (gradient,) = gradcu.autograd.grad(y.sum(), x)
+    assert gradient[0, 0].sum().item() == gradient.sum().item() == 5 * 128
 
 
 def test_indices_may_be_on_another_device_than_the_current_one(place: str):
