@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "tanh(sin(x)**2 + x/2)*exp(-x**2/50)": lambda m, x: m.tanh(m.sin(x) ** 2 + x / 2) * m.exp(-(x**2) / 50),
 }
 WAVES = "exp(-x*x/8)*sin(3*x) + cos(x)"
+CHAIN = "tanh(sin(x)**2 + x/2)*exp(-x**2/50)"
 
 
 class Job(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ._common import machine, table, usable_cores, versions
 from ._rounds import Figures, measure
-from ._sweepers import FILLS, FUNCTIONS, PEERS, REDUCED, WAVES, Job
+from ._sweepers import CHAIN, FILLS, FUNCTIONS, PEERS, REDUCED, WAVES, Job
 
 OURS = ("gradcu, cc", "gradcu, numpy")
 LIBRARIES = [name for name in PEERS if name not in REDUCED]
@@ -88,13 +88,17 @@ def scaling(options: argparse.Namespace) -> str:
 def orders(options: argparse.Namespace) -> str:
     """Orders 1 to 8 on 1000 points, beside PyTorch's nested grad."""
     compared = ("gradcu, cc", "gradcu, numpy", "PyTorch eager")
-    rows = []
-    for order in range(1, 9):
-        job, repeats = Job(WAVES, 1000, "float64", order), 20 if order < 6 else 3
-        outcome = measure(job, compared, options.rounds, options.limit, repeats=repeats)
-        cells = [in_ms(outcome.get(name, "not installed"), digits=3) for name in compared]
-        rows.append([str(order), *cells, ratio(outcome, ["PyTorch eager"], ["gradcu, cc"])])
-    return f"{WAVES}, float64, 1000 points\n\n" + table(["order; ms: best (median)", *compared, "PyTorch / cc"], rows)
+    parts = []
+    for function in (WAVES, CHAIN):
+        rows = []
+        for order in range(1, 9):
+            job, repeats = Job(function, 1000, "float64", order), 20 if order < 6 else 3
+            outcome = measure(job, compared, options.rounds, options.limit, repeats=repeats)
+            cells = [in_ms(outcome.get(name, "not installed"), digits=3) for name in compared]
+            rows.append([str(order), *cells, ratio(outcome, ["PyTorch eager"], ["gradcu, cc"])])
+        parts.append(f"{function}, float64, 1000 points")
+        parts.append(table(["order; ms: best (median)", *compared, "PyTorch / cc"], rows))
+    return "\n\n".join(parts)
 
 
 def overhead(options: argparse.Namespace) -> str:

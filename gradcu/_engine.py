@@ -17,6 +17,7 @@ from ._dtype import scalar_name
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, HookTable, Node, version_error
 from ._journey import Journey
 from ._pending import FUSING, TRACES
+from ._record import cuda_kernels
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
 from .ops.convert import clone, to_dtype
@@ -70,6 +71,7 @@ class Walk:
             if self.journey is not None:
                 self.journey.end()
         for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
+            assert leaf._hooks is not None
             self.fresh.discard(leaf)
             self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
 
@@ -95,6 +97,8 @@ class Walk:
             if node.place is not None:
                 self.journey = self.journey or Journey(node)
                 self.journey.go_to(node)
+                if plan is not None and self._launch(node, gradient):
+                    continue
             if plan is None or node.hooks is not None or node.prehooks is not None:
                 self._run_uncommon(node, gradient)
                 continue
@@ -133,6 +137,21 @@ class Walk:
             if not keep_graph and plan.saves:
                 node.saved = None
 
+    def _launch(self, node: Node, gradient: Any) -> bool:
+        """Runs a node on a CUDA device whose wanted gradients one kernel gives; says whether it did."""
+        if self.create_graph or not node.plan.op.elementwise or node.hooks is not None or node.prehooks is not None:
+            return False
+        leads, edges = self.leads, node.edges
+        targets = tuple(step.target for step in node.plan.steps if leads is None or owner(edges[step.target]) in leads)
+        found = _by_kernel(node, targets, gradient, _values(node, False))
+        if found is None:
+            return False
+        for target, value in zip(targets, found, strict=True):
+            self.send(edges[target], value, node, value is not gradient, target)
+        if not self.keep_graph:
+            node.release()
+        return True
+
     def send(self, edge: Any, value: Any, source: Node | None, fresh: bool, position: int = 0) -> None:
         """Adds ``value`` to what has come along ``edge`` so far."""
         if type(edge) is tuple:
@@ -158,7 +177,8 @@ class Walk:
                 self.fresh.add(edge)
             else:
                 self.arrived[edge] = value
-                if fresh and value is before and not self.create_graph and value.base is None:
+                # What was summed or converted is an array that nobody knows, unless it is a view.
+                if (fresh or value is not before) and not self.create_graph and value.base is None:
                     self.fresh.add(edge)
 
     def _send_all(self, node: Node, values: Iterable[Any]) -> None:
@@ -298,12 +318,23 @@ def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
     """The gradients of all operands, aligned with the node's edges."""
     values = _values(node, create_graph)
     out: list[Any] = [None] * len(node.edges)
+    if node.place is not None and node.plan.op.elementwise and not create_graph:
+        targets = tuple(step.target for step in node.plan.steps)
+        found = _by_kernel(node, targets, gradient, values)
+        if found is not None:
+            return [found[targets.index(position)] if position in targets else None for position in range(len(out))]
     for step in node.plan.steps:
         found = step.rule(gradient, *[values[i] for i in step.needs])
         if step.joint:
             return list(found)
         out[step.target] = found
     return out
+
+
+def _by_kernel(node: Node, targets: tuple[int, ...], gradient: Any, values: Sequence[Any]) -> list[Any] | None:
+    """The gradients of the operands in ``targets`` of a node on a CUDA device; None where there is no kernel."""
+    assert node.place is not None
+    return cuda_kernels().gradients(node.plan, targets, node.place.device.xp, gradient, values)
 
 
 def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:

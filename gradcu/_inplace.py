@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from ._device import copied
 from ._dtype import can_cast, scalar_name
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node
 from ._op import OPS
@@ -96,7 +95,7 @@ def _keep_old_value(node: Node, counter: list[int]) -> None:
     if node.plan is not None:
         changing[1:] = [False] * (len(changing) - 1)
     node.saved = tuple(
-        (np.array(entry[0]), UNVERSIONED, 0) if changes else entry
+        (copied(entry[0]), UNVERSIONED, 0) if changes else entry
         for entry, changes in zip(node.saved, changing, strict=True)
     )
 

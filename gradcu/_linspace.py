@@ -268,7 +268,7 @@ class _Line:
         for done in range(0, segments, _TOGETHER):
             base_high, base_low = (bases[done : done + _TOGETHER, k : k + 1] for k in (0, 1))
             total = target[done : done + _TOGETHER]
-            lost, part = np.empty((2, *total.shape))
+            lost, part = np.empty(total.shape), np.empty(total.shape)
             np.add(high, base_high, out=total)
             # TwoSum: what the addition lost, exactly.
             np.subtract(total, base_high, out=part)

@@ -26,11 +26,7 @@ class Pending:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-
-    @property
-    def device(self) -> device:
-        """Where the elements will be."""
-        raise NotImplementedError
+    device: device
 
     def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
         """Whether it says what becomes of ``op`` on ``arrays``; if not, the pending ones of them are computed first.

@@ -7,7 +7,9 @@ numbers of one floating-point dtype on the CPU, where the recorder would otherwi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -51,10 +53,11 @@ def apply(op: Op, values: list[Any]) -> Any:
     place = _common_device(op, arrays)
     if place is CPU:
         return _apply(op, np, operands, arrays, statics, pending)
-    operands = [_joined(operand, array, place) for operand, array in zip(operands, arrays, strict=True)]
-    arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
+    if pending is None:
+        operands = [_joined(operand, array, place) for operand, array in zip(operands, arrays, strict=True)]
+        arrays = [operand._array if isinstance(operand, Tensor) else operand for operand in operands]
     with place.context, naming_memory(op.name, place):
-        return _apply(op, place.xp, operands, arrays, statics, None)
+        return _apply(op, place.xp, operands, arrays, statics, pending)
 
 
 def _joined(operand: Any, array: Any, place: device) -> Any:
@@ -259,16 +262,29 @@ def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
 
 def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
     try:
-        return _compute(op, xp, arrays, statics)
+        return _forward_silently(op, xp, arrays, statics)
     except ValueError:
         if op.elementwise:
             refuse_sizes(*arrays)
         raise
 
 
-@silenced
-def _compute(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
-    return op.forward(xp, *([arrays] if op.variadic else arrays), *statics)
+def forward(op: Op, xp: Any, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
+    """What ``op`` makes of raw arrays of the module ``xp``, which are on the current device, and of numbers."""
+    found = cuda_kernels().forward(op, xp, operands, statics) if xp is not np and op.elementwise else None
+    return op.forward(xp, *([operands] if op.variadic else operands), *statics) if found is None else found
+
+
+_forward_silently = silenced(forward)
+
+
+@functools.cache
+def cuda_kernels() -> Any:
+    """The module of elementwise ops' kernels on CUDA, a part of the fused engine, which stands some layers above.
+
+    It is loaded by its name, with the first of these kernels, so that nothing here imports it.
+    """
+    return import_module(".fuse.pointwise", __package__)
 
 
 def refuse_sizes(*operands: Any) -> None:
@@ -296,17 +312,17 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
     parent = source._view
     base, before = (source, None) if parent is None else (parent.base, parent.replay)
     for number, result in enumerate(results):
-        if _share_memory(result._array, array):
+        if share_memory(result._array, array):
             replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
             result._view = new_view(base, parent, replay, source._version_counter[0], several=not single)
 
 
-def _share_memory(result: Any, array: Any) -> bool:
-    """Whether a result is a view of ``array``, and no copy, as of an index that is an array."""
-    if isinstance(result, _RAW_CPU):
-        return np.may_share_memory(result, array)
-    return result.data.mem is array.data.mem
+def share_memory(one: Any, other: Any) -> bool:
+    """Whether two arrays, of which either may be a view, can have elements in common."""
+    if isinstance(one, _RAW_CPU) or isinstance(other, _RAW_CPU):
+        return isinstance(one, _RAW_CPU) and isinstance(other, _RAW_CPU) and np.may_share_memory(one, other)
+    return one.data.mem is other.data.mem
 
 
 def raw(op: Op, values: list[Any]) -> Any:
@@ -325,7 +341,7 @@ def raw(op: Op, values: list[Any]) -> Any:
             return pending.computed(op, operands, statics)
         operands = [operand.materialised() if isinstance(operand, Pending) else operand for operand in operands]
         arrays = [operand for operand in operands if operand is not None and not _is_number(operand)]
-    return op.forward(xp_of(arrays[0]), *([operands] if op.variadic else operands), *statics)
+    return forward(op, xp_of(arrays[0]), operands, statics)
 
 
 def rule_function(op: Op) -> Callable[..., Any]:

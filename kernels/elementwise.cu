@@ -12,7 +12,7 @@ typedef GRADCU_T T;
 typedef @INDEX@ Index; /* int where it reaches all elements: divisions of long long are slow on a GPU */
 
 enum {
-    INPUTS = @INPUT_COUNT@,
+    ARRAYS = @ARRAY_COUNT@, /* the inputs that are not passed by value */
     DIMENSIONS = @DIMENSIONS@, /* 0 where every input is one element or lies in memory as the outputs do */
     WIDTH = 16 / sizeof(T)     /* elements that a thread loads and stores with one instruction, of such inputs */
 };
@@ -25,17 +25,17 @@ GRADCU_FUNCTION void program(@INPUTS@, @OUTPUTS@) {
 
 /* How to find the operands of an element: of each input, how many bytes a step along a dimension goes. */
 struct Layout {
-    Index shape[DIMENSIONS], strides[INPUTS][DIMENSIONS];
+    Index shape[DIMENSIONS], strides[ARRAYS][DIMENSIONS];
 };
 
-GRADCU_FUNCTION void offsets_of(Index element, const Layout &layout, Index (&offsets)[INPUTS]) {
+GRADCU_FUNCTION void offsets_of(Index element, const Layout &layout, Index (&offsets)[ARRAYS]) {
     #pragma unroll
-    for (int k = 0; k < INPUTS; k++) offsets[k] = 0;
+    for (int k = 0; k < ARRAYS; k++) offsets[k] = 0;
     #pragma unroll
     for (int d = DIMENSIONS - 1; d >= 0; d--) {
         const Index rest = element / layout.shape[d], along = element - rest * layout.shape[d];
         #pragma unroll
-        for (int k = 0; k < INPUTS; k++) offsets[k] += along * layout.strides[k][d];
+        for (int k = 0; k < ARRAYS; k++) offsets[k] += along * layout.strides[k][d];
         element = rest;
     }
 }
@@ -44,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_elementwise(
     const __grid_constant__ Layout layout, const Index count, @PARAMETERS@
 ) {
     for (Index i = (Index)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (Index)gridDim.x * blockDim.x) {
-        Index offsets[INPUTS];
+        Index offsets[ARRAYS];
         offsets_of(i, layout, offsets);
         @RESULTS@
         program(@STRIDED_LOADS@, @RESULT_NAMES@);

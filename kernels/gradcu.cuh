@@ -113,25 +113,64 @@ GRADCU_FUNCTION GRADCU_T gradcu_sinc_derivative(int order, GRADCU_T x) {
     return derivative * scale;
 }
 
-/* Around its roots 1 and 2 the library's loses its digits; there the series around 2, by the steps and
-   coefficients of ops/_special_on_numpy.py. */
-GRADCU_FUNCTION GRADCU_T gradcu_lgamma(GRADCU_T x) {
+/* lgamma for positive numbers, by the steps and coefficients of ops/_special_on_numpy.py: (1 + u) from 0.64 to 3. */
+GRADCU_FUNCTION GRADCU_T gradcu_lgamma_from_1(GRADCU_T u) {
+    const GRADCU_T around_1[] = {
+        T(0.822467033424113216), T(-0.400685634386531445), T(0.270580808427789878), T(-0.207385551028659191),
+        T(0.169557176995092963), T(-0.144049896774255133), T(0.12550966991193552), T(-0.111334264873628787),
+        T(0.100099425145196428), T(-0.0909541155871248741), T(0.0833553431745253029), T(-0.0769270075451725967),
+        T(0.0713934027814039252), T(-0.0668482826010780747), T(0.0630447673292933191), T(-0.0554542781204651077),
+        T(0.053199784301138098), T(-0.0861839587377154054), T(0.0253496673227846574), T(0.0862866726595016749),
+        T(0.283583544531966174)};
     const GRADCU_T around_2[] = {
-        T(0.422784335098467139), T(0.322467033424113218), T(-0.0673523010531980951), T(0.0205808084277845479),
-        T(-0.00738555102867398527), T(0.00289051033074152329), T(-0.00119275391170326098), T(5.09669524743042422e-4),
-        T(-2.2315475845357938e-4), T(9.94575127818085337e-5), T(-4.49262367381331417e-5), T(2.05072127756706916e-5),
-        T(-9.4394882752683959e-6), T(4.3748667899074878e-6), T(-2.03921575380136624e-6), T(9.55141213040741983e-7),
-        T(-4.49246919876456604e-7), T(2.12071848055546659e-7), T(-1.00432248239680996e-7), T(4.76981016936398057e-8),
-        T(-2.27110946089431649e-8), T(1.08386592148969541e-8), T(-5.18347504197004666e-9), T(2.48367454380247832e-9),
-        T(-1.19214014058609121e-9), T(5.73136724167886201e-10), T(-2.75952288512423315e-10), T(1.33047643742444895e-10),
-        T(-6.42296456383810002e-11)};
-    const int terms = sizeof around_2 / sizeof *around_2, steps = x < T(0.5) ? 2 : x < T(1.5) ? 1 : 0;
-    GRADCU_T series = T(0);
-    if (!(x > T(0) && x < T(2.5))) return lgamma(x);
-    const GRADCU_T z = x - T(2 - steps);
-    for (int k = terms - 1; k >= 0; k--) series = (series + around_2[k]) * z;
-    if (steps > 0) series -= log1p(z);
-    return steps > 1 ? series - log(x) : series;
+        T(0.322467033424113217), T(-0.0673523010531981178), T(0.0205808084277850897), T(-0.00738555102866982741),
+        T(0.00289051033067315728), T(-0.00119275391183363925), T(0.000509669527982470058),
+        T(-0.000223154761943305565), T(0.000099457450054910344), T(-0.0000449260292002317931),
+        T(0.0000205074939807894112), T(-9.4422014953155197e-6), T(4.37951036348241231e-6), T(-2.03472496793362786e-6),
+        T(9.21808711208793537e-7), T(-3.79684580878472709e-7), T(1.26212922740807096e-7), T(-2.84680361097608285e-8),
+        T(3.13881646352400062e-9)};
+    const GRADCU_T around_minimum[] = {
+        T(0.48383612272381059), T(-0.14758772299453081), T(0.0646249402389047058), T(-0.0327885410884105067),
+        T(0.017970675117543387), T(-0.0103142230506148), T(0.00610053576892813309), T(-0.00368456835845442457),
+        T(0.00225977759973373585), T(-0.00140230975095635671), T(0.000877906698606510732),
+        T(-0.000552728069626128399), T(0.000355797750864706961), T(-0.000243389731898602265),
+        T(0.000130896914371348071)};
+    const GRADCU_T z = u - T(1), from_minimum = (u - T(0.46163177490234375)) - T(3.7006601859126265954e-7);
+    GRADCU_T value = T(0);
+    if (u < T(0.2316)) {
+        for (int k = sizeof around_1 / sizeof *around_1 - 1; k >= 0; k--) value = value * u + around_1[k];
+        return u * (T(-0.5772151947021484375) + (u * value - T(4.7019938442310651209e-7)));
+    }
+    if (u < T(0.7316)) {
+        for (int k = sizeof around_minimum / sizeof *around_minimum - 1; k >= 0; k--)
+            value = value * from_minimum + around_minimum[k];
+        return T(-0.12148571014404296875) + (T(-5.8039180663934551456e-7) + from_minimum * from_minimum * value);
+    }
+    for (int k = sizeof around_2 / sizeof *around_2 - 1; k >= 0; k--) value = value * z + around_2[k];
+    return z * (T(0.42278385162353515625) + (z * value + T(4.8347493198314348791e-7)));
+}
+
+GRADCU_FUNCTION GRADCU_T gradcu_lgamma(GRADCU_T x) {
+    if (!(x > T(0) && x < T(1e30))) return lgamma(x);
+    if (x < T(0.65)) return gradcu_lgamma_from_1(x) - log(x);
+    if (x < T(8)) {
+        GRADCU_T product = T(1), y = x;
+        for (; y >= T(3); product *= y) y -= T(1);
+        return gradcu_lgamma_from_1(y - T(1)) + log(product);
+    }
+    int exponent;
+    GRADCU_T fraction = frexp(x, &exponent);
+    if (fraction < T(0.70710678118654752)) {
+        fraction *= T(2);
+        exponent -= 1;
+    }
+    const GRADCU_T whole = T(exponent) * T(0.693145751953125) - T(1);
+    const GRADCU_T rest = log(fraction) + T(exponent) * T(1.42860682030941723212e-6);
+    const GRADCU_T factor = whole + rest, lost = rest - (factor - whole), y = T(1) / (x * x);
+    const GRADCU_T series =
+        (T(1) / T(12) - y * (T(1) / T(360) - y * (T(1) / T(1260) - y * (T(1) / T(1680) - y * (T(1) / T(1188)
+        - y * (T(691) / T(360360) - y * (T(1) / T(156) - y * (T(3617) / T(122400))))))))) / x;
+    return (x - T(0.5)) * factor + ((x - T(0.5)) * lost + (T(0.418938533204672741780) + series));
 }
 
 /* psi(x) for x in [1, 2]: the distance from its root, in two parts, times a polynomial in x - 3/2 that interpolates the

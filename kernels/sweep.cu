@@ -1,23 +1,38 @@
-/* A derivative sweep: f and its derivatives at the points of a linspace, in one launch that reads no memory.
+/* A derivative sweep: f and its derivatives at the points of a linspace, and what is told of them, in one launch that
+   reads no memory.
 
    With CuPy's own functions every op is a launch that reads its operands and writes its result. f and f' of
    exp(-x*x/8) * sin(3*x) + cos(x), after common subexpressions are shared, are 20 launches with the linspace, which move
-   192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take.
+   192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take. To find the extremes of
+   both, and to count NaNs and infinities, takes CuPy 12 launches more, which move 40 bytes; here they are found while
+   the results are in registers. So are their sums, for which no result is written at all.
 
    gradcu/fuse/cuda_source.py puts a program in place of the marks; it compiles with NVRTC and, behind a header that
-   supplies blockIdx and threadIdx, with a C++ compiler for the host. */
+   supplies blocks of threads, with a C++ compiler for the host. */
 @HELPERS@
 
 typedef GRADCU_T T;
 
 enum {
-    ROWS = @ROWS@,           /* f and its derivatives */
-    SEGMENT = @SEGMENT@,     /* points that share a base; a block takes a segment at a time */
+    ROWS = @ROWS@, /* f and its derivatives */
+    /* The rows of which sign changes are wanted: from one on, up to another. */
+    SIGNED = @SIGNED@,
+    SIGNED_END = @SIGNED_END@,
+    SEGMENT = @SEGMENT@,     /* points that share a base */
     SPAN_SEGMENTS = SEGMENT, /* segments that share an origin */
     MOST_SPANS = @MOST_SPANS@,
     MOST_EXACT = @MOST_EXACT@,
-    WIDTH = 16 / sizeof(T) /* points that a thread stores with one instruction */
+    WARPS = @WARPS@,       /* of a block */
+    STRETCH = @STRETCH@,   /* points that a warp takes at a time, all of one segment */
+    TILE = @TILE@,         /* points that are added up by halving: gradcu/fuse/reduction.py */
+    PLACES = @PLACES@,     /* sign changes that are listed with their place */
+    WIDTH = 16 / sizeof(T), /* points that a thread stores with one instruction */
+    TURN = 32 * WIDTH,      /* points that a warp stores with one instruction */
+    TURNS = TILE / TURN,
+    EVERY = (1 << WIDTH) - 1, /* elements of a pack, a bit each */
+    NOWHERE = -1
 };
+const unsigned ALL = 0xffffffffu; /* lanes of a warp */
 
 /* What the points are made of: Spans in gradcu/_linspace.py says what the first four members are. */
 struct Line {
@@ -54,81 +69,181 @@ GRADCU_FUNCTION Base base_of(const Line &line, long long segment, long long firs
     return base;
 }
 
-/* Point j of a segment, by the additions of _Line._fill_segments in gradcu/_linspace.py. */
-GRADCU_FUNCTION double point_of(const Line &line, const Base &base, int j, double) {
-    const double large = j * line.step[0], small = j * line.step[1];
-    const double high = large + small;
-    const double low = ((large - high) + small) + j * line.step[2];
-    const double total = base.high + high;
-    const double part = total - base.high;
-    const double lost = ((base.high - (total - part)) + (high - part)) + (low + base.low);
-    return total + lost;
+struct alignas(16) Pack {
+    T values[WIDTH];
+};
+
+/* Points j, j + 1, ... of a segment, by the additions of _Line._fill_segments in gradcu/_linspace.py. */
+GRADCU_FUNCTION void make_points(const Line &line, const Base &base, int j, double (&x)[WIDTH]) {
+    #pragma unroll
+    for (int w = 0; w < WIDTH; w++) {
+        const double number = (double)(j + w), large = number * line.step[0], small = number * line.step[1];
+        const double high = large + small;
+        const double low = ((large - high) + small) + number * line.step[2];
+        const double total = base.high + high;
+        const double part = total - base.high;
+        const double lost = ((base.high - (total - part)) + (high - part)) + (low + base.low);
+        x[w] = total + lost;
+    }
 }
 
 /* The same in float, where the sum in double is rounded to float. Most GPUs have one unit for doubles to 64 for floats,
    so the sum is taken in pairs of floats, which have 48 bits. If its upper part stays what it is when the tolerance is
    added to the lower part, or taken from it, then the sum in double rounds to it too (Ziv's test, ACM Transactions on
-   Mathematical Software 17, 1991). If not, which also holds for whatever is not finite, the sum in double is computed. */
-GRADCU_FUNCTION float point_of(const Line &line, const Base &base, int j, float) {
-    const float number = (float)j;
-    const float offset = number * line.quick_step[0];
-    const float rest = fmaf(number, line.quick_step[1], fmaf(number, line.quick_step[0], -offset));
-    const float total = base.quick_high + offset;
-    const float part = total - base.quick_high;
-    const float lost = ((base.quick_high - (total - part)) + (offset - part)) + (rest + base.quick_low);
-    const float high = total + lost, low = lost - (high - total);
-    if (high + (low + base.tolerance) == high && high + (low - base.tolerance) == high) return high;
-    return (float)(base.high + (j * line.step[0] + j * line.step[1]));
+   Mathematical Software 17, 1991). If not, which also holds for whatever is not finite, the sum in double is computed:
+   of all points of a pack, since one test for them costs less than one for each. */
+GRADCU_FUNCTION void make_points(const Line &line, const Base &base, int j, float (&x)[WIDTH]) {
+    bool is_sure = true;
+    #pragma unroll
+    for (int w = 0; w < WIDTH; w++) {
+        const float number = (float)(j + w);
+        const float offset = number * line.quick_step[0];
+        const float rest = fmaf(number, line.quick_step[1], fmaf(number, line.quick_step[0], -offset));
+        const float total = base.quick_high + offset;
+        const float part = total - base.quick_high;
+        const float lost = ((base.quick_high - (total - part)) + (offset - part)) + (rest + base.quick_low);
+        const float high = total + lost, low = lost - (high - total);
+        is_sure &= high + (low + base.tolerance) == high && high + (low - base.tolerance) == high;
+        x[w] = high;
+    }
+    if (is_sure) return;
+    #pragma unroll
+    for (int w = 0; w < WIDTH; w++) x[w] = (float)(base.high + ((j + w) * line.step[0] + (j + w) * line.step[1]));
 }
 
-GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
-@BODY@
-}
-
-struct alignas(16) Pack {
-    T values[WIDTH];
-};
-
-/* Elements `at` ... `at + WIDTH - 1` of a row, as far as they are between `begin` and `end`. */
-GRADCU_FUNCTION void store(T *row, long long at, long long begin, long long end, const Pack &pack) {
-    if (at >= begin && at + WIDTH <= end && (size_t)(row + at) % sizeof(Pack) == 0) {
+/* Where of a pack `has` the bits, its elements go to at, at + 1, ... of a row, if there is one. */
+GRADCU_FUNCTION void store(T *row, long long at, unsigned has, bool is_aligned, const Pack &pack) {
+    if (!row) return;
+    if (is_aligned && has == EVERY) {
         *(Pack *)(row + at) = pack;
         return;
     }
     #pragma unroll
     for (int w = 0; w < WIDTH; w++)
-        if (at + w >= begin && at + w < end) row[at + w] = pack.values[w];
+        if (has >> w & 1) row[at + w] = pack.values[w];
 }
 
-/* Rows at points first, ..., first + count - 1, and the points themselves where `points` is not null. Where the chunk
-   begins amid a segment, threads still store whole packs, aligned to the rows, but for the segment's ends. */
+@FIGURES@
+#if @HISTOGRAM@
+@BINS@
+#endif
+
+GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
+@BODY@
+}
+
+/* Rows at points first, ..., first + count - 1, and the points themselves, where a pointer to them is not null. Each
+   block has WARPS * stretches stretches of points, of which the first of the first block begins at `origin`: a warp has
+   some that follow each other. What is told of a block's rows goes to `figures`, and to `places`, where a row of which
+   sign changes are wanted has WARPS lists. Sums are right where `first` is `origin`. `edges` has, for each row, those of
+   its histogram and then gradcu_bin's scale; `counts` are added to, by a block at a time where shared memory holds its
+   own. */
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
-    const __grid_constant__ Line line, const long long first, const long long count, T *const points, @ROW_PARAMETERS@
+    const __grid_constant__ Line line, const long long first, const long long count, const long long origin,
+    const int stretches, Figures *const figures, Place *const places,
+#if @HISTOGRAM@
+    const int bins, const int in_shared, const double *const edges, unsigned long long *const counts,
+#endif
+    T *const points, @ROW_PARAMETERS@
 ) {
+    __shared__ Figures found[ROWS][WARPS];
+#if @HISTOGRAM@
+    extern __shared__ unsigned counted[];
+    if (in_shared)
+        for (int k = threadIdx.x; k < ROWS * (bins + 3); k += blockDim.x) counted[k] = 0;
+    __syncthreads();
+#endif
     T *const rows[ROWS] = {@ROW_NAMES@};
-    const long long first_segment = first / SEGMENT, first_span = first_segment / SPAN_SEGMENTS;
-    for (long long segment = first_segment + blockIdx.x; segment * SEGMENT < first + count; segment += gridDim.x) {
-        const Base base = base_of(line, segment, first_span);
-        /* Where the segment stands in the rows, of which the first may miss its beginning. */
-        const long long place = segment * SEGMENT - first;
-        const long long begin = place < 0 ? 0 : place;
-        const long long end = place + SEGMENT < count ? place + SEGMENT : count;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const long long block = origin + (long long)blockIdx.x * WARPS * stretches * STRETCH;
+    const long long first_span = first / SEGMENT / SPAN_SEGMENTS;
+    Place *const lists = places + (long long)blockIdx.x * (SIGNED_END - SIGNED) * WARPS * PLACES;
+    /* Packs begin at multiples of their length, counted from point 0. */
+    bool is_aligned = !points || ((size_t)points - (size_t)first * sizeof(T)) % sizeof(Pack) == 0;
+    Watch watches[ROWS];
+    #pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        is_aligned &= !rows[r] || ((size_t)rows[r] - (size_t)first * sizeof(T)) % sizeof(Pack) == 0;
+        watches[r] = Watch{T(INFINITY), T(-INFINITY), T(0), NOWHERE, NOWHERE, NOWHERE, 0, 0, 0};
+        Figures &of_warp = found[r][warp];
+        if (lane == 0) of_warp.head_at = NOWHERE, of_warp.nan = of_warp.infinite = of_warp.changes = 0;
+    }
+    __syncwarp();
+    int tiles = 0;
+    for (int s = warp * stretches; s < (warp + 1) * stretches; s++) {
+        const long long stretch = block + (long long)s * STRETCH;
+        if (stretch + STRETCH <= first || stretch >= first + count) continue;
+        const bool is_whole = stretch >= first && stretch + STRETCH <= first + count;
+        const Base base = base_of(line, stretch / SEGMENT, first_span);
+        const int offset = (int)(stretch % SEGMENT);
         bool has_exact = false;
-        for (int k = 0; k < MOST_EXACT; k++) has_exact |= line.exact_at[k] / SEGMENT == segment;
-        for (long long at = begin / WIDTH * WIDTH + threadIdx.x * WIDTH; at < end; at += blockDim.x * WIDTH) {
-            Pack x, results[ROWS];
-            #pragma unroll
-            for (int w = 0; w < WIDTH; w++) {
-                const int j = (int)(at - place) + w;
-                x.values[w] = point_of(line, base, j, T(0));
+        for (int k = 0; k < MOST_EXACT; k++) has_exact |= line.exact_at[k] / STRETCH == stretch / STRETCH;
+        for (int tile = 0; tile < STRETCH; tile += TILE) {
+#if @SUMS@
+            /* In local memory, which the cache of the multiprocessor holds: a thread has not so many registers. */
+            Pack kept[ROWS][TURNS];
+#endif
+            #pragma unroll 1
+            for (int t = 0; t < TURNS; t++) {
+                const int at = tile + t * TURN + lane * WIDTH;
+                const long long index = stretch + at;
+                unsigned has = EVERY;
+                Pack x, results[ROWS];
+                make_points(line, base, offset + at, x.values);
                 if (has_exact)
                     for (int k = 0; k < MOST_EXACT; k++)
-                        if (line.exact_at[k] == segment * SEGMENT + j) x.values[w] = (T)line.exact[k];
-                program(x.values[w], @RESULTS@);
+                        for (int w = 0; w < WIDTH; w++)
+                            if (line.exact_at[k] == index + w) x.values[w] = (T)line.exact[k];
+                #pragma unroll
+                for (int w = 0; w < WIDTH; w++) program(x.values[w], @RESULTS@);
+                if (!is_whole) {
+                    has = 0;
+                    for (int w = 0; w < WIDTH; w++)
+                        has |= (unsigned)(index + w >= first && index + w < first + count) << w;
+                }
+                store(points, index - first, has, is_aligned, x);
+                #pragma unroll
+                for (int r = 0; r < ROWS; r++) {
+                    store(rows[r], index - first, has, is_aligned, results[r]);
+                    const bool is_signed = r >= SIGNED && r < SIGNED_END;
+                    Place *const list = is_signed ? lists + ((r - SIGNED) * WARPS + warp) * PLACES : nullptr;
+                    note(watches[r], found[r][warp], results[r], has, s * STRETCH + at, lane, is_signed, list);
+#if @HISTOGRAM@
+                    const double *const of_row = edges + r * (bins + 2);
+                    for (int w = 0; w < WIDTH; w++) {
+                        if (!(has >> w & 1)) continue;
+                        const int bin = gradcu_bin(results[r].values[w], of_row, bins, of_row[bins + 1]);
+                        if (in_shared)
+                            atomicAdd(&counted[r * (bins + 3) + bin], 1u);
+                        else
+                            atomicAdd(&counts[r * (bins + 3) + bin], 1ull);
+                    }
+#endif
+#if @SUMS@
+                    #pragma unroll
+                    for (int w = 0; w < WIDTH; w++)
+                        if (!(has >> w & 1)) results[r].values[w] = T(0);
+                    kept[r][t] = results[r];
+#endif
+                }
             }
-            if (points) store(points, at, begin, end, x);
+#if @SUMS@
             #pragma unroll
-            for (int r = 0; r < ROWS; r++) store(rows[r], at, begin, end, results[r]);
+            for (int r = 0; r < ROWS; r++) add(watches[r], kept[r], tiles, lane);
+#endif
+            tiles++;
         }
+    }
+    #pragma unroll
+    for (int r = 0; r < ROWS; r++) finish(watches[r], found[r][warp], @SUMS@ ? tiles : 0, lane);
+    __syncthreads();
+#if @HISTOGRAM@
+    if (in_shared)
+        for (int k = threadIdx.x; k < ROWS * (bins + 3); k += blockDim.x)
+            if (counted[k]) atomicAdd(&counts[k], (unsigned long long)counted[k]);
+#endif
+    for (int r = threadIdx.x; r < ROWS; r += blockDim.x) {
+        Place *const list = r >= SIGNED && r < SIGNED_END ? lists + (r - SIGNED) * WARPS * PLACES : nullptr;
+        figures[(long long)blockIdx.x * ROWS + r] = merged(found[r], list);
     }
 }

@@ -10,7 +10,9 @@ import mpmath
 import numpy as np
 import pytest
 
+import gradcu
 from gradcu import Tensor
+from gradcu.fuse.trace import program
 from tests import accuracy
 from tests.accuracy import EXACT, PRECISION, ROWS, worst_error
 from tests.cases import Case, array
@@ -61,6 +63,24 @@ def test_compiled_engines_are_within_the_rows_bounds(engine: str, dtype: str):
         if found[subject.name] > subject.row.ulp
     }
     assert not wrong
+
+
+# Between 1 and 2 and beside them lgamma changes its sign twice, so that a small error is a large one of the result.
+GAMMA = ((1e-3, 0.65), (0.65, 1.2316), (1.2316, 1.7316), (1.7316, 3), (3, 8), (8, 100), (100, 1e6))
+
+
+@pytest.mark.parametrize("engine", ["eager", *COMPILED])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lgamma_is_within_two_units_everywhere_above_0(engine: str, dtype: str):
+    x = np.concatenate([low + (high - low) * (np.arange(150) + 0.41) / 150 for low, high in GAMMA]).astype(dtype)
+    if engine == "eager":
+        found = gradcu.lgamma(Tensor._wrap(x)).numpy()
+    else:
+        (found,) = COMPILED[engine](program(gradcu.lgamma, np.dtype(dtype), 0), x)
+    with mpmath.workprec(PRECISION):
+        exact = [mpmath.loggamma(mpmath.mpf(number)) for number in x.tolist()]
+    worst, where = worst_error(found, exact)
+    assert worst <= 2, f"{worst:.2f} units in the last place at {x[where]!r}"
 
 
 @functools.cache

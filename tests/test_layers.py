@@ -5,7 +5,8 @@ from pathlib import Path
 
 LAYERS = [
     ("_pending", "_by_need", "_first_use"),
-    ("_device", "_dtype", "_format", "_silence", "_linspace", "math", "return_types"),
+    ("_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
+    ("_launch",),
     ("_graph",),
     ("_journey",),
     ("_op",),

@@ -130,13 +130,13 @@ def test_operands_are_left_alone_and_memory_is_shared_where_pytorch_does(case: C
 
 
 def shares(one: Any, others: Sequence[Any]) -> bool:
-    """Whether an array has memory in common with any of the others; a NumPy scalar has its own."""
+    """Whether an array has memory in common with any of the others; a NumPy scalar has its own, and so has a device."""
     return not isinstance(one, np.generic) and any(
         np.may_share_memory(one, other)
         if isinstance(one, np.ndarray)
         else one.size > 0 and one.data.mem.ptr == other.data.mem.ptr
         for other in others
-        if not isinstance(other, np.generic)
+        if type(other) is type(one)
     )
 
 

@@ -47,7 +47,12 @@ def parser() -> Parser:
     add("--partials", metavar="NAMES", help="beside f compute only these of them, such as d_u,d_u_v, or d2")
     add("--dtype", default="float32", choices=("float16", "float32", "float64"), help="default: float32")
     add("--device", metavar="D", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto, CUDA where it works)")
-    add("--engine", default="auto", choices=ENGINES, help="what computes (default: auto, the first that can)")
+    add(
+        "--engine",
+        default="auto",
+        choices=ENGINES,
+        help="what computes (default: auto, the first that can; cuda on CUDA)",
+    )
     add("--out", metavar="FILE", help="write x, f, d1, d2, ... to a .npz, a .npy of records, or a .zarr (needs zarr)")
     add("--resume", action="store_true", help="go on with a sweep to a .npy or .zarr that was stopped")
     add("--reduce", metavar="NAMES", help="keep no rows, only what they are reduced to, such as min,max,integral")

@@ -27,9 +27,10 @@ def compile(f: Any = None, *, engine: str = "auto") -> Any:
 
     The loops are compiled by the C compiler that the variable CC names, or by cc, gcc or clang, and remembered in the
     user's cache directory; where there is none, and where a loop mixes dtypes, NumPy runs them in blocks that fit the
-    cache. Operations on less than 16384 elements, for which it takes longer to put them off than to run them, and those
-    on other devices than the CPU run as they are. ``engine`` is "auto" for all that; "cc" or "numpy" fuses operations
-    on any number of elements, and runs them in this way only.
+    cache. On a CUDA device a loop is one kernel; one that mixes dtypes runs as CuPy's kernels. Operations on less than
+    16384 elements, for which it takes longer to put them off than to run them, run as they are. ``engine`` is "auto"
+    for all that; "cc", "numpy" or "cuda" fuses operations on any number of elements, and runs them in this way only:
+    the first two on the CPU, the last on CUDA devices.
 
     ``explain(*args)`` calls the function and says what was fused, what was not and why, and what runs.
 

@@ -14,7 +14,7 @@ from .explanation import Explanation
 from .fused_node import connect
 from .plan import Library
 
-ENGINES = ("auto", "cc", "numpy")
+ENGINES = ("auto", "cc", "numpy", "cuda")
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,17 +6,15 @@ compiler gets for the CPU, and neither rounds a * b + c once where it is written
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._linspace import SEGMENT, SPAN, linspace_spans
+from .._template import filled, kernel_file
 from .program import NotInCError, Program, c_body
-from .template import filled, kernel_file
-
-OPTIONS = ("-std=c++17", "-fmad=false")
-"""What NVRTC is told besides the architecture. CuPy adds -ftz=true: numbers below float32's normal range become 0."""
+from .reduction import TILE
 
 THREADS = 256
 """The threads of a block."""
@@ -27,7 +25,24 @@ and spills some, to make room for more blocks than a kernel that waits for memor
 
 _C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 
+_SWEEP_BLOCKS = {
+    ("float32", False): (8, 2), ("float64", False): (4, 0), ("float32", True): (3, 0), ("float64", True): (2, 0)
+}  # fmt: skip
+"""A sweep has the figures of its rows in registers, those of sums too, and waits for nothing that it reads: so 2 blocks
+share them for up to the first number of rows, 3 for up to the second, and more rows have one block alone."""
+
 _MOST_SPANS, _MOST_EXACT = 17, 4
+
+WARPS = THREADS // 32
+
+STRETCH = SEGMENT // WARPS
+"""The points that a warp of a sweep takes at a time."""
+
+PLACES = 20
+"""How many sign changes of a row a block of a sweep lists with their place."""
+
+MOST_ROWS = 64
+"""The rows of a sweep of which the figures fit a block's shared memory."""
 
 _NEXT_LINE = "\n" + " " * 8
 
@@ -60,22 +75,46 @@ class CudaSource:
         return -(-count // self.per_block)
 
 
-def sweep_source(program: Program) -> CudaSource:
+def sweep_source(
+    program: Program, *, sums: bool = False, signed: range = range(0), histogram: bool = False
+) -> CudaSource:
     """The kernel of a sweep of a program of one input.
 
-    Its parameters: a `LINE`; the index of the first point and the number of points, both int64, the latter up to
-    `MOST_POINTS`; a pointer to where the points go, or null; a pointer for each output. Where the chunk begins amid a
-    segment of the linspace, one block more has work. Raises NotInCError for a program that has no C.
+    Its parameters, numbers being int64 unless said otherwise:
+
+    - a `LINE`; the index of the first point; the number of points, up to `MOST_POINTS`; the index at which the first
+      block begins, a multiple of what a block takes; how many `STRETCH` of points a warp takes, int32, a power of two;
+    - a pointer to `figures_dtype`, for each block one a row; a pointer to `place_dtype`, `WARPS` times `PLACES` for
+      each block and row in ``signed``, those of which sign changes are wanted;
+    - with ``histogram``, the number of bins, and whether their counts are in dynamic shared memory, both int32; a
+      pointer to the edges of each row, followed by the scale of `gradcu_bin`, float64; one to counts, uint64, which are
+      added to;
+    - a pointer to where the points go, or null, and such a pointer for each output.
+
+    Sums are left out unless ``sums``. Raises NotInCError for a program that has no C, and for one of more outputs than
+    `MOST_ROWS`.
     """
     rows = ["T"] * len(program.outputs)
+    if len(rows) > MOST_ROWS:
+        raise NotInCError(f"a kernel has at most {MOST_ROWS} rows, not {len(rows)}")
     text = filled(
         kernel_file("sweep.cu"),
         {
+            "FIGURES": kernel_file("figures.cuh"),
+            "BINS": kernel_file("bins.cuh"),
+            "HISTOGRAM": str(int(histogram)),
             "ROWS": str(len(rows)),
+            "SIGNED": str(signed.start),
+            "SIGNED_END": str(signed.stop),
+            "SUMS": str(int(sums)),
             "SEGMENT": str(SEGMENT),
             "MOST_SPANS": str(_MOST_SPANS),
             "MOST_EXACT": str(_MOST_EXACT),
-            "BOUNDS": _bounds(program),
+            "WARPS": str(WARPS),
+            "STRETCH": str(STRETCH),
+            "TILE": str(TILE),
+            "PLACES": str(PLACES),
+            "BOUNDS": _sweep_bounds(program, sums),
             "OUTPUTS": _each("{kind} &out{k}", rows),
             "BODY": _body(program),
             "ROW_PARAMETERS": _each("{kind} *const row{k}", rows),
@@ -84,6 +123,23 @@ def sweep_source(program: Program) -> CudaSource:
         },
     )
     return CudaSource(_with_helpers(text, program), "gradcu_sweep", SEGMENT)
+
+
+def slopes(program: Program) -> range:
+    """The row of f', where there is one: that of which a summary has the sign changes."""
+    return range(1, min(len(program.outputs), 2))
+
+
+def figures_dtype(real: np.dtype) -> np.dtype:
+    """The struct Figures of kernels/figures.cuh, for rows of float32 or float64."""
+    numbers = [(name, real) for name in ("least", "largest", "head", "tail")]
+    places = [(name, "i4") for name in ("least_at", "largest_at", "head_at", "tail_at", "nan", "infinite", "changes")]
+    return np.dtype([("sum", "f8"), ("size", "f8"), *numbers, *places], align=True)
+
+
+def place_dtype(real: np.dtype) -> np.dtype:
+    """The struct Place of kernels/figures.cuh, for rows of float32 or float64."""
+    return np.dtype([("before", real), ("after", real), ("before_at", "i4"), ("after_at", "i4")], align=True)
 
 
 def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.ndarray | None:
@@ -114,36 +170,46 @@ def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.n
 
 
 def elementwise_source(
-    program: Program, *, dimensions: int = 0, single: Sequence[str] = (), wide: bool = False
+    program: Program,
+    *,
+    dimensions: int = 0,
+    single: Collection[str] = (),
+    numbers: Collection[str] = (),
+    wide: bool = False,
 ) -> CudaSource:
     """The kernel of a program on arrays.
 
     With ``dimensions=0`` every input lies in memory as the outputs do, but for those named in ``single``, which have
     one element. Else the operands of an element are found by the strides of ``dimensions`` dimensions, and the outputs
-    lie in C order. ``wide`` takes 64-bit indices, which `NARROW` elements or bytes and more need.
+    lie in C order. The inputs named in ``numbers`` are no arrays. ``wide`` takes 64-bit indices, which `NARROW`
+    elements or bytes and more need.
 
-    Its parameters: with dimensions, a `layout_dtype`; the number of elements, int32, or int64 where wide; a pointer for
-    each input, and one for each output, all of the program's dtype or bool. Raises NotInCError for a program that has
-    no C.
+    Its parameters: with dimensions, a `layout_dtype` of the inputs that are arrays; the number of elements, int32, or
+    int64 where wide; a pointer, or the number itself, for each input; a pointer for each output; all of the program's
+    dtype or bool. Raises NotInCError for a program that has no C.
     """
     bounds = _bounds(program)
     inputs = [_c_type(dtype) for dtype in program.inputs.values()]
     outputs = [_c_type(program.dtype_of(output)) for output in program.outputs]
-    whole = [k for k, name in enumerate(program.inputs) if name not in single]
+    arrays = [k for k, name in enumerate(program.inputs) if name not in numbers]
+    whole = [k for k, name in enumerate(program.inputs) if k in arrays and name not in single]
+    elements = [f"*in{k}" if k in arrays else f"in{k}" for k in range(len(inputs))]
+    strided = {k: f"*(const {inputs[k]} *)((const char *)in{k} + offsets[{at}])" for at, k in enumerate(arrays)}
+    parameters = [f"const {kind} {'*const ' if k in arrays else ''}in{k}" for k, kind in enumerate(inputs)]
     pointers = [f"in{k}" for k in whole] + [f"out{k}" for k in range(len(outputs))]
     text = filled(
         kernel_file("elementwise.cu"),
         {
             "INDEX": "long long" if wide else "int",
             "DIMENSIONS": str(dimensions),
-            "INPUT_COUNT": str(len(inputs)),
+            "ARRAY_COUNT": str(len(arrays)),
             "BOUNDS": bounds,
             "INPUTS": ", ".join(f"const {kind} {name}" for kind, name in zip(inputs, program.inputs, strict=True)),
             "OUTPUTS": _each("{kind} &out{k}", outputs),
             "BODY": _body(program),
-            "PARAMETERS": f"{_each('const {kind} *const in{k}', inputs)}, {_each('{kind} *const out{k}', outputs)}",
-            "STRIDED_LOADS": _each("*(const {kind} *)((const char *)in{k} + offsets[{k}])", inputs),
-            "LOADS": ", ".join(f"in{k}[i]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "PARAMETERS": f"{', '.join(parameters)}, {_each('{kind} *const out{k}', outputs)}",
+            "STRIDED_LOADS": ", ".join(strided.get(k, element) for k, element in enumerate(elements)),
+            "LOADS": ", ".join(f"in{k}[i]" if k in whole else element for k, element in enumerate(elements)),
             "RESULTS": _each("{kind} result{k};", outputs, " "),
             "RESULT_NAMES": _each("result{k}", outputs),
             "STORES": _each("out{k}[i] = result{k};", outputs, _NEXT_LINE),
@@ -151,7 +217,9 @@ def elementwise_source(
             "PACK_LOADS": _NEXT_LINE.join(
                 f"const Pack<{inputs[k]}> pack{k} = ((const Pack<{inputs[k]}> *)in{k})[p];" for k in whole
             ),
-            "PACK_ELEMENTS": ", ".join(f"pack{k}.values[w]" if k in whole else f"*in{k}" for k in range(len(inputs))),
+            "PACK_ELEMENTS": ", ".join(
+                f"pack{k}.values[w]" if k in whole else element for k, element in enumerate(elements)
+            ),
             "PACK_RESULTS": _each("Pack<{kind}> results{k};", outputs, " "),
             "PACK_RESULT_NAMES": _each("results{k}.values[w]", outputs),
             "PACK_STORES": _each("((Pack<{kind}> *)out{k})[p] = results{k};", outputs, _NEXT_LINE),
@@ -161,10 +229,10 @@ def elementwise_source(
     return CudaSource(_with_helpers(text, program), "gradcu_elementwise", THREADS * width)
 
 
-def layout_dtype(dimensions: int, inputs: int, wide: bool) -> np.dtype:
-    """The struct Layout of kernels/elementwise.cu: the shape, and each input's strides in bytes, 0 where broadcast."""
+def layout_dtype(dimensions: int, arrays: int, wide: bool) -> np.dtype:
+    """The struct Layout of kernels/elementwise.cu: the shape, and each array's strides in bytes, 0 where broadcast."""
     index = "i8" if wide else "i4"
-    return np.dtype([("shape", index, dimensions), ("strides", index, (inputs, dimensions))])
+    return np.dtype([("shape", index, (dimensions,)), ("strides", index, (arrays, dimensions))])
 
 
 def _body(program: Program) -> str:
@@ -183,9 +251,18 @@ def _c_type(dtype: np.dtype) -> str:
 
 
 def _bounds(program: Program) -> str:
+    return f"{THREADS}, {_BLOCKS[_real(program)]}"
+
+
+def _sweep_bounds(program: Program, sums: bool) -> str:
+    most = _SWEEP_BLOCKS[_real(program), sums]
+    return f"{THREADS}, {1 + sum(len(program.outputs) <= rows for rows in most)}"
+
+
+def _real(program: Program) -> str:
     if program.dtype.name not in _BLOCKS:
         raise NotInCError(f"kernels are made of {' or '.join(_BLOCKS)}, not of {program.dtype}")
-    return f"{THREADS}, {_BLOCKS[program.dtype.name]}"
+    return program.dtype.name
 
 
 def _each(pattern: str, kinds: Sequence[str], between: str = ", ") -> str:

@@ -16,11 +16,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._device import CPU, Place, copied, device, device_of, is_cupy_array, naming_memory
 from .._dtype import result_type
 from .._graph import UNVERSIONED, Node
 from .._op import Op
 from .._pending import FUSING, TRACES, Pending
-from .._record import refuse_sizes
+from .._record import forward, refuse_sizes, share_memory
 from .._tensor import Tensor
 from .expr import Expr
 from .operators import COPIES, PendingOperators
@@ -39,10 +40,11 @@ Entry = tuple[Any, list[Any], int]
 class Deferred(PendingOperators):
     """A value of a recording: an expression of its arguments, and the array once somebody has needed it."""
 
-    __slots__ = ("__weakref__", "array", "dtype", "expr", "ndim", "shape", "trace")
+    __slots__ = ("__weakref__", "array", "device", "dtype", "expr", "ndim", "shape", "trace")
 
-    def __init__(self, trace: Any, expr: Expr, shape: Shape) -> None:
+    def __init__(self, trace: Any, expr: Expr, shape: Shape, place: device = CPU) -> None:
         self.trace, self.expr, self.shape, self.dtype, self.ndim = trace, expr, shape, expr.dtype, len(shape)
+        self.device = place
         self.array: Any = None
         trace.made(self)
 
@@ -61,9 +63,9 @@ class Deferred(PendingOperators):
         if not self.trace.is_open or (op.name == "to_dtype" and statics[0].kind == "c"):
             arrays = [operand.materialised() if isinstance(operand, Deferred) else operand for operand in operands]
             with np.errstate(all="ignore"):
-                return op.numpy(*arrays, *statics)
+                return forward(op, self.device.xp, arrays, statics)
         if op.name == "expand":
-            return Deferred(self.trace, self.trace.operand(self, statics[0]), statics[0])
+            return Deferred(self.trace, self.trace.operand(self, statics[0]), statics[0], self.device)
         if op.name == "sum_to":
             return self.trace.summed(self, statics[0])
         return self._elementwise(op, operands, statics)
@@ -85,7 +87,7 @@ class Deferred(PendingOperators):
         result = trace.table.apply(op, exprs, statics)
         if result.dtype.kind == "c":
             trace.refuse("it computes with complex numbers")
-        return Deferred(trace, result, shape)
+        return Deferred(trace, result, shape, self.device)
 
     def _promoted(self, choices: Sequence[Any]) -> list[Any]:
         """What `where` chooses from in one dtype: it is left to the op's forward."""
@@ -117,7 +119,7 @@ class Deferred(PendingOperators):
 
     def copy(self) -> Any:
         """The same values, in memory of their own once they are computed."""
-        return Deferred(self.trace, self.expr, self.shape) if self.array is None else self.array.copy()
+        return Deferred(self.trace, self.expr, self.shape, self.device) if self.array is None else copied(self.array)
 
     def __getattr__(self, name: str) -> Any:
         if not hasattr(np.ndarray, name):
@@ -183,7 +185,7 @@ class Abstract:
     def summed(self, value: Deferred, shape: Shape) -> Deferred:
         """A gradient summed over what was broadcast from ``shape``."""
         expr = self.library.argument(Source("sum", value.expr, shape, value.shape), value.dtype)
-        return Deferred(self, expr, shape)
+        return Deferred(self, expr, shape, value.device)
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """A number that a rule has made, as a constant."""
@@ -217,8 +219,9 @@ class Recording(Abstract):
         self.is_open = True
         self._operations = self._arguments = 0
         self._enough = _FEW
-        self.plans: list[Plan] = []
-        self.templates: list[Any] = []
+        self._places: dict[device, Place] = {}
+        self.plans: list[tuple[Plan, device]] = []
+        self.templates: list[tuple[Any, device]] = []
         self.on_pause: Callable[[str], None] | None = None
 
     def made(self, value: Deferred) -> None:
@@ -226,13 +229,37 @@ class Recording(Abstract):
         self._values.append(weakref.ref(value))
 
     def takes(self, op: Op, arrays: Sequence[Any]) -> bool:
-        """Whether the op becomes an expression: it is elementwise, on real numbers on the CPU, and f still runs.
+        """Whether the op becomes an expression: it is elementwise, on real numbers on one device, and f still runs.
 
         Where all arrays are there, and few elements, computing takes less time than recording.
         """
-        if not self.is_open or not (op.elementwise or op.name in COPIES) or not all(map(_is_fit, arrays)):
+        if not self.is_open or not (op.elementwise or op.name in COPIES):
             return False
-        return any(type(array) is Deferred for array in arrays) or self._is_large(arrays)
+        common, deferred = None, False
+        for array in arrays:
+            if type(array) is Deferred:
+                place, deferred = array.device, True
+            elif isinstance(array, np.ndarray | np.generic):
+                place = CPU
+            elif is_cupy_array(array):
+                place = device_of(array)
+            elif type(array) is complex or hasattr(array, "dtype"):
+                return False
+            else:
+                continue
+            if array.dtype.kind not in "biuf" or (common is not None and place is not common):
+                return False
+            common = place
+        return common is not None and (deferred or self._is_large(arrays)) and self._runs_on(common)
+
+    def _runs_on(self, place: device) -> bool:
+        """Whether kernels for a device are there, and would run where its ops do now: on the first one's stream."""
+        if place is CPU:
+            return self.library.engine != "cuda"
+        if self.library.engine not in ("auto", "cuda"):
+            return False
+        here = Place(place)
+        return here.is_at(self._places.setdefault(place, here))
 
     def _is_large(self, arrays: Sequence[Any]) -> bool:
         shapes = {array.shape for array in arrays if getattr(array, "ndim", 0)}
@@ -246,13 +273,17 @@ class Recording(Abstract):
 
     def computed(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:
         """What the op makes of arrays that have just been lifted."""
-        first = next(operand for operand in operands if isinstance(operand, Deferred))
+        # Numbers have no device.
+        first = next(operand for operand in operands if type(operand) is Deferred and operand.expr.value is None)
         return first.computed(op, operands, statics)
 
     def lifted(self, value: Any, operand: Any = None) -> Any:
         """An array as an argument, one for each object and version counter: `data` shares the object alone."""
         if not hasattr(value, "dtype"):
             return value
+        if isinstance(operand, int | float | np.generic):
+            # A number in the dtype that promotion has given it.
+            return Deferred(self, self.table.constant(value), ())
         own = isinstance(operand, Tensor) and operand._array is value
         if type(value) is Deferred:
             # What was computed once may have been written to since, even where it is nothing but a copy of an argument.
@@ -269,7 +300,7 @@ class Recording(Abstract):
             expr = self._lifted[key] = self.library.argument(source, value.dtype)
             self._arguments += 1
             self.entries[expr] = value, counter, counter[0]
-        lifted = Deferred(self, expr, value.shape)
+        lifted = Deferred(self, expr, value.shape, device_of(value))
         lifted.array = value
         return lifted
 
@@ -290,11 +321,28 @@ class Recording(Abstract):
         """Gives the values their arrays."""
         if self.on_pause is not None:
             self.on_pause(reason)
+        for place in dict.fromkeys(value.device for value in values):
+            self._compute([value for value in values if value.device is place], place)
+
+    def _compute(self, values: Sequence[Deferred], place: device) -> None:
+        """Gives values of one device their arrays."""
         plan = self.library.plan([(value.expr, value.shape) for value in values], {})
-        self.plans.append(plan)
-        arrays = plan.run({argument: np.asarray(self.entries[argument][0]) for argument in plan.given})
+        self.plans.append((plan, place))
+        with self._at(place):
+            arrays = plan.run({argument: as_array(self.entries[argument][0]) for argument in plan.given}, place)
         for value, array in zip(values, arrays, strict=True):
-            value.array = array if array.ndim else array[()]
+            value.array = as_payload(array)
+
+    @contextlib.contextmanager
+    def _at(self, place: device) -> Iterator[None]:
+        """A block that computes on a device, where its first op was put off; what follows outside waits for it."""
+        if place is CPU:
+            yield
+            return
+        here, there = Place(place), self._places[place]
+        with there.entered(), naming_memory("A compiled function", place):
+            yield
+        here.wait_for(there)
 
     def settle(self, tensors: Sequence[Tensor], reason: str = "") -> None:
         """Gives Tensors their arrays, and one node in place of those that led to them."""
@@ -303,7 +351,10 @@ class Recording(Abstract):
         values = {id(tensor._array): tensor._array for tensor in waiting if tensor._array.array is None}
         if values:
             self.compute(list(values.values()), reason)
-        self._connect(self, [tensor for tensor in waiting if isinstance(tensor._edge, Node) and tensor._edge.fused])
+        fused = [tensor for tensor in waiting if isinstance(tensor._edge, Node) and tensor._edge.fused]
+        for place in dict.fromkeys(tensor.device for tensor in fused):
+            with self._at(place):
+                self._connect(self, [tensor for tensor in fused if tensor.device is place])
         for tensor in waiting:
             tensor._array = tensor._array.array
 
@@ -312,7 +363,7 @@ class Recording(Abstract):
         self.settle([result], "an operation in place writes it")
         memory = tensor._memory()
         # The version would not do: `data` shares the memory alone.
-        changing = {argument for argument, entry in self.entries.items() if np.may_share_memory(entry[0], memory)}
+        changing = {argument for argument, entry in self.entries.items() if share_memory(entry[0], memory)}
         if not changing:
             return
         self._settle_all(lambda value: self._reads(value, changing), "what it is made of is changed in place")
@@ -374,11 +425,15 @@ class Recording(Abstract):
             FUSING.trace = self
 
 
-def _is_fit(operand: Any) -> bool:
-    """Whether an operand may be a part of an expression: an array on the CPU, or a number, and real."""
-    if isinstance(operand, Deferred | np.ndarray | np.generic):
-        return operand.dtype.kind in "biuf"
-    return type(operand) is not complex and not hasattr(operand, "dtype")
+def as_array(value: Any) -> Any:
+    """The array of what a Tensor may hold."""
+    value = value.materialised() if isinstance(value, Pending) else value
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def as_payload(array: Any) -> Any:
+    """An array as a Tensor holds it: one of no dimensions, on the CPU, as a scalar of NumPy."""
+    return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
 @contextlib.contextmanager

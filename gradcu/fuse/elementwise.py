@@ -8,12 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
+from .._template import filled
 from .compiler import Compiler, find_compiler
 from .kernel import address, loaded
 from .layout import Layout
 from .program import NotInCError, Program, c_body
 from .source import tile_source
-from .template import filled
 
 
 class Evaluator(Protocol):

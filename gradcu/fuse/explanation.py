@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._device import CPU, device
+from .cuda_elementwise import CudaElementwise
 from .elementwise import ElementwiseKernel
 from .fused_node import Template
 from .plan import WORTH_FUSING, Kernel, Plan
@@ -33,8 +35,9 @@ class Pause(NamedTuple):
 class KernelFacts(NamedTuple):
     """A kernel: the shape it computes, its inputs, its lines, each one operation, and what runs it.
 
-    ``inputs`` and ``outputs`` are texts with dtype and shape. ``engine`` is "cc" or "numpy", ``reason`` why the best
-    one can't be had, ``source`` the C source; None on NumPy, which runs the lines as they stand.
+    ``inputs`` and ``outputs`` are texts with dtype and shape. ``engine`` is "cc" or "numpy", on a CUDA device "cuda" or
+    "cupy"; ``reason`` why the best one can't be had, ``source`` the C source; None where NumPy or CuPy runs the lines
+    as they stand.
     """
 
     shape: tuple[int, ...]
@@ -81,11 +84,13 @@ class Explanation:
             frame = frame.f_back
         self.pauses.append(Pause(reason, frame.f_code.co_filename, frame.f_lineno))
 
-    def add_kernels(self, plans: Iterable[Plan], templates: Iterable[Template]) -> None:
-        """Notes the kernels of plans that ran, and those that templates have for gradients."""
-        self.kernels += [_facts(kernel) for plan in plans for kernel in plan.kernels]
-        gradients = [template.derived((True,) * len(template.cotangents)).plan for template in templates]
-        self.backward += [_facts(kernel) for plan in gradients for kernel in plan.kernels]
+    def add_kernels(self, plans: Iterable[tuple[Plan, device]], templates: Iterable[tuple[Template, device]]) -> None:
+        """Notes the kernels of plans that ran on devices, and those that templates have for gradients."""
+        self.kernels += [_facts(kernel, place) for plan, place in plans for kernel in plan.kernels]
+        gradients = [
+            (template.derived((True,) * len(template.cotangents)).plan, place) for template, place in templates
+        ]
+        self.backward += [_facts(kernel, place) for plan, place in gradients for kernel in plan.kernels]
 
 
 def _shown(line: Line) -> str:
@@ -95,9 +100,10 @@ def _shown(line: Line) -> str:
     return f"t{line.index}:{line.dtype} = {line.op.name}({', '.join([*operands, *map(repr, line.statics)])})"
 
 
-def _facts(kernel: Kernel) -> KernelFacts:
-    program, evaluator = kernel.program, kernel.evaluator()
-    source = evaluator.source if isinstance(evaluator, ElementwiseKernel) else None
+def _facts(kernel: Kernel, place: device) -> KernelFacts:
+    program, evaluator = kernel.program, kernel.evaluator(place)
+    source = evaluator.source if isinstance(evaluator, ElementwiseKernel | CudaElementwise) else None
+    in_python, compiled = ("numpy", "cc") if place is CPU else ("cupy", "cuda")
     shapes = [kernel.library.sources[argument].shape for argument in kernel.inputs]
     return KernelFacts(
         shape=kernel.shape,
@@ -108,7 +114,7 @@ def _facts(kernel: Kernel) -> KernelFacts:
         outputs=tuple(
             f"{reference_text(output)}:{program.dtype_of(output)}{list(kernel.shape)}" for output in program.outputs
         ),
-        engine="numpy" if source is None else "cc",
+        engine=in_python if source is None else compiled,
         reason=kernel.reason,
         source=source,
     )

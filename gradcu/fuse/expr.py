@@ -147,15 +147,22 @@ _dtypes: dict[Any, np.dtype[Any]] = {}
 
 
 def result_dtype(op: Op, dtypes: Sequence[np.dtype[Any]], statics: tuple[Any, ...]) -> np.dtype[Any]:
-    """The dtype that the op's forward gives for these dtypes, found by asking it once."""
+    """The dtype that the op's forward gives for these dtypes, found by asking it once.
+
+    Floats of one dtype have a derivative of theirs. To ask some of these ops would take SciPy, which no kernel needs.
+    """
     key = op, *dtypes, repr(statics) if statics else statics
     found = _dtypes.get(key)
     if found is None:
-        with np.errstate(all="ignore"):
-            result = op.numpy(*(np.ones(1, dtype) for dtype in dtypes), *statics)
+        operands = {dtype for dtype in dtypes if dtype.kind != "b"}
+        if op.elementwise and op.differentiable and len(operands) == 1 and next(iter(operands)).kind == "f":
+            result = operands.pop()
+        else:
+            with np.errstate(all="ignore"):
+                result = op.numpy(*(np.ones(1, dtype) for dtype in dtypes), *statics).dtype
         if len(_dtypes) >= _MOST_DTYPES:
             _dtypes.clear()
-        found = _dtypes[key] = result.dtype
+        found = _dtypes[key] = result
     return found
 
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from .._device import CPU, Place, device
 from .._engine import Walk
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
 from .._pending import Pending
 from .._tensor import Tensor, current_edge
 from ..ops.convert import clone
-from .deferred import Abstract, Deferred, Entry, Recording
+from .deferred import Abstract, Deferred, Entry, Recording, as_array, as_payload
 from .expr import Expr
 from .plan import Library, Plan, Source
 
@@ -64,7 +63,11 @@ class FusedNode(Node):
         derived = self.template.derived(tuple(value is not None for value in given))
         arrays = {expr: entry[0] for expr, entry in zip(self.template.reads, self.saved, strict=True)}
         arrays |= zip(self.template.cotangents, given, strict=True)
-        return derived.by_edge(derived.run(arrays))
+        return derived.by_edge(derived.run(arrays, self._device))
+
+    @property
+    def _device(self) -> device:
+        return CPU if self.place is None else self.place.device
 
     def _recorded(self, given: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         """The gradients as Tensors with nodes of their own."""
@@ -78,8 +81,8 @@ class FusedNode(Node):
             if value is not None:
                 entries[cotangent] = value._memory(), value._version_counter, value._version
                 edges[id(leaf)] = edge_of(value)
-        found = derived.run({expr: entry[0] for expr, entry in entries.items()})
-        tensors = [Tensor._wrap(array if array.ndim else array[()]) for array in found]
+        found = derived.run({expr: entry[0] for expr, entry in entries.items()}, self._device)
+        tensors = [Tensor._wrap(as_payload(array)) for array in found]
         for region in derived.regions:
             region.attach(tensors, [edges[id(edge)] for edge in region.edges], entries)
         return derived.by_edge(tensors)
@@ -120,6 +123,9 @@ class Region(NamedTuple):
         for member, number in zip(self.members, template.numbers, strict=True):
             tensors[member]._edge = node if node.output_count == 1 else (node, number)
             tensors[member]._requires_grad = True
+        place = tensors[self.members[0]].device
+        if place is not CPU:
+            node.place = Place(place)
         if self.freed:
             return
         entries = dict(entries)
@@ -138,9 +144,9 @@ class Derived:
         self.plan, self.leaves, self.regions = plan, leaves, regions
         self._positions = positions
 
-    def run(self, arrays: dict[Expr, Any]) -> list[np.ndarray]:
+    def run(self, arrays: dict[Expr, Any], place: device) -> list[Any]:
         """New arrays of the gradients that there are."""
-        return self.plan.run({expr: _as_array(arrays[expr]) for expr in self.plan.given})
+        return self.plan.run({expr: as_array(arrays[expr]) for expr in self.plan.given}, place)
 
     def by_edge(self, found: Sequence[Any]) -> list[Any]:
         """What was found, one for each edge; None where there is no gradient."""
@@ -295,7 +301,7 @@ class _Graph:
 def connect(recording: Recording, tensors: Sequence[Tensor]) -> None:
     """Gives Tensors of a recording, whose edges lead to nodes that are to be fused, fused nodes."""
     for region in regions_of(recording.library, tensors, {}, 0):
-        recording.templates.append(region.template)
+        recording.templates.append((region.template, tensors[region.members[0]].device))
         region.attach(tensors, region.edges, recording.entries)
 
 
@@ -352,7 +358,3 @@ def _described(edge: Any) -> tuple[Any, Any]:
     if type(edge) is tuple:
         return edge[0].shape[edge[1]], edge[0].dtype[edge[1]]
     return (edge.shape, edge.dtype) if isinstance(edge, Node) else (edge._array.shape, edge._array.dtype)
-
-
-def _as_array(value: Any) -> np.ndarray:
-    return np.asarray(value.materialised() if isinstance(value, Pending) else value)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .._device import CPU, device
 from .._op import OPS
 from .._pending import Pending
 
@@ -24,11 +23,6 @@ class PendingOperators(Pending):
     __hash__ = None  # type: ignore[assignment]
     # It shares its elements with nobody, and can't be changed.
     base = None
-
-    @property
-    def device(self) -> device:
-        """The CPU: expressions are made before it is known where they will run."""
-        return CPU
 
     def astype(self, dtype: np.dtype[Any], copy: bool = True) -> Any:
         """The same values in another dtype."""

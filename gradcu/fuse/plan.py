@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._device import frames_inside
+from .._device import CPU, device, frames_inside
 from .._op import OPS
 from .blocks import Blocks
 from .cache import CacheError
 from .compiler import CompilerError, NoCompilerError
+from .cuda_elementwise import CudaElementwise, OpByOp
 from .elementwise import Evaluator, elementwise_kernel
 from .expr import Expr, Table
 from .lower import lowered
 from .memory import result_array
-from .program import NotInCError, program_of
+from .program import NotInCError, Program, program_of
 from .threads import in_parts
 
 WORTH_FUSING = 1 << 14
@@ -132,7 +133,7 @@ class Kernel:
         self.library = library
         self._blocks: Blocks | None = None
         self._compiled: Evaluator | None = None
-        self._numbers: list[np.ndarray] = []
+        self._cuda: CudaElementwise | OpByOp | None = None
         self.reason = ""
 
     @property
@@ -140,8 +141,12 @@ class Kernel:
         """How many elements it computes."""
         return math.prod(self.shape)
 
-    def evaluator(self) -> Evaluator:
-        """What runs it: compiled code where it is worth it and can be had, else NumPy."""
+    def evaluator(self, place: device) -> Evaluator | CudaElementwise | OpByOp:
+        """What runs it on a device: compiled code where it is worth it and can be had, else NumPy or CuPy."""
+        if place is not CPU:
+            if self._cuda is None:
+                self._cuda = self._for_cuda()
+            return self._cuda
         engine = self.library.engine
         if engine == "cc" or (engine == "auto" and self.size >= WORTH_COMPILING and not self.reason):
             if self._compiled is None:
@@ -153,12 +158,8 @@ class Kernel:
         return self._blocks
 
     def _compile(self) -> Evaluator | None:
-        parametrised, numbers = self.program.parametrised()
-        program = self.program
-        if self.library.has_other_numbers(parametrised.key, numbers):
-            program, self._numbers = parametrised, [np.asarray(number) for number in numbers]
         try:
-            return elementwise_kernel(program)
+            return elementwise_kernel(self._to_compile[0])
         except (NotInCError, CompilerError, CacheError) as error:
             if self.library.engine == "cc":
                 raise
@@ -172,13 +173,36 @@ class Kernel:
                 )
             return None
 
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def _for_cuda(self) -> CudaElementwise | OpByOp:
+        program, _ = self._to_compile
+        try:
+            return CudaElementwise(program, list(program.inputs)[len(self.inputs) :])
+        except NotInCError as error:
+            self.reason = str(error).partition("\n")[0]
+            return OpByOp(self.program)
+
+    @functools.cached_property
+    def _to_compile(self) -> tuple[Program, list[np.generic]]:
+        """The program, with its numbers as further inputs where it was compiled before with other ones."""
+        parametrised, numbers = self.program.parametrised()
+        if self.library.has_other_numbers(parametrised.key, numbers):
+            return parametrised, numbers
+        return self.program, []
+
+    def run(self, inputs: Sequence[Any], place: device) -> list[Any]:
         """New arrays of the outputs."""
+        evaluator = self.evaluator(place)
+        if isinstance(evaluator, OpByOp):
+            return evaluator.run(place.xp, inputs, self.shape)
+        if isinstance(evaluator, CudaElementwise):
+            return evaluator.run(place.xp, [*inputs, *self._to_compile[1]], self.shape)
+        return self._run_on_cpu(evaluator, inputs)
+
+    def _run_on_cpu(self, evaluator: Evaluator, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         program, shape = self.program, self.shape
         outputs = [result_array(self.size, program.dtype_of(output)) for output in program.outputs]
-        evaluator = self.evaluator()
         if evaluator is self._compiled:
-            inputs = [*inputs, *self._numbers]
+            inputs = [*inputs, *map(np.asarray, self._to_compile[1])]
 
         def work(first: int, count: int) -> None:
             evaluator.evaluate(inputs, shape, first, count, [row[first : first + count] for row in outputs])
@@ -252,37 +276,40 @@ class Plan:
         kernel = Kernel(self._library, computed, self._known) if computed else None
         return _Step(kernel, [(argument, target) for target in group for argument in self._made.get(target, [])])
 
-    def run(self, given: Mapping[Expr, np.ndarray]) -> list[np.ndarray]:
-        """New arrays of the targets, from the arrays of the arguments ``given``."""
+    def run(self, given: Mapping[Expr, Any], place: device) -> list[Any]:
+        """New arrays of the targets, from the arrays of the arguments ``given``, which are on the current device."""
+        xp = place.xp
         arrays = dict(given)
-        values: dict[Target, np.ndarray] = {}
+        values: dict[Target, Any] = {}
         for kernel, makes in self._steps:
             if kernel is not None:
-                values |= zip(kernel.targets, kernel.run([arrays[argument] for argument in kernel.inputs]), strict=True)
+                found = kernel.run([arrays[argument] for argument in kernel.inputs], place)
+                values |= zip(kernel.targets, found, strict=True)
             for argument, target in makes:
                 source = self._library.sources[argument]
-                value = values[target] if target in values else _broadcast(target, arrays)
-                arrays[argument] = _summed(value, source.shape) if source.kind == "sum" else value
-        results: list[np.ndarray] = []
+                value = values[target] if target in values else _broadcast(xp, target, arrays)
+                arrays[argument] = _summed(xp, value, source.shape) if source.kind == "sum" else value
+        results: list[Any] = []
         # Contiguous as what a kernel computes is, since `contiguous` is a copy.
         used: set[int] = set()
         for target in self._targets:
-            value = values[target] if target in values else np.array(_broadcast(target, arrays), order="C")
+            value = values[target] if target in values else xp.array(_broadcast(xp, target, arrays), order="C")
             # Results are changed in place: no two may share their memory.
             results.append(value.copy() if id(value) in used else value)
             used.add(id(value))
         return results
 
 
-def _summed(array: np.ndarray, shape: Shape) -> np.ndarray:
+def _summed(xp: Any, array: Any, shape: Shape) -> Any:
     with np.errstate(all="ignore"):
-        return np.asarray(OPS["sum_to"].numpy(array, shape))
+        return xp.asarray(OPS["sum_to"].forward(xp, array, shape))
 
 
-def _broadcast(target: Target, arrays: Mapping[Expr, np.ndarray]) -> np.ndarray:
+def _broadcast(xp: Any, target: Target, arrays: Mapping[Expr, Any]) -> Any:
     """An argument or a constant in the shape of the target."""
     expr, shape = target
-    return np.broadcast_to(arrays[expr] if expr.value is None else np.asarray(expr.value), shape)
+    array = arrays[expr] if expr.value is None else xp.full((), expr.value.item(), expr.value.dtype)
+    return xp.broadcast_to(array, shape)
 
 
 def arguments(exprs: Sequence[Expr], known: Mapping[Expr, Expr]) -> Iterator[Expr]:

@@ -13,10 +13,26 @@ from typing import Any
 import numpy as np
 
 from .._op import Op
+from .._silence import QUIET
 from .expr import Expr
 
 Reference = int | str | np.generic
 """What a line reads: an earlier line by its index, an input by its name, or a constant of a dtype."""
+
+
+class NamedNumber(float):
+    """A static argument that the code reads from the variable `name`, whatever its value."""
+
+    name: str
+
+    def __new__(cls, value: float, name: str) -> NamedNumber:
+        """The number of that value."""
+        number = super().__new__(cls, value)
+        number.name = name
+        return number
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 class Line:
@@ -32,6 +48,12 @@ class Line:
     def __repr__(self) -> str:
         arguments = [*map(reference_text, self.operands), *map(repr, self.statics)]
         return f"t{self.index}:{self.dtype} = {self.op.name}({', '.join(arguments)})"
+
+    @property
+    def key(self) -> str:
+        """What tells it from other lines: its text, and its C where that may depend on a number that has a name."""
+        named = any(isinstance(static, NamedNumber) for static in self.statics)
+        return f"{self!r}: {_template(self)}" if named else repr(self)
 
 
 class Program:
@@ -53,23 +75,35 @@ class Program:
         self.key = "\n".join(
             [
                 *(f"{name}:{dtype}" for name, dtype in inputs.items()),
-                *map(repr, self.lines),
+                *(line.key for line in self.lines),
                 f"return {', '.join(map(reference_text, self.outputs))}",
             ]
         )
 
     def parametrised(self) -> tuple[Program, list[np.generic]]:
-        """The same with further inputs, c0, c1, ..., in place of its numbers; and these."""
+        """The same with further inputs, c0, c1, ..., in place of its numbers; and these.
+
+        Static arguments that are floats are numbers too; ints, as of a power or an order, are few.
+        """
         numbers: dict[Any, tuple[str, np.generic]] = {}
+
+        def name_of(number: np.generic) -> str:
+            key = number.dtype, number.tobytes()
+            return numbers.setdefault(key, (f"c{len(numbers)}", number))[0]
 
         def named(reference: Reference) -> Reference:
             if not isinstance(reference, np.generic) or reference.dtype.kind == "b":
                 return reference
-            key = reference.dtype, reference.tobytes()
-            return numbers.setdefault(key, (f"c{len(numbers)}", reference))[0]
+            return name_of(reference)
+
+        def static(value: Any) -> Any:
+            if type(value) is not float:
+                return value
+            return NamedNumber(value, name_of(QUIET.run(self.dtype.type, value)))
 
         lines = [
-            Line(line.index, line.op, tuple(map(named, line.operands)), line.statics, line.dtype) for line in self.lines
+            Line(line.index, line.op, tuple(map(named, line.operands)), tuple(map(static, line.statics)), line.dtype)
+            for line in self.lines
         ]
         outputs = list(map(named, self.outputs))
         inputs = self.inputs | {name: number.dtype for name, number in numbers.values()}
@@ -145,10 +179,14 @@ def c_body(program: Program) -> list[str]:
     return body
 
 
-def _c_expression(line: Line) -> str:
+def _template(line: Line) -> str:
+    """The C expression of a line's op, for its static arguments."""
     template = line.op.c
-    if callable(template):
-        template = template(*line.statics)
+    return (template(*line.statics) if callable(template) else template) or ""
+
+
+def _c_expression(line: Line) -> str:
+    template = _template(line)
     if not template:
         raise NotInCError(f"{line.op.name} has no C expression")
     numbers = {
@@ -172,6 +210,8 @@ def _c_operand(reference: Reference) -> str:
 
 
 def _c_number(value: float) -> str:
+    if isinstance(value, NamedNumber):
+        return value.name
     if math.isnan(value):
         return "T(NAN)"
     if math.isinf(value):

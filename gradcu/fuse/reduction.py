@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._template import filled, kernel_file
 from .cache import library
 from .compiler import Compiler
 
@@ -86,7 +87,8 @@ class CompiledReducer:
     """
 
     def __init__(self, dtype: np.dtype[Any], compiler: Compiler) -> None:
-        loaded = _loaded(_SOURCE.replace("@REAL@", _C_TYPES[dtype.name]), compiler)
+        fillings = {"REAL": _C_TYPES[dtype.name], "BINS": kernel_file("bins.cuh")}
+        loaded = _loaded(filled(_SOURCE, fillings), compiler)
         pointer, integer = ctypes.c_void_p, ctypes.c_longlong
         self._sums, self._histogram = loaded.gradcu_sums, loaded.gradcu_histogram
         self._sums.argtypes = [pointer, integer, pointer]
@@ -124,6 +126,9 @@ _SOURCE = """
 #else
 #define GRADCU_EXPORT
 #endif
+
+#define GRADCU_FUNCTION static inline
+@BINS@
 
 typedef @REAL@ T;
 enum { TILE = 512, LEVELS = 64 };
@@ -164,23 +169,10 @@ GRADCU_EXPORT void gradcu_sums(const T *row, long long count, double *result) {
             for (int k = 0; k < 2; k++) result[k] = waiting[level][k] + result[k];
 }
 
-/* counts: below the first edge, in each bin, above the last edge, NaN. A quotient may be rounded across an edge; the
-   edges themselves decide. */
 GRADCU_EXPORT void gradcu_histogram(
     const T *row, long long count, const double *edges, long long bins, long long *counts
 ) {
-    const double low = edges[0], high = edges[bins], scale = bins / (high - low);
-    for (long long i = 0; i < count; i++) {
-        const double value = row[i];
-        if (value >= low && value <= high) {
-            long long bin = (long long)((value - low) * scale);
-            bin = bin < bins ? bin : bins - 1;
-            bin -= value < edges[bin];
-            bin += bin < bins - 1 && value >= edges[bin + 1];
-            counts[1 + bin]++;
-        } else {
-            counts[value < low ? 0 : value > high ? bins + 1 : bins + 2]++;
-        }
-    }
+    const double scale = bins / (edges[bins] - edges[0]);
+    for (long long i = 0; i < count; i++) counts[gradcu_bin(row[i], edges, (int)bins, scale)]++;
 }
 """

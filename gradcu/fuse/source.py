@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from .._linspace import BEYOND, SEGMENT
+from .._template import filled, kernel_file
 from .compiler import Compiler
 from .program import NotInCError
-from .template import filled, kernel_file
 
 TILE = BEYOND
 """How many points go through the loop at a time: all rows of a tile stay in the first-level cache."""

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._device import CPU
 from .._dtype import result_type
 from .._graph import GRAD_ENABLED, Node
 from .._op import Op
@@ -76,6 +77,13 @@ class Trace:
         self._known, self.unmade = known, _Unmade(self) if known is None else None
         self._exprs: list[Expr] = []
         self.reason: str | None = None
+
+    @classmethod
+    def apart(cls, length: int) -> Trace:
+        """A trace that is not of a function: none of its steps are known, or will be."""
+        trace = cls(Step(-1), length, Steps())
+        trace._known = None
+        return trace
 
     def take(self, key: Any, maker: Maker) -> Step:
         """Takes the step with that key, of which ``maker`` makes an expression."""
@@ -151,6 +159,9 @@ class PendingArray(PendingOperators):
     """
 
     __slots__ = ("dtype", "number", "shape", "trace")
+
+    # Programs are made before it is known where they will run.
+    device = CPU
 
     def __init__(self, trace: Trace, number: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.trace, self.number, self.dtype, self.shape = trace, number, dtype, shape

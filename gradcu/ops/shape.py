@@ -305,7 +305,9 @@ def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
     dims = tuple(range(lead)) + tuple(
         i + lead for i, length in enumerate(shape) if length == 1 and x.shape[i + lead] != 1
     )
-    return accumulated(xp.add.reduce, x, dims, total_dtype(x.dtype, None), keepdims=True).reshape(shape)
+    total = accumulated(xp.add.reduce, x, dims, total_dtype(x.dtype, None), keepdims=True)
+    # A view would have to be copied for whoever gets it as a gradient.
+    return total if total.shape == shape else total.reshape(shape)
 
 
 @function()

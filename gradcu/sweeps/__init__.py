@@ -115,11 +115,16 @@ def sweep(
 
     f is called with Tensors that note what is done to them. What f and its derivatives compute then runs without f: in
     one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc or clang, or with
-    that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``). A function that looks at values on the
-    way is instead called on a few points to see that it is elementwise, and then on blocks of all points, from several
-    threads where there are many (``engine="eager"``). By default it is the first of the three that works, and the
-    summary says which and why. A point's results don't depend on blocks and threads; between engines they may differ in
-    the last digits.
+    that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``); on a CUDA device in one kernel, where
+    the points are those of one variable, evenly spaced (``engine="cuda"``). A function that looks at values on the way
+    is instead called on a few points to see that it is elementwise, and then on blocks of all points, from several
+    threads where there are many (``engine="eager"``). By default it is the first of these that works on the device, and
+    the summary says which and why. A point's results don't depend on blocks and threads; between engines they may
+    differ in the last digits.
+
+    Results in memory are Tensors on ``device``, or where a CUDA device has not the room, on the CPU, as the summary's
+    ``device_reason`` then says. Several CUDA devices, ``device=["cuda:0", "cuda:1"]``, share the points out; what they
+    compute comes together on the CPU, in the file, or in the reduction.
 
     Every row of the result has ``dtype``: float16, float32 or float64, by default the default dtype. The end points are
     start and stop, and every point is within one unit in the last place of its true value, for any num.
@@ -162,9 +167,10 @@ def sweep(
     elementwise, for one that the engine asked for can't do, and for a sweep that can't be resumed; MemoryError or
     OSError, before anything is computed, where the results cannot fit, FileExistsError for an unfinished sweep, and
     BlockingIOError while another one writes the same; ImportError for a .zarr without zarr, and for Dask without it;
-    RuntimeError where cc was asked for and does not work. Warns where the points are so close that neighbours are equal
-    in ``dtype``, where a compiler fails and cc was not asked for, and where all derivatives are 0 because f cuts its
-    result off from x.
+    RuntimeError where cc was asked for and does not work, and where CUDA was and cannot be had; OutOfMemoryError where
+    a CUDA device has not the memory for a chunk of 8,192 points. Warns where the points are so close that neighbours
+    are equal in ``dtype``, where a compiler fails and cc was not asked for, and where all derivatives are 0 because f
+    cuts its result off from x.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

@@ -28,7 +28,7 @@ _MOST_BLOCKS, _CHUNKS_PER_THREAD = 4, 8
 class BlocksEngine:
     """Runs a program line by line on blocks of points that stay in the cache."""
 
-    name = "numpy"
+    name, seconds = "numpy", None
 
     def __init__(self, program: Program, domain: Domain, reason: str = "asked for") -> None:
         self._blocks, self._inputs, self.reason = Blocks(program), Inputs(domain), reason

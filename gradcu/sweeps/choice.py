@@ -3,60 +3,69 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ..fuse.program import NotInCError
-from ..fuse.trace import UntraceableError, program
+from .._device import CPU, device
 from .domain import Domain, listed
-from .engine import EagerEngine, Engine
-from .fused import fused
+from .engine import EagerEngine, Engine, UnsuitableError
 from .probe import check_elementwise, graph_is_lost, name_of
 from .wanted import Wanted
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
-ENGINES = ("auto", "cc", "numpy", "eager")
+ENGINES = ("auto", "cc", "cuda", "numpy", "eager")
 
 
 def make_engine(
-    name: str, f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, depth: int | None = 0
+    name: str, f: Callable[..., Tensor], domain: Domain, wanted: Wanted, places: Sequence[device], depth: int | None = 0
 ) -> Engine:
-    """The engine of that name; "auto" is the first of the others that can do the job.
+    """The engine of that name; "auto" is the first of the others that can do the job on devices of that kind.
 
-    Raises ValueError for an unknown name and for a function that the engine asked for can't do, what
-    `check_elementwise` raises for a function that can't be swept, and CompilerError or CacheError where cc was asked
-    for and does not work. Warns where auto passes over a compiler that fails, and of f, unless ``depth`` is None. It
-    warns whoever called gradcu.sweep, which is ``depth`` calls further up than for `run`.
+    Of several devices eager takes the first. Raises ValueError for an unknown name and for a function that the engine
+    asked for can't do, what `check_elementwise` raises for a function that can't be swept, and CompilerError or
+    CacheError where cc was asked for and does not work. Warns where auto passes over a compiler that fails, and of f,
+    unless ``depth`` is None. It warns whoever called gradcu.sweep, which is ``depth`` calls further up than for `run`.
     """
     if name not in ENGINES:
         raise ValueError(f"engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {name!r}")
+    place = places[0]
     if name == "eager":
-        return _eager(f, domain, wanted, device, "asked for", depth)
+        return _eager(f, domain, wanted, place, "asked for", depth)
+    # An eager sweep does without all this.
+    from ..fuse.program import NotInCError
+    from ..fuse.trace import UntraceableError, program
+
     try:
-        if device.type != "cpu":
-            raise UntraceableError(f"the device is {device}")
+        if name != "auto" and (name == "cuda") != (place is not CPU):
+            raise UnsuitableError(f"the device is {place}")
         # What can be traced is elementwise.
         made = program(f, domain.dtype, wanted.order, len(domain.variables), len(domain.params), wanted.chosen)
         if wanted.order and made.graph_lost and depth is not None:
             _warn_of_lost_graph(f, domain, depth)
+        if place is not CPU:
+            from .cuda_engine import CudaEngine
+
+            return CudaEngine(made, domain, places)
+        from .fused import fused
+
         return fused(name, made, domain, depth or 0)
-    except (UntraceableError, NotInCError) as error:
+    except (UntraceableError, NotInCError, UnsuitableError) as error:
         problem = error
     if name != "auto":
-        check_elementwise(f, domain, device)
+        check_elementwise(f, domain, place)
         raise ValueError(f"engine {name!r} can't do this sweep: {problem}") from problem
-    return _eager(f, domain, wanted, device, str(problem), depth)
+    return _eager(f, domain, wanted, place, str(problem), depth)
 
 
 def _eager(
-    f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, reason: str, depth: int | None
+    f: Callable[..., Tensor], domain: Domain, wanted: Wanted, place: device, reason: str, depth: int | None
 ) -> Engine:
-    check_elementwise(f, domain, device)
-    if wanted.order and depth is not None and graph_is_lost(f, domain, device):
+    check_elementwise(f, domain, place)
+    if wanted.order and depth is not None and graph_is_lost(f, domain, place):
         _warn_of_lost_graph(f, domain, depth + 1)
-    return EagerEngine(f, domain, wanted, device, reason)
+    return EagerEngine(f, domain, wanted, place, reason)
 
 
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:

@@ -34,7 +34,7 @@ class CompiledEngine:
     where the directory for compiled code cannot be used.
     """
 
-    name = "cc"
+    name, seconds = "cc", None
 
     def __init__(self, program: Program, domain: Domain, compiler: Compiler | None = None) -> None:
         compiler = compiler or find_compiler()

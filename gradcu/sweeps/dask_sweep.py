@@ -309,7 +309,7 @@ def _check(f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: str
     # Of CUDA and compilers, the workers may have what this machine lacks.
     place = CPU if device == "cpu" else auto_device()[0]
     with contextlib.suppress(CompilerError, CacheError):
-        make_engine(engine, f, _few(domain), wanted, place, depth=2)
+        make_engine("auto" if engine == "cuda" else engine, f, _few(domain), wanted, [place], depth=2)
 
 
 def _source(recipe: Recipe) -> HighLevelGraph:

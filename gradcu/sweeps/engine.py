@@ -13,26 +13,42 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._device import is_cupy_array
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
 from .domain import Domain
 from .identity import code_of, numpy_build
-from .probe import as_numpy, checked_value, leaves
+from .probe import as_numpy, checked_value, leaves, on_host
 from .statistics import BlockStatistics
 from .wanted import Partial, Wanted
+
+
+class Seconds(Protocol):
+    """How long devices have computed, and copied to the host, each by itself: one goes on beside the other."""
+
+    compute: float
+    transfer: float
 
 
 class Engine(Protocol):
     """Computes f and its partial derivatives at any block of a domain's points."""
 
     name: str
-    reason: str
-    """Why it is this engine, or which one of its kind."""
     chunk: int
     """How many points one call should be given."""
     threads: int
     """How many threads may call `evaluate` at once."""
+
+    @property
+    def seconds(self) -> Seconds | None:
+        """What its kernels take on CUDA devices, for an engine that has some there."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is this engine, or which one of its kind."""
+        ...
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.
@@ -48,6 +64,10 @@ class Engine(Protocol):
     def foundation(self) -> str:
         """What the results depend on beside that, down to the last bit: compiler, processor, libraries."""
         ...
+
+
+class UnsuitableError(Exception):
+    """A sweep that an engine is not for; the message says why."""
 
 
 def evaluated(
@@ -78,7 +98,7 @@ BUDGET = 24 << 20
 class EagerEngine:
     """Calls f on Tensors and differentiates with ``gradcu.autograd.grad``, once an order."""
 
-    name = "eager"
+    name, seconds = "eager", None
 
     def __init__(
         self, f: Callable[..., Tensor], domain: Domain, wanted: Wanted, device: Any, reason: str = "asked for"
@@ -92,7 +112,10 @@ class EagerEngine:
             keep_freed_memory()
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
-        """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given."""
+        """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.
+
+        The rows may be on the engine's own device.
+        """
         points = self._domain.block(first, rows[0].size)
         if x is not None:
             x[...] = points[0]
@@ -101,8 +124,8 @@ class EagerEngine:
                 row.fill(0)
             else:
                 with np.errstate(all="ignore"):
-                    row[...] = as_numpy(value)
-        return BlockStatistics(rows, first, sign_changes=self._domain.sorted)
+                    row[...] = value._memory() if is_cupy_array(row) else as_numpy(value)
+        return BlockStatistics(list(map(on_host, rows)), first, sign_changes=self._domain.sorted)
 
     def program(self) -> str:
         """A digest of the function's code."""
@@ -126,7 +149,8 @@ class EagerEngine:
             reached = [(*partial, self._domain.variables[number]) for number in numbers]
             found: Sequence[Tensor | None] = [None] * len(numbers)
             if value is not None and value.requires_grad and numbers:
-                ones = Tensor._wrap(self._device.xp.ones(points[0].shape, value.dtype))
+                with self._device.context:
+                    ones = Tensor._wrap(self._device.xp.ones(points[0].shape, value.dtype))
                 more = any(further in self._steps for further in reached)
                 # Those of one order share parts of their graphs.
                 found = gradient(

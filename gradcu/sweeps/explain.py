@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..fuse.compiler import CompilerError, find_compiler
+from ..fuse.cuda_source import slopes, sweep_source
 from ..fuse.elementwise import elementwise_source
 from ..fuse.program import NotInCError, Program, c_body
 from ..fuse.source import kernel_source
 from ..fuse.trace import UntraceableError, program
 from . import choice
 from .binding import bound
+from .cuda_engine import evenly_spaced
 from .domain import Domain
+from .engine import UnsuitableError
 from .fused import WORTH_COMPILING
 from .grid import counted
 from .probe import name_of
@@ -47,7 +50,7 @@ def explain(f: Callable[..., Tensor], domain: Domain, wanted: Wanted, engine: st
         counts = len(domain.variables), len(domain.params)
         traced = program(bound(f, domain), domain.dtype, wanted.order, *counts, wanted.chosen)
         name, reason, source = _engine(engine, traced, domain)
-    except (UntraceableError, NotInCError) as error:
+    except (UntraceableError, NotInCError, UnsuitableError) as error:
         if engine != "auto":
             raise ValueError(f"engine {engine!r} can't do this sweep: {error}") from error
         return _text(f, domain, wanted, f"eager ({error})", [_EAGER])
@@ -71,6 +74,9 @@ def _engine(engine: str, traced: Program, domain: Domain) -> tuple[str, str, lis
     """The engine's name, why it is that one, and the lines of its C source."""
     if engine == "numpy":
         return "numpy", "asked for", []
+    if engine == "cuda":
+        evenly_spaced(domain)
+        return "cuda", "NVRTC", ["", *sweep_source(traced, signed=slopes(traced)).text.rstrip().split("\n")]
     if engine == "auto" and domain.num < WORTH_COMPILING:
         return "numpy", "too few points to compile for", []
     try:

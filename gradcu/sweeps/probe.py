@@ -89,7 +89,8 @@ def checked_value(f: Callable[..., Tensor], tensors: Sequence[Tensor], domain: D
 
 def leaves(points: Sequence[np.ndarray], domain: Domain, device: Any) -> list[Tensor]:
     """The coordinates as Tensors; the operations on the variables are recorded."""
-    tensors = [Tensor._wrap(device.xp.asarray(column)) for column in points]
+    with device.context:
+        tensors = [Tensor._wrap(device.xp.asarray(column)) for column in points]
     for tensor in tensors[: len(domain.variables)]:
         tensor._requires_grad = True
     return tensors
@@ -97,7 +98,11 @@ def leaves(points: Sequence[np.ndarray], domain: Domain, device: Any) -> list[Te
 
 def as_numpy(tensor: Tensor) -> np.ndarray:
     """The values as a NumPy array, from whichever device."""
-    array = tensor._memory()
+    return on_host(tensor._memory())
+
+
+def on_host(array: Any) -> np.ndarray:
+    """A NumPy array as it is, and a copy of one of CuPy."""
     return array if isinstance(array, np.ndarray) else array.get()
 
 
@@ -121,7 +126,8 @@ def _gradient_leaks(y: Tensor, variables: Sequence[Tensor]) -> bool:
     for offset in (0, 1):
         cotangent = np.zeros(_POINTS, y.dtype)
         cotangent[offset::2] = 1
-        given = Tensor._wrap(y.device.xp.asarray(cotangent))
+        with y.device.context:
+            given = Tensor._wrap(y.device.xp.asarray(cotangent))
         for found in gradient(y, variables, given, retain_graph=True, allow_unused=True):
             others = np.zeros(0) if found is None else as_numpy(found)[1 - offset :: 2]
             # Zero times an infinite slope is NaN.

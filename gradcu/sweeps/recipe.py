@@ -21,10 +21,10 @@ import numpy as np
 from .._dtype import get_default_dtype
 from .choice import make_engine
 from .cut import Cut
-from .domain import Domain
+from .domain import Domain, listed
 from .engine import Engine, evaluated
+from .places import places_of
 from .probe import name_of
-from .run import place_of
 from .statistics import BlockStatistics
 from .wanted import Wanted
 
@@ -142,11 +142,12 @@ def _prepared(recipe: Recipe) -> _Prepared:
     with _making:
         found = _kept.get(recipe.name)
         if found is None:
-            place, reason = place_of(recipe.device)
+            places, reason, name = places_of(recipe.device, recipe.engine)
             function = pickle.loads(recipe.pickled)
             # Whoever made the sweep was warned of the function there.
-            engine = make_engine(recipe.engine, function, recipe.domain, recipe.wanted, place, depth=None)
-            way = Way(str(place), reason, engine.name, engine.reason)
+            engine = make_engine(name, function, recipe.domain, recipe.wanted, places, depth=None)
+            used = listed([str(place) for place in (places if engine.name == "cuda" else places[:1])])
+            way = Way(used, reason, engine.name, engine.reason)
             found = _kept[recipe.name] = _Prepared(engine, way, threading.Semaphore(engine.threads))
             if len(_kept) > _MOST_ENGINES:
                 _kept.popitem(last=False)

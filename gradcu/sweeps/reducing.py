@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -156,27 +156,36 @@ def reducer_for(engine: Engine, dtype: np.dtype[Any]) -> Reducer:
     return CompiledReducer(dtype, find_compiler()) if engine.name == "cc" else NumpyReducer()
 
 
-class _Changes:
-    """The sign changes of the rows of a block, but for those of f', which its figures have."""
+class Changes:
+    """The sign changes of the rows of a block by their number, but for those of f', which its figures have."""
 
-    def __init__(self, rows: Sequence[np.ndarray], first: int, figures: BlockStatistics) -> None:
-        self.rows = {
-            k: SignChanges(row, first, found.bounds)
-            for k, (row, found) in enumerate(zip(rows, figures.rows, strict=True))
-            if k != 1
-        }
+    def __init__(self, rows: Mapping[int, SignChanges]) -> None:
+        self.rows = rows
 
-    def merge(self, later: _Changes) -> None:
+    def merge(self, later: Changes) -> None:
         """Adds the block that follows."""
         for k, row in self.rows.items():
             row.merge(later.rows[k])
+
+
+class Reduced(NamedTuple):
+    """What a block's rows are reduced to, beside its figures; None for what is not wanted.
+
+    ``sums`` and ``weighted`` have two numbers a row, as `Reducer.sums` gives them, ``counts`` what
+    `Reducer.histogram` does.
+    """
+
+    sums: np.ndarray | None = None
+    weighted: np.ndarray | None = None
+    changes: Changes | None = None
+    counts: Sequence[np.ndarray] | np.ndarray | None = None
 
 
 class ReducingStore:
     """Takes the rows of a sweep, and keeps nothing of them but what they are reduced to.
 
     ``reducer`` is to be set before rows come. Where ``wants_ranges`` is true, they have to come once more, after
-    `take_ranges`.
+    `take_ranges`; then ``is_second`` is, and only histograms are made.
     """
 
     keeps_x = waits = False
@@ -195,9 +204,10 @@ class ReducingStore:
         self._lock = threading.Lock()
         self._buffers: list[list[np.ndarray]] = []
         self._wants_weighted = "integral" in reductions.names and domain.line is None
-        self._wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self._wants_weighted)
-        self._changes: Collector[_Changes] | None = Collector() if "sign_changes" in reductions.names else None
-        self.wants_ranges, self._is_second = reductions.passes == 2, False
+        self.wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self._wants_weighted)
+        self.wants_changes = "sign_changes" in reductions.names
+        self._changes: Collector[Changes] | None = Collector() if self.wants_changes else None
+        self.wants_ranges, self.is_second = reductions.passes == 2, False
         if reductions.range is not None:
             self._make_histograms([reductions.range] * len(names))
 
@@ -224,7 +234,7 @@ class ReducingStore:
             ranges.append((low, high))
         self._make_histograms(ranges)
         # All else was found in the first pass.
-        self.wants_ranges, self._is_second = False, True
+        self.wants_ranges, self.is_second = False, True
 
     def _make_histograms(self, ranges: Sequence[tuple[float, float]]) -> None:
         self.histograms = [Histogram(np.linspace(low, high, self.reductions.bins + 1)) for low, high in ranges]
@@ -246,30 +256,41 @@ class ReducingStore:
     def write(self, first: int, rows: Sequence[np.ndarray], figures: BlockStatistics | None = None) -> None:
         """Reduces the rows."""
         assert figures is not None
-        block = first // self._length
-        if self._wants_weighted and not self._is_second:
-            weights = self._weights(first, rows[0].size)
+        sums = weighted = changes = None
+        if not self.is_second:
             with np.errstate(all="ignore"):
-                halved = np.array([self.reducer.sums(row * weights) for row in rows])
-            with self._lock:
-                self.weighted.add(block, halved)
-        if self._wants_sums and not self._is_second:
-            found = np.array([self.reducer.sums(row) for row in rows])
-            with self._lock:
-                self.sums.add(block, found)
-            for end, at in ((0, 0), (1, self.num - 1)):
-                if first <= at < first + rows[0].size:
-                    self.ends[end] = [row[at - first] for row in rows]
-        if self._changes is not None and not self._is_second:
-            self._changes.add(block, _Changes(rows, first, figures))
+                if self._wants_weighted:
+                    weights = self._weights(first, rows[0].size)
+                    weighted = np.array([self.reducer.sums(row * weights) for row in rows])
+            if self.wants_sums:
+                sums = np.array([self.reducer.sums(row) for row in rows])
+                for end, at in ((0, 0), (1, self.num - 1)):
+                    if first <= at < first + rows[0].size:
+                        self.ends[end] = [row[at - first] for row in rows]
+            if self._changes is not None:
+                known = enumerate(zip(rows, figures.rows, strict=True))
+                changes = Changes({k: SignChanges(row, first, found.bounds) for k, (row, found) in known if k != 1})
+        counts = None
         if self.histograms:
-            found = [np.zeros_like(histogram.found) for histogram in self.histograms]
-            for row, histogram, counts in zip(rows, self.histograms, found, strict=True):
-                self.reducer.histogram(row, histogram.edges, counts)
-            with self._lock:
-                for histogram, counts in zip(self.histograms, found, strict=True):
-                    histogram.found += counts
+            counts = [np.zeros_like(histogram.found) for histogram in self.histograms]
+            for row, histogram, found in zip(rows, self.histograms, counts, strict=True):
+                self.reducer.histogram(row, histogram.edges, found)
+        self.add(first, Reduced(sums, weighted, changes, counts))
         self._buffers.append([row if row.base is None else row.base for row in rows])
+
+    def add(self, first: int, reduced: Reduced) -> None:
+        """Takes what the block that begins with that point was reduced to."""
+        block = first // self._length
+        if self._changes is not None and reduced.changes is not None:
+            self._changes.add(block, reduced.changes)
+        with self._lock:
+            if reduced.weighted is not None:
+                self.weighted.add(block, reduced.weighted)
+            if reduced.sums is not None:
+                self.sums.add(block, reduced.sums)
+            if reduced.counts is not None:
+                for histogram, counts in zip(self.histograms, reduced.counts, strict=True):
+                    histogram.found += counts
 
     def _weights(self, first: int, count: int) -> np.ndarray:
         """A power of 1/2 for each point, by the ends of axes where it is. Only subnormal numbers lose digits by it."""

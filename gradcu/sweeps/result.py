@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .._device import CPU, device, device_of, moved
 from .._tensor import Tensor
 from .domain import Domain, listed
 from .grid import Axis, LinspaceAxis, counted, whole_number
+from .probe import as_numpy, on_host
 from .statistics import BlockStatistics
 from .store import open_store
 from .wanted import Partial, Wanted, partial_of
@@ -17,6 +19,7 @@ from .wanted import Partial, Wanted, partial_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .engine import Seconds
     from .summary import Summary
 
 _BLOCK = 1 << 16
@@ -30,21 +33,22 @@ class Swept(Protocol):
 
 
 class Run:
-    """How a sweep was done."""
+    """How a sweep was done; ``on_devices`` is known where its own kernels ran on CUDA devices."""
 
     __slots__ = (
-        "chunk", "computed", "device", "domain", "engine", "engine_reason", "function", "reason", "seconds", "threads",
-        "wanted",
+        "chunk", "computed", "device", "domain", "engine", "engine_reason", "function", "on_devices", "reason",
+        "seconds", "threads", "wanted",
     )  # fmt: skip
 
     def __init__(
         self, *, function: str, domain: Domain, wanted: Wanted, device: str, reason: str, engine: str,
         engine_reason: str, threads: int, chunk: int, seconds: float, computed: int,
+        on_devices: Seconds | None = None,
     ) -> None:  # fmt: skip
         self.function, self.domain, self.wanted = function, domain, wanted
         self.device, self.reason, self.engine, self.engine_reason = device, reason, engine, engine_reason
         self.threads, self.chunk, self.seconds = threads, chunk, seconds
-        self.computed = computed
+        self.computed, self.on_devices = computed, on_devices
 
 
 class SweepResult:
@@ -60,12 +64,15 @@ class SweepResult:
             [2., 4., 6.]])
     >>> map.partials
     ((), ('u',), ('v',), ('u', 'u'), ('u', 'v'), ('v', 'v'))
+
+    ``points`` makes those of a sweep of one variable, where there is a better way than to ask the domain.
     """
 
     def __init__(
-        self, run: Run, statistics: BlockStatistics, rows: Sequence[np.ndarray], x: np.ndarray | None = None
-    ) -> None:
-        self._run, self._statistics = run, statistics
+        self, run: Run, statistics: BlockStatistics, rows: Sequence[np.ndarray], x: np.ndarray | None = None,
+        points: Callable[[], Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._run, self._statistics, self._points = run, statistics, points
         domain = run.domain
         self._rows = _Tensors(run.wanted.partials, rows, domain.shape)
         self._axes = {} if x is None else {domain.variables[0]: Tensor._wrap(x)}
@@ -79,11 +86,19 @@ class SweepResult:
         """The values of a variable or of a param along its axis: one-dimensional, in the sweep's dtype.
 
         Those of scattered points are along the axis that they share. A sweep in memory makes evenly spaced points at
-        the first request, since their bits follow from their index. Raises ValueError for an unknown name.
+        the first request, since their bits follow from their index. They are on the results' device. Raises ValueError
+        for an unknown name.
         """
         if name not in self._axes:
-            self._axes[name] = Tensor._wrap(self._run.domain.axis(name))
+            self._axes[name] = Tensor._wrap(self._made(name))
         return self._axes[name]
+
+    def _made(self, name: str) -> Any:
+        domain, place = self._run.domain, self._rows.place
+        if self._points is not None and name in domain.names:
+            return self._points()
+        values = domain.axis(name)
+        return values if place is CPU else moved(values, place)
 
     @property
     def y(self) -> Tensor:
@@ -132,7 +147,7 @@ class SweepResult:
         """
         from .plot import draw, save_figure
 
-        figure = draw(self._run, {partial: row._memory() for partial, row in self._rows.items()})
+        figure = draw(self._run, {partial: as_numpy(row) for partial, row in self._rows.items()})
         if path is not None:
             save_figure(figure, path)
         return figure
@@ -162,7 +177,7 @@ class SweepResult:
                 if store.keeps_x:
                     rows[0][...] = domain.block(first, count)[0]
                 for target, row in zip(rows[store.keeps_x :], self._rows.values(), strict=True):
-                    target[...] = row._memory().reshape(-1)[first : first + count]
+                    target[...] = on_host(row._memory().reshape(-1)[first : first + count])
                 store.write(first, rows)
             store.close(self._statistics)
         except BaseException as error:
@@ -224,6 +239,11 @@ class _Tensors(Mapping[Partial, Tensor]):
         self._numbers = {name: number for number, name in enumerate(names)}
         self._rows, self._shape = rows, shape
         self._made: dict[Partial, Tensor] = {}
+
+    @property
+    def place(self) -> device:
+        """The device that all rows are on."""
+        return device_of(self._rows[0])
 
     def __len__(self) -> int:
         return len(self._numbers)

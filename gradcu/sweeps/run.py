@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._device import auto_device, resolve
-from .._device import device as as_device
+from .._device import CPU, device
 from .._dtype import get_default_dtype
 from .binding import bound
 from .capacity import check_memory
 from .choice import make_engine
-from .domain import Domain, domain_of
-from .engine import Engine, evaluated
+from .course import course_of
+from .domain import Domain, domain_of, listed
 from .grid import LinspaceAxis, whole_number
 from .identity import described
+from .places import places_of
 from .probe import name_of
 from .progress import Progress
 from .reducing import ReducingStore, Reductions, reducer_for
@@ -28,7 +27,6 @@ from .resumable import Resumable
 from .statistics import BlockStatistics, Collector
 from .store import RESUMABLE, SWEPT, MemoryStore, Store, checked_path, open_store
 from .wanted import Wanted, wanted_of
-from .workers import for_each
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -74,22 +72,23 @@ def run(
         )  # fmt: skip
         _warn_of_repeats(domain)
         return lazy
-    place, reason = place_of(device)
+    places, reason, engine = places_of(device, engine)
     reductions = None if reduce is None else _reductions(reduce, out, domain)
     with Progress(domain.num * (1 if reductions is None else reductions.passes), progress) as shown:
-        store = _store(out, resume, reductions, domain, wanted)
+        store = _store(out, resume, reductions, domain, wanted, places)
         try:
-            chosen = make_engine(engine, function, domain, wanted, place)
+            chosen = make_engine(engine, function, domain, wanted, places)
+            used = listed([str(place) for place in (places if chosen.name == "cuda" else places[:1])])
             _warn_of_repeats(domain)
             length = min(store.length(chunk, chosen.chunk, chosen.threads), domain.num)
             done: Collection[int] = ()
             collector: Collector[BlockStatistics] = Collector()
             if isinstance(store, Resumable):
-                description = described(f, domain, wanted, chosen, str(place), length)
+                description = described(f, domain, wanted, chosen, used, length)
                 length, done = store.begin(description, chunk, collector)
             elif isinstance(store, ReducingStore):
                 store.reducer = reducer_for(chosen, domain.dtype)
-            course = _Course(chosen, domain.num, length, min(chunk or chosen.chunk, length), store, shown)
+            course = course_of(chosen, store, domain.num, length, chunk, shown)
             course.fill(collector, done)
             if isinstance(store, ReducingStore) and store.wants_ranges:
                 store.take_ranges(collector.result)
@@ -103,18 +102,19 @@ def run(
         function=name_of(f),
         domain=domain,
         wanted=wanted,
-        device=str(place),
-        reason=reason,
+        device=used,
+        reason=reason if _fits(store, places) else f"{reason}; the results don't fit there, and are on the CPU",
         engine=chosen.name,
         engine_reason=chosen.reason,
         threads=course.threads,
-        chunk=length,
+        chunk=course.length,
         seconds=time.perf_counter() - begun,
         computed=domain.num - course.points(done),
+        on_devices=chosen.seconds,
     )
     if isinstance(store, ReducingStore):
         return SweepReduction(facts, statistics, store)
-    return SweepResult(facts, statistics, rows, x)
+    return SweepResult(facts, statistics, rows, x, course.make_points)
 
 
 def _reductions(reduce: Any, out: Any, domain: Domain) -> Reductions:
@@ -125,7 +125,9 @@ def _reductions(reduce: Any, out: Any, domain: Domain) -> Reductions:
     return reductions
 
 
-def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain, wanted: Wanted) -> Store:
+def _store(
+    out: Any, resume: Any, reductions: Reductions | None, domain: Domain, wanted: Wanted, places: Sequence[device]
+) -> Store:
     """Where the rows go."""
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r} ({type(resume).__name__})")
@@ -142,18 +144,17 @@ def _store(out: Any, resume: Any, reductions: Reductions | None, domain: Domain,
         return ReducingStore(reductions, domain, wanted.names)
     if out is not None:
         return open_store(out, domain, wanted.names)
+    # Of several devices none has room for all that they compute together.
+    if len(places) == 1 and places[0] is not CPU:
+        with contextlib.suppress(MemoryError):
+            return MemoryStore(domain, len(wanted), places[0])
     check_memory(domain.num, len(wanted), domain.dtype)
     return MemoryStore(domain, len(wanted))
 
 
-def place_of(device: Any) -> tuple[Any, str]:
-    """The device that the argument of a sweep stands for in this process, and why it is that one."""
-    if device == "auto":
-        place, reason = auto_device()
-        return place, reason.partition(": ")[2]
-    place = resolve(device)
-    asked = device is None or as_device(device).type == place.type
-    return place, "asked for" if asked else "GRADCU_DEVICE=cpu"
+def _fits(store: Store, places: Sequence[device]) -> bool:
+    """Whether results in memory are where they were computed, or were computed in several places."""
+    return not isinstance(store, MemoryStore) or len(places) > 1 or store.place is places[0]
 
 
 def _warn_of_repeats(domain: Domain) -> None:
@@ -168,37 +169,3 @@ def _warn_of_repeats(domain: Domain) -> None:
                 + ("" if axis.dtype.itemsize == 8 else " or dtype=float64")
             )
             warnings.warn(problem, UserWarning, stacklevel=4)
-
-
-class _Course:
-    """Blocks of ``length`` points, of which an engine computes ``piece`` at a time, on their way into a store."""
-
-    def __init__(self, engine: Engine, num: int, length: int, piece: int, store: Store, progress: Progress) -> None:
-        self._engine, self._num, self._length, self._piece = engine, num, length, piece
-        self._store, self._progress = store, progress
-        self._blocks = -(-num // length)
-        self.threads = min(engine.threads, self._blocks)
-        # A single block has nobody to wait for.
-        self._computing = threading.BoundedSemaphore(self.threads) if self._blocks > 1 else contextlib.nullcontext()
-
-    def points(self, blocks: Collection[int]) -> int:
-        """How many points these blocks have."""
-        return len(blocks) * self._length - (self._blocks * self._length - self._num) * (self._blocks - 1 in blocks)
-
-    def fill(self, collector: Collector[BlockStatistics], done: Collection[int]) -> None:
-        """Computes all blocks that are not done. The collector gets their figures."""
-
-        def compute(block: int) -> int:
-            first = block * self._length
-            rows = self._store.rows(first, min(self._length, self._num - first))
-            with self._computing:
-                x, results = (rows[0], rows[1:]) if self._store.keeps_x else (None, rows)
-                figures = evaluated(self._engine, first, x, results, self._piece)
-            self._store.write(first, rows, figures)
-            collector.add(block, figures)
-            return rows[0].size
-
-        self._progress.skip(self.points(done))
-        # While one waits for the disk, another can compute.
-        threads = min(self.threads + self._store.waits, self._blocks)
-        for_each(compute, (block for block in range(self._blocks) if block not in done), threads, self._progress)

@@ -69,12 +69,18 @@ class RowStatistics:
         return [*extremes, self.nan, self.infinite]
 
     @classmethod
+    def of(cls, minimum: float, minimum_at: int, maximum: float, maximum_at: int, nan: int, infinite: int) -> Self:
+        """Figures that are known."""
+        made = cls.__new__(cls)
+        made.minimum, made.minimum_at, made.maximum, made.maximum_at = minimum, minimum_at, maximum, maximum_at
+        made.nan, made.infinite = nan, infinite
+        return made
+
+    @classmethod
     def from_json(cls, figures: Sequence[Any]) -> Self:
         """What `as_json` gave, as it was."""
-        made = cls.__new__(cls)
-        minimum, made.minimum_at, maximum, made.maximum_at, made.nan, made.infinite = figures
-        made.minimum, made.maximum = float.fromhex(minimum), float.fromhex(maximum)
-        return made
+        minimum, minimum_at, maximum, maximum_at, nan, infinite = figures
+        return cls.of(float.fromhex(minimum), minimum_at, float.fromhex(maximum), maximum_at, nan, infinite)
 
 
 Entry = tuple[int, float]
@@ -137,14 +143,21 @@ class SignChanges:
         return [self.count, self.blank, _entry_as_json(self.head), _entry_as_json(self.tail), places]
 
     @classmethod
+    def of(
+        cls, count: int, places: list[tuple[Entry, Entry]], blank: bool, head: Entry | None, tail: Entry | None
+    ) -> Self:
+        """Figures that are known."""
+        made = cls.__new__(cls)
+        made.count, made.places, made.blank, made.head, made.tail = count, places, blank, head, tail
+        return made
+
+    @classmethod
     def from_json(cls, figures: Sequence[Any]) -> Self:
         """What `as_json` gave, as it was."""
-        made = cls.__new__(cls)
-        made.count, made.blank, head, tail, places = figures
-        made.head, made.tail = _entry_from_json(head), _entry_from_json(tail)
+        count, blank, head, tail, places = figures
         found = [(_entry_from_json(before), _entry_from_json(after)) for before, after in places]
-        made.places = [(before, after) for before, after in found if before and after]
-        return made
+        listed = [(before, after) for before, after in found if before and after]
+        return cls.of(count, listed, blank, _entry_from_json(head), _entry_from_json(tail))
 
 
 def _first(row: np.ndarray) -> int:
@@ -203,12 +216,17 @@ class BlockStatistics:
         return {"rows": [row.as_json() for row in self.rows], "changes": changes}
 
     @classmethod
+    def of(cls, rows: list[RowStatistics], changes: SignChanges | None) -> Self:
+        """Figures that are known."""
+        made = cls.__new__(cls)
+        made.rows, made.changes = rows, changes
+        return made
+
+    @classmethod
     def from_json(cls, figures: dict[str, Any]) -> Self:
         """What `as_json` gave, as it was."""
-        made = cls.__new__(cls)
-        made.rows = [RowStatistics.from_json(row) for row in figures["rows"]]
-        made.changes = None if figures["changes"] is None else SignChanges.from_json(figures["changes"])
-        return made
+        changes = None if figures["changes"] is None else SignChanges.from_json(figures["changes"])
+        return cls.of([RowStatistics.from_json(row) for row in figures["rows"]], changes)
 
 
 class _Mergeable(Protocol):

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from .._device import CPU, device
 from ..fuse.memory import result_array
 from .capacity import check_disk, unwritable
 from .domain import Domain
@@ -60,12 +61,21 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """Rows of f, f', ... as arrays, filled in place."""
+    """Rows of f, f', ... as arrays, filled in place: of NumPy, or of CuPy on the device ``place``.
+
+    Raises CuPy's MemoryError where that has not the memory.
+    """
 
     keeps_x = waits = False
 
-    def __init__(self, domain: Domain, rows: int) -> None:
-        self._rows = [result_array(domain.num, domain.dtype) for _ in range(rows)]
+    def __init__(self, domain: Domain, rows: int, place: device = CPU) -> None:
+        self.place = place
+        self._rows: list[Any]
+        if place is CPU:
+            self._rows = [result_array(domain.num, domain.dtype) for _ in range(rows)]
+        else:
+            with place.context:
+                self._rows = [place.xp.empty(domain.num, domain.dtype) for _ in range(rows)]
 
     def length(self, asked: int | None, convenient: int, threads: int) -> int:
         """Any will do."""

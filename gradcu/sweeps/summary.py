@@ -62,7 +62,9 @@ class Summary:
     and maximum of others; ``start``, ``stop`` and ``step`` are None unless there is one variable, evenly spaced.
     ``rows`` has a Row for f and for each derivative. ``sign_change_count`` counts the sign changes of f' (None where f'
     is not among the rows, and where the points are not one row in ascending or descending order), and ``sign_changes``
-    lists the first of them, at most 20. Zeros between two signs are passed over, NaN is not.
+    lists the first of them, at most 20. Zeros between two signs are passed over, NaN is not. ``compute_seconds`` and
+    ``transfer_seconds`` are what CUDA devices took for the engine cuda's kernels, and for copies to the host beside
+    these; else None.
     """
 
     def __init__(self, run: Run, statistics: BlockStatistics) -> None:
@@ -76,6 +78,9 @@ class Summary:
         self.engine, self.engine_reason = run.engine, run.engine_reason
         self.threads, self.chunk, self.seconds = run.threads, run.chunk, run.seconds
         self.points_per_second = run.computed / run.seconds
+        devices = run.on_devices
+        self.compute_seconds = None if devices is None else devices.compute
+        self.transfer_seconds = None if devices is None else devices.transfer
         self.rows = [Row(name, found, domain) for name, found in zip(run.wanted.names, statistics.rows, strict=True)]
         changes = statistics.changes if run.wanted.has_slope else None
         self.sign_change_count = None if changes is None else changes.count
@@ -113,6 +118,8 @@ class Summary:
             "chunk": self.chunk,
             "seconds": self.seconds,
             "points_per_second": self.points_per_second,
+            "compute_seconds": self.compute_seconds,
+            "transfer_seconds": self.transfer_seconds,
             "rows": rows,
             "sign_changes": changes,
         }
@@ -129,11 +136,17 @@ class Summary:
                 f"{self.engine} ({self.engine_reason}), {counted(self.threads, 'thread')}, "
                 f"blocks of {counted(self.chunk, 'point')}",
             ),
-            ("time", f"{self.seconds:.3g} s"),
+            ("time", f"{self.seconds:.3g} s{self._on_devices()}"),
             ("rate", f"{thousands(self.points_per_second)} points/s" if self.points_per_second else "all was there"),
         ]
         width = max(10, *(len(name) + 2 for name, _ in facts))
         return [f"{name:<{width}}{value}" for name, value in facts]
+
+    def _on_devices(self) -> str:
+        if self.compute_seconds is None or self.transfer_seconds is None:
+            return ""
+        beside = f", and {self.transfer_seconds:.3g} s to the host beside it" if self.transfer_seconds else ""
+        return f", of which {self.compute_seconds:.3g} s in kernels{beside}"
 
     @property
     def digits(self) -> int:

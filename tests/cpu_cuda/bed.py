@@ -86,6 +86,17 @@ class Bed:
         finally:
             self.driver.cpu_cuda_refuse_allocations_after(-1)
 
+    @contextlib.contextmanager
+    def memory_of(self, free: int) -> Iterator[None]:
+        """Leaves each device no more free memory than so many bytes, once CuPy's pool was emptied."""
+        self.cupy.get_default_memory_pool().free_all_blocks()
+        available, total = self.cupy.cuda.runtime.memGetInfo()
+        self.driver.cpu_cuda_set_memory(total - available + free)
+        try:
+            yield
+        finally:
+            self.driver.cpu_cuda_set_memory(MEMORY)
+
 
 _running: Bed | None = None
 

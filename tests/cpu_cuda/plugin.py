@@ -15,9 +15,10 @@ STOOD_IN = "closed library stood in for"
 QUICK = {
     "test_results_are_pytorchs",
     "test_gradients_are_pytorchs",
+    "test_rules_on_arrays_and_on_tensors_agree_to_the_bit",
 }
 """Of the suite's tests of a ``device``, those that are not slow there, where most calls compile a kernel for their
-dtypes, layouts and dimensions: every row's values, and its gradients of both orders."""
+dtypes, layouts and dimensions: every row's values, and its gradients of both orders, recorded and by one kernel."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,11 +1,17 @@
-"""Generated CUDA kernels compiled by the host's C++ compiler and run on the CPU."""
+"""Generated CUDA kernels compiled by the host's C++ compiler and run on the CPU.
+
+An elementwise kernel's threads need nothing of each other, and run one after the other on any machine. Those of a sweep
+wait for each other, which takes the fibres of tests/cpu_cuda: x86-64 Linux, and g++; but no CuPy.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from gradcu.fuse.cuda_source import THREADS, CudaSource, elementwise_source, layout_dtype, line_of, sweep_source
+from gradcu.fuse.cuda_source import (
+    PLACES,
+    THREADS,
+    WARPS,
+    CudaSource,
+    elementwise_source,
+    figures_dtype,
+    layout_dtype,
+    line_of,
+    place_dtype,
+    sweep_source,
+)
 from gradcu.fuse.program import Line, Program, Reference
+from gradcu.sweeps.cuda_figures import Told
+from tests.cpu_cuda import build
 from tests.needs import missing
 
 _HEADER = Path(__file__).parent / "cuda_host.h"
@@ -26,9 +45,11 @@ _AWAY = ctypes.c_void_p(None)
 class Hosted:
     """A kernel on the CPU."""
 
-    def __init__(self, source: CudaSource) -> None:
+    def __init__(self, source: CudaSource, waits: bool = False) -> None:
         self.source = source
-        self._library = ctypes.CDLL(_built(source.text, source.name))
+        made = _built_to_wait(source.text, source.name) if waits else _built(source.text, source.name)
+        self._library = ctypes.CDLL(made)
+        self._library.launch_on_host.restype = ctypes.c_char_p
 
     def __call__(self, blocks: int, *arguments: Any) -> None:
         """Launches it; arrays are passed as pointers, None as a null pointer, and 0-d arrays by value."""
@@ -39,7 +60,8 @@ class Hosted:
             else:
                 held.append(_AWAY if argument is None else np.ascontiguousarray(argument))
         places = [item.ctypes.data if isinstance(item, np.ndarray) else ctypes.addressof(item) for item in held]
-        self._library.launch_on_host(blocks, THREADS, (ctypes.c_void_p * len(places))(*places))
+        error = self._library.launch_on_host(blocks, THREADS, (ctypes.c_void_p * len(places))(*places))
+        assert error is None, error.decode()
 
 
 @functools.cache
@@ -48,8 +70,8 @@ def _built(text: str, name: str) -> str:
     if compiler is None:
         missing("cc", "there is no C++ compiler")
     launcher = (
-        f'extern "C" void launch_on_host(unsigned blocks, unsigned threads, void **arguments) {{\n'
-        f"    launch({name}, blocks, threads, arguments);\n}}\n"
+        f'extern "C" const char *launch_on_host(unsigned blocks, unsigned threads, void **arguments) {{\n'
+        f"    launch({name}, blocks, threads, arguments);\n    return nullptr;\n}}\n"
     )
     library = str(Path(tempfile.mkdtemp(dir=_folder().name)) / "kernel.so")
     done = subprocess.run(
@@ -58,6 +80,42 @@ def _built(text: str, name: str) -> str:
     )  # fmt: skip
     assert not done.returncode, done.stderr
     return library
+
+
+_WAITING_FLAGS = (*build.STANDARD, *build.KERNELS, "-ffp-contract=off")
+
+
+@functools.cache
+def _built_to_wait(text: str, name: str) -> str:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        missing("fibres", "the threads of a block are fibres, which are written for x86-64 Linux")
+    if shutil.which("g++") is None:
+        missing("cc", "there is no g++")
+    launcher = (
+        f"CPU_CUDA_KERNEL({name}, {name})\nCPU_CUDA_MODULE(true)\n"
+        f'extern "C" const char *launch_on_host(unsigned blocks, unsigned threads, void **arguments) {{\n'
+        f"    const cpu_cuda::Launch launch = {{{{blocks, 1, 1}}, {{threads, 1, 1}}, 0}};\n"
+        f"    return cpu_cuda::run(cpu_cuda_kernel_{name}, cpu_cuda_module, arguments, launch);\n}}\n"
+    )
+    header, threads = _header_of_fibres(), build.library("libcpu_cuda_threads.so", ["threads.cpp"])
+    library = build.folder() / f"{build.digest(text, launcher, str(header), *_WAITING_FLAGS)}.so"
+    if not library.exists():
+        with tempfile.NamedTemporaryFile("w", suffix=".cpp") as file:
+            file.write(text + launcher)
+            file.flush()
+            build.compiled(library, [*_WAITING_FLAGS, "-shared", "-include", header, file.name, threads])
+    ctypes.CDLL(str(threads), mode=ctypes.RTLD_GLOBAL)
+    return str(library)
+
+
+@functools.cache
+def _header_of_fibres() -> Path:
+    """What such a kernel begins with, parsed once."""
+    header = build.folder() / build.digest(build.native_digest(), *_WAITING_FLAGS) / "fibres.h"
+    header.parent.mkdir(mode=0o700, exist_ok=True)
+    header.write_text(f'#include "{build.NATIVE / "cuda_on_cpu.h"}"\n')
+    build.compiled(header.with_suffix(".h.gch"), [*_WAITING_FLAGS, "-x", "c++-header", header])
+    return header
 
 
 @functools.cache
@@ -69,26 +127,43 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 class HostedSweep:
     """The sweep kernel of a program."""
 
-    def __init__(self, program: Program) -> None:
-        self._program, self._kernel = program, Hosted(sweep_source(program))
+    def __init__(self, program: Program, sums: bool = False, signed: range = range(0)) -> None:
+        self._program, self._signed = program, signed
+        self._figures, self._place = figures_dtype(program.dtype), place_dtype(program.dtype)
+        self.kernel = Hosted(sweep_source(program, sums=sums, signed=signed), waits=True)
 
     def __call__(
-        self, ends: tuple[float, float, int], first: int, count: int, blocks: int = 0, misaligned: bool = False
+        self, ends: tuple[float, float, int], first: int, count: int, segments: int = 1, misaligned: bool = False
     ) -> list[np.ndarray]:
-        """The points first, ..., first + count - 1 and the rows; every element beside them stays as it is."""
+        """The points first, ..., first + count - 1 and the rows; every element beside them stays as it is.
+
+        A block takes that many segments.
+        """
+        return self.run(ends, first, count, segments, misaligned)[0]
+
+    def run(
+        self, ends: tuple[float, float, int], first: int, count: int, segments: int = 1, misaligned: bool = False
+    ) -> tuple[list[np.ndarray], Told]:
+        """The same, and what the kernel tells of the rows."""
         line = line_of(*ends, first, count)
         assert line is not None
         guarded = [np.full(count + 16, 77, self._program.dtype) for _ in range(len(self._program.outputs) + 1)]
         lead = 9 if misaligned else 8
         rows = [row[lead : lead + count] for row in guarded]
-        self._kernel(
-            blocks or self._kernel.source.blocks(count) + 1,
-            line[0], np.int64(first), np.int64(count), *(_array(row) for row in rows),
+        run = segments * self.kernel.source.per_block
+        origin = first // run * run
+        blocks = max(-(-(first + count - origin) // run), 1)
+        figures = np.zeros((blocks, len(rows) - 1), self._figures)
+        places = np.zeros((blocks, len(self._signed), WARPS, PLACES), self._place)
+        self.kernel(
+            blocks, line[0], np.int64(first), np.int64(count), np.int64(origin), np.int32(segments),
+            figures, _array(places), *(_array(row) for row in rows),
         )  # fmt: skip
         for row in guarded:
             assert (row[:lead] == 77).all()
             assert (row[lead + count :] == 77).all()
-        return rows
+        begins = np.arange(blocks) * run + origin
+        return rows, Told(figures, begins, self._signed, lambda block: places[block, :, 0])
 
 
 def _array(row: np.ndarray) -> np.ndarray | None:

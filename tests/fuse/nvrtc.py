@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcu.fuse.cuda_source import OPTIONS
+from gradcu._launch import OPTIONS
 
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
 """Turing, Ampere (A100, then RTX 30), Ada, Hopper, Blackwell (B200, then RTX 50)."""

@@ -48,9 +48,9 @@ def counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Counts:
     counts = Counts()
     run, build = Kernel.run, Compiler.build
 
-    def counted_run(self: Kernel, inputs: Any) -> Any:
+    def counted_run(self: Kernel, inputs: Any, place: Any) -> Any:
         counts.run += 1
-        return run(self, inputs)
+        return run(self, inputs, place)
 
     def counted_build(self: Compiler, source: str, library: str) -> None:
         counts.compiled += 1
@@ -124,6 +124,15 @@ def test_numbers_that_change_compile_once_more_and_no_more(compiler: Compiler, c
     for k in (0.5, 0.25, 0.125, 3.5, 7.25):
         np.testing.assert_allclose(f(x, k).detach().numpy(), np.sin(x.detach().numpy()) * k + 1, rtol=1e-5, atol=1e-6)
     assert counts.seen() == (5, 2)
+
+
+def test_bounds_and_exponents_are_numbers_that_change(compiler: Compiler, counts: Counts):
+    f = gradcu.compile(lambda x, k: x.clamp(-k, k) + x.exp() ** k)
+    x = line()
+    at = x.detach().numpy()
+    for k in (0.7, 0.3, 1.3, 2.6):
+        np.testing.assert_allclose(f(x, k).detach().numpy(), np.clip(at, -k, k) + np.exp(at) ** k, rtol=1e-5, atol=1e-6)
+    assert counts.seen() == (4, 2)
 
 
 def test_few_elements_are_not_compiled_for(counts: Counts):

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradcu.fuse.cuda_source import LINE, CudaSource, elementwise_source, layout_dtype, sweep_source
+from gradcu.fuse.cuda_source import LINE, CudaSource, elementwise_source, layout_dtype, slopes, sweep_source
 from gradcu.fuse.trace import program
 from tests.fuse import nvrtc
 from tests.fuse.hosted import merged
@@ -17,6 +17,9 @@ from tests.needs import missing
 
 MOST_REGISTERS = {"float32": 64, "float64": 80}
 """With these, 4 blocks of 256 threads fit the 65536 registers of a multiprocessor, in float64 3."""
+
+MOST_OF_A_SWEEP = 128
+"""With these 2 blocks fit, enough for a sweep, which reads nothing. One that adds up many rows has a block alone."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,10 +48,12 @@ def packed(*sizes: int) -> list[tuple[int, int]]:
 )
 def test_a_sweep(architecture: int, name: str, dtype: str):
     made = program(FUNCTIONS[name], np.dtype(dtype), 2)
-    found = compiled(sweep_source(made), architecture)
-    assert found.spilled == 0
-    assert found.registers <= MOST_REGISTERS[dtype]
-    assert found.parameters == packed(LINE.itemsize, 8, 8, 8, 8, 8, 8)
+    plain = compiled(sweep_source(made, signed=slopes(made)), architecture)
+    reducing = compiled(sweep_source(made, sums=True, signed=range(3), histogram=True), architecture)
+    assert plain.spilled == reducing.spilled == 0
+    assert plain.registers <= MOST_OF_A_SWEEP
+    assert plain.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8)
+    assert reducing.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 4, 4, 8, 8, 8, 8, 8, 8)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,17 @@ def test_elementwise(architecture: int, dtype: str):
             assert found.spilled == 0
             assert found.registers <= MOST_REGISTERS[dtype]
             assert found.parameters == packed(*layout, index, *pointers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_are_passed_by_value(dtype: str):
+    made = product_and_gradients(dtype)
+    assert list(made.inputs) == ["a", "b", "c", "g"]
+    size = np.dtype(dtype).itemsize
+    for dimensions in (0, 2):
+        layout = [layout_dtype(dimensions, 2, False).itemsize] if dimensions else []
+        found = compiled(elementwise_source(made, dimensions=dimensions, numbers=("a", "c")), 90)
+        assert found.parameters == packed(*layout, 4, size, 8, size, 8, 8, 8, 8, 8)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -85,9 +101,9 @@ def test_what_does_not_compile_says_why():
 def test_every_op_in_a_kernel_of_its_own(dtype: str, architecture: int):
     wrong = []
     for made, [(name, _), *_] in in_c(dtype):
-        found = compiled(sweep_source(made), architecture)
+        found = compiled(sweep_source(made, signed=slopes(made)), architecture)
         # Of double, ptxas spills a little for some architecture whatever it may take, as in erf for sm_90.
-        if found.spilled > 64 or found.registers > MOST_REGISTERS[dtype]:
+        if found.spilled > 64 or found.registers > MOST_OF_A_SWEEP:
             wrong.append(f"{name}: {found.registers} registers, {found.spilled} bytes spilled")
     assert not wrong, "\n".join(wrong)
 
@@ -98,5 +114,5 @@ def test_every_op_in_a_kernel_of_its_own(dtype: str, architecture: int):
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("order", [0, 1, 2, 4])
 def test_sweeps_of_any_order(name: str, dtype: str, architecture: int, order: int):
-    found = compiled(sweep_source(program(FUNCTIONS[name], np.dtype(dtype), order)), architecture)
-    assert found.spilled == 0
+    made = program(FUNCTIONS[name], np.dtype(dtype), order)
+    assert compiled(sweep_source(made, signed=slopes(made)), architecture).spilled == 0

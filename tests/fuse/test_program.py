@@ -76,6 +76,31 @@ def test_lines_in_c(f: Callable[[Tensor], Tensor], expected: list[str]):
     assert c_body(program(f, FLOAT32, 0)) == expected
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, number: gradcu.sin(x) * number,
+        lambda x, number: x**number,
+        lambda x, number: number**x,
+        lambda x, number: x.clamp(-number, number),
+        lambda x, number: gradcu.softplus(x, number, 20.5),
+    ],
+)
+def test_numbers_may_have_names(f: Callable[[Tensor, float], Tensor]):
+    programs = [program(lambda x, number=number: f(x, number), FLOAT32, 1).parametrised() for number in (1.7, 2.3)]
+    (one, numbers), (other, others) = programs
+    assert one.key == other.key
+    assert c_body(one) == c_body(other)
+    assert numbers != others
+    assert list(one.inputs) == ["x", *(f"c{k}" for k in range(len(numbers)))]
+
+
+def test_a_c_expression_may_depend_on_a_number_that_has_a_name():
+    programs = [program(lambda x, base=base: base**x, FLOAT32, 0).parametrised()[0] for base in (2.0, 3.0)]
+    assert [c_body(made)[0] for made in programs] == ["const T t0 = exp2(x);", "const T t0 = pow(c0, x);"]
+    assert programs[0].key != programs[1].key
+
+
 def test_conditions_are_ints_in_c():
     body = c_body(program(lambda x: gradcu.where(gradcu.logical_not(x > 0.5), x, -x), FLOAT64, 0))
     assert [line.split(" t")[0] for line in body[:-1]] == ["const int", "const int", "const T", "const T"]

@@ -78,6 +78,7 @@ TWINS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] 
     "signed zero": (lambda x: x + 0.0, lambda x: x + -0.0),
     "number below float32": (lambda x: x * 0.1, lambda x: x * 0.10000000149011612),
     "number's type": (lambda x: x**3, lambda x: x**3.0),
+    "operand's type": (lambda x: x * 3.0, lambda x: x * 3),
     "order of operands": (lambda x: gradcu.exp(x) - x, lambda x: x - gradcu.exp(x)),
 }
 

@@ -228,7 +228,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, chunk: int):
         ({"dtype": "int64"}, TypeError, "dtype must be float32, float64 or float16, not int64"),
         ({"dtype": "complex64"}, TypeError, "dtype must be float32, float64 or float16, not complex64"),
         ({"dtype": "nonsense"}, TypeError, "dtype must be float32, float64 or float16, not nonsense"),
-        ({"engine": "warp"}, ValueError, "engine must be auto, cc, numpy or eager, not 'warp'"),
+        ({"engine": "warp"}, ValueError, "engine must be auto, cc, cuda, numpy or eager, not 'warp'"),
         ({"chunk": 0}, ValueError, "chunk must be a whole number, at least 1, not 0"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, not 'yes' \(str\)"),
         ({"out": "sweep.txt"}, ValueError, "not a known suffix"),
@@ -285,6 +285,18 @@ def test_no_numpy_warning_reaches_the_user():
     rows = result.summary().rows
     assert rows[0].nan > 0
     assert rows[0].infinite > 0
+
+
+def test_without_cuda_its_engine_says_what_is_missing():
+    if gradcu.cuda.is_available():
+        pytest.skip("there is CUDA")
+    for device in ("auto", "cuda", ["cuda:0", "cuda:1"]):
+        with pytest.raises(RuntimeError, match=r"device 'cuda(:0)?' cannot be used: .*CUDA needs an NVIDIA driver"):
+            gradcu.sweep(gradcu.sin, 0, 1, 10, engine="cuda", device=device)
+    with pytest.raises(ValueError, match="engine 'cuda' can't do this sweep: the device is cpu"):
+        gradcu.sweep(gradcu.sin, 0, 1, 10, engine="cuda", device="cpu")
+    with pytest.raises(ValueError, match="device must be one device, or a list of different CUDA devices, not"):
+        gradcu.sweep(gradcu.sin, 0, 1, 10, device=["cpu"])
 
 
 def test_the_device_and_why(monkeypatch: pytest.MonkeyPatch):

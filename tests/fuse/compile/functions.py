@@ -167,12 +167,12 @@ def saved_output(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def saved_negative(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient has y - z, folded to y + (sin(x) + WEIGHT), but the node reads z."""
-    z = -(gradcu.sin(x) + WEIGHT)
+    z = -(gradcu.sin(x) + WEIGHT.to(x.device))
     return z, gradcu.logaddexp(z, y)
 
 
 def one_expression_in_two_shapes(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    wave, column = gradcu.sin(MATRIX * x), y[:2].reshape(2, 1)
+    wave, column = gradcu.sin(MATRIX.to(x.device) * x), y[:2].reshape(2, 1)
     return gradcu.cos(column * wave**0), gradcu.cos(column) * wave
 
 
@@ -196,10 +196,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "reduction": lambda x, y: (gradcu.exp(x) / gradcu.exp(x).sum()) * y,
     "only a reduction": lambda x, y: x.sum() + y.max(),
     "index": lambda x, y: gradcu.sin(x)[1:] * y[:-1] + gradcu.cos(x)[[0, 2]],
-    "matmul": lambda x, y: gradcu.tanh(MATRIX * 2 @ (x * y)) * 3,
-    "shapes": lambda x, y: gradcu.sin(x).reshape(3, 1).expand(3, 2).t() * MATRIX,
+    "matmul": lambda x, y: gradcu.tanh(MATRIX.to(x.device) * 2 @ (x * y)) * 3,
+    "shapes": lambda x, y: gradcu.sin(x).reshape(3, 1).expand(3, 2).t() * MATRIX.to(x.device),
     "many shapes": many_shapes,
-    "closure": lambda x, y: gradcu.exp(WEIGHT * x) + y,
+    "closure": lambda x, y: gradcu.exp(WEIGHT.to(x.device) * x) + y,
     "numpy's functions": lambda x, y: np.sin(x) * np.exp(-y),
     "branches": branches,
     "loops": loops,
@@ -239,6 +239,7 @@ NEEDS_GRADIENTS = {"hook", "inner gradient", "inner values"}
 
 
 def operands(requires_grad: bool = True) -> list[Tensor]:
+    """Two Tensors on the default device."""
     return [
         gradcu.tensor([0.5, -1.25, 2.0], requires_grad=requires_grad),
         gradcu.tensor([1.5, 0.75, -0.5], requires_grad=requires_grad),

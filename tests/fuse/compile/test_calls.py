@@ -173,7 +173,7 @@ def test_an_error_is_fs_own():
 def test_arguments_are_checked():
     with pytest.raises(TypeError, match="f must be a function, not 3"):
         gradcu.compile(3)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="engine must be auto, cc or numpy, not 'gpu'"):
+    with pytest.raises(ValueError, match="engine must be auto, cc, numpy or cuda, not 'gpu'"):
         gradcu.compile(gradcu.sin, engine="gpu")
 
 

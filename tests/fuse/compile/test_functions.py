@@ -33,16 +33,16 @@ def outcome(f: Callable[..., Any], *, orders: int = 2) -> tuple[Any, list[np.nda
         found = gradcu.autograd.grad(outputs, wanted, cotangents, create_graph=True, allow_unused=True)
         values += found
         outputs = list(found)
-    return result, [None if value is None else value.detach().numpy().copy() for value in values]
+    return result, [None if value is None else value.detach().cpu().numpy().copy() for value in values]
 
 
-def assert_alike(found: list[np.ndarray | None], expected: list[np.ndarray | None]) -> None:
+def assert_alike(found: list[np.ndarray | None], expected: list[np.ndarray | None], rtol: float = 2e-6) -> None:
     assert [value is None for value in found] == [value is None for value in expected]
     for value, reference in zip(found, expected, strict=True):
         if value is not None and reference is not None:
             assert (value.dtype, value.shape) == (reference.dtype, reference.shape)
             # The gradients that meet at a leaf are added in another order.
-            np.testing.assert_allclose(value, reference, rtol=2e-6, atol=1e-6)
+            np.testing.assert_allclose(value, reference, rtol=rtol, atol=1e-6)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "auto"])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 @functools.cache
 def kernel_file(name: str) -> str:
     """The text of a file of kernels/, from the installed package, or from the checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = os.path.dirname(os.path.abspath(__file__))
     installed = os.path.join(package, "_kernels")
     folder = installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "kernels")
     with open(os.path.join(folder, name), encoding="utf-8") as file:
