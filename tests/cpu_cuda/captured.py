@@ -46,12 +46,14 @@ def capturing(bed: Bed) -> Iterator[list[Captured]]:
             made = Launch(self.name, blocks, threads, passed, shared_bytes)
             launches.append(Captured(self._module._raw.code, made, list(copies.blocks.values()), copies.now()))
 
+    allocator = bed.cupy.cuda.get_allocator()
+    bed.cupy.cuda.set_allocator(None)
     _launch.Kernel.launch = launch
     try:
-        with bed.cupy.cuda.using_allocator(None):
-            yield launches
+        yield launches
     finally:
         _launch.Kernel.launch = original
+        bed.cupy.cuda.set_allocator(allocator)
 
 
 class _Copies:
