@@ -239,12 +239,17 @@ def promoted(op: Op, arrays: list[Any]) -> list[Any]:
         if array is None:
             out.append(None)
         elif not _is_number(array):
-            out.append(array if array.dtype == dtype else array.astype(dtype))
+            out.append(array if array.dtype == dtype else _cast(array, dtype))
         elif dtype.kind in "fc" and not isinstance(array, bool):
             out.append(array)
         else:
             out.append(wrapped(array, dtype))
     return out
+
+
+@silenced
+def _cast(array: Any, dtype: np.dtype[Any]) -> Any:
+    return array.astype(dtype)
 
 
 def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:

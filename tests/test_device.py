@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcu import _device as dv
+from gradcu import _finding_cuda
 from gradcu._device import CPU, device
 
 EXTRAS = ['pip install "gradcu[cuda12]"', '"gradcu[cuda13]"', "GRADCU_DEVICE=cpu"]
@@ -25,11 +26,11 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test finds the module as a new process does, and leaves it so."""
     monkeypatch.delenv("GRADCU_DEVICE", raising=False)
     monkeypatch.setattr(dv, "_noticed", False)
-    dv._import_cupy.cache_clear()
-    dv._trial.cache_clear()
+    _finding_cuda.import_cupy.cache_clear()
+    _finding_cuda.trial.cache_clear()
     yield
-    dv._import_cupy.cache_clear()
-    dv._trial.cache_clear()
+    _finding_cuda.import_cupy.cache_clear()
+    _finding_cuda.trial.cache_clear()
 
 
 @pytest.fixture
@@ -258,6 +259,7 @@ def test_cupy_is_not_imported_before_cuda_is_used() -> None:
         import sys
         import numpy as np
         from gradcu import _device as dv
+from gradcu import _finding_cuda
         dv.resolve("cpu"), dv.resolve(None), dv.device("cuda:1"), dv.xp_of(np.ones(1)), repr(dv.device(0))
         assert "cupy" not in sys.modules and not any(name.startswith("cupy") for name in sys.modules)
     """

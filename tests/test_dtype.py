@@ -2,6 +2,7 @@
 
 import enum
 import itertools
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gradcu
 from gradcu import _dtype as dt
 from tests.golden import load
 
@@ -270,3 +272,10 @@ def test_numeric_limits_refuse_other_dtypes() -> None:
     with pytest.raises(TypeError) as caught:
         dt.iinfo(dt.bool_)
     assert f"TypeError: {caught.value}" == GOLDEN["iinfo_bool"].replace("torch.", "gradcu.")
+
+
+def test_what_a_dtype_has_no_room_for_is_infinite_without_a_warning():
+    large = gradcu.tensor(1e300, dtype=gradcu.float64)
+    assert (gradcu.ones(2) * large).tolist() == [math.inf, math.inf]
+    assert large.to(gradcu.float32).item() == math.inf
+    assert gradcu.arange(0, 1e39, 4e38).tolist() == [0, math.inf, math.inf]

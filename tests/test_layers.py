@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 LAYERS = [
-    ("_pending", "_by_need", "_first_use"),
+    ("_pending", "_by_need", "_first_use", "_finding_cuda"),
     ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
     ("_dimensions", "_kernel_text", "_launch"),
     ("_graph",),
@@ -17,6 +17,7 @@ LAYERS = [
     ("_define",),
     ("ops",),
     ("_functions",),
+    ("_hooking",),
     ("_engine",),
     ("_backward",),
     ("_inplace",),

@@ -10,11 +10,12 @@ import numpy as np
 from .._define import function
 from .._device import CPU, DEFAULT
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
+from .._silence import silenced
 from .._tensor import Tensor
 from ._arguments import type_name
 from .creation import built, held, made
 
-_INT64, _FLOAT32 = np.dtype("int64"), np.dtype("float32")
+_INT64, _FLOAT32, _FLOAT64 = np.dtype("int64"), np.dtype("float32"), np.dtype("float64")
 _SHORT = 1 << 13
 _default_device = DEFAULT.get
 _PLAIN = (float, int)
@@ -85,12 +86,13 @@ def arange(
         if not by:
             raise ValueError("step must be nonzero")
         wide = kind if kind == np.uint64 else _INT64
-        return built(
-            "arange", lambda xp: (first + by * xp.arange(count, dtype=wide)).astype(kind), device, requires_grad
-        )
-    return built(
-        "arange", lambda xp: (first + by * xp.arange(count, dtype="float64")).astype(kind), device, requires_grad
-    )
+        return built("arange", lambda xp: _stepped(xp, first, by, count, wide, kind), device, requires_grad)
+    return built("arange", lambda xp: _stepped(xp, first, by, count, _FLOAT64, kind), device, requires_grad)
+
+
+@silenced
+def _stepped(xp: Any, first: Any, by: Any, count: int, computed_in: np.dtype[Any], kind: np.dtype[Any]) -> Any:
+    return (first + by * xp.arange(count, dtype=computed_in)).astype(kind)
 
 
 def _count(first: Any, last: Any, by: Any, whole: bool) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gradcu
-from gradcu import Tensor, _device
+from gradcu import Tensor, _finding_cuda
 from tests.cpu_cuda.bed import Bed
 
 CREATIONS: dict[str, Callable[[], Tensor]] = {
@@ -230,7 +230,7 @@ def test_a_first_computation_that_fails_tells_the_versions(bed: Bed, monkeypatch
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("the provided PTX was compiled with an unsupported toolchain")
 
-    _device._trial.cache_clear()
+    _finding_cuda.trial.cache_clear()
     monkeypatch.setattr(bed.cupy, "ones", refuse)
     monkeypatch.setattr(bed.cupy.cuda.runtime, "driverGetVersion", lambda: 12020)
     try:
@@ -238,7 +238,7 @@ def test_a_first_computation_that_fails_tells_the_versions(bed: Bed, monkeypatch
         with pytest.raises(RuntimeError, match=message):
             gradcu.ones(1, device="cuda:1")
     finally:
-        _device._trial.cache_clear()
+        _finding_cuda.trial.cache_clear()
 
 
 def test_gradcu_device_cpu_keeps_a_cuda_program_on_the_cpu(cuda: str, monkeypatch: pytest.MonkeyPatch):

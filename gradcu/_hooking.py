@@ -1,0 +1,83 @@
+"""Hooks on the walker's way: they see gradients as Tensors, and may replace them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ._dtype import scalar_name
+from ._graph import HookTable, Node
+from ._tensor import Tensor
+
+
+def as_tensor(value: Any) -> Tensor:
+    """A gradient as hooks and users see it."""
+    return value if isinstance(value, Tensor) else Tensor._wrap(value)
+
+
+def run_hooks(hooks: HookTable, value: Any, create_graph: bool) -> Any:
+    """Passes a gradient through a Tensor's hooks; each may replace it."""
+    tensor = as_tensor(value)
+    for hook in list(hooks.values()):
+        result = hook(tensor)
+        if result is not None:
+            tensor = _replacement(hook, result, tensor)
+    return tensor if create_graph else tensor._array
+
+
+def run_node_prehooks(node: Node, gradient: Any, create_graph: bool) -> Any:
+    """Passes the gradients of a node's outputs through its prehooks."""
+    single = node.output_count == 1
+    current = _hook_arguments([gradient] if single else gradient)
+    for hook in list((node.prehooks or {}).values()):
+        result = hook(current)
+        if result is not None:
+            current = _replacements(hook, result, current)
+    found = [g if create_graph or g is None else g._array for g in current]
+    return found[0] if single else found
+
+
+def run_node_hooks(node: Node, values: Iterable[Any], gradient: Any, create_graph: bool) -> list[Any]:
+    """Passes the gradients of a node's operands through its hooks."""
+    outputs = _hook_arguments([gradient] if node.output_count == 1 else gradient)
+    current = _hook_arguments(values)
+    for hook in list((node.hooks or {}).values()):
+        result = hook(current, outputs)
+        if result is not None:
+            current = _replacements(hook, result, current)
+    return [g if create_graph or g is None else g._array for g in current]
+
+
+def _hook_arguments(values: Iterable[Any]) -> tuple[Tensor | None, ...]:
+    return tuple(None if value is None else as_tensor(value) for value in values)
+
+
+def _replacement(hook: Any, result: Any, before: Tensor | None) -> Any:
+    """What a hook returned in place of ``before``, checked in PyTorch's words."""
+    if result is None or before is None:
+        return result
+    if not isinstance(result, Tensor):
+        raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+    if result.dtype != before.dtype:
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has changed the type of value (was gradcu.{scalar_name(before.dtype)}Tensor "
+            f"got gradcu.{scalar_name(result.dtype)}Tensor)"
+        )
+    if result.shape != before.shape:
+        raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
+    return result
+
+
+def _replacements(hook: Any, results: Any, before: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
+    if not isinstance(results, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(results).__name__}'")
+    if len(results) != len(before):
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has returned an incorrect number of values (got {len(results)}, but expected "
+            f"{len(before)})"
+        )
+    return tuple(_replacement(hook, result, old) for result, old in zip(results, before, strict=True))
+
+
+def _hook_name(hook: Any) -> str:
+    return getattr(hook, "__name__", type(hook).__name__)
