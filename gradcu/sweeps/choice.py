@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .._device import CPU, device
+from ..fuse.program import NotInCError
+from ..fuse.trace import UntraceableError, program
 from .domain import Domain, listed
 from .engine import EagerEngine, Engine, UnsuitableError
+from .fused import fused
 from .probe import check_elementwise, graph_is_lost, name_of
 from .wanted import Wanted
 
@@ -33,10 +36,6 @@ def make_engine(
     place = places[0]
     if name == "eager":
         return _eager(f, domain, wanted, place, "asked for", depth)
-    # An eager sweep does without all this.
-    from ..fuse.program import NotInCError
-    from ..fuse.trace import UntraceableError, program
-
     try:
         if name != "auto" and (name == "cuda") != (place is not CPU):
             raise UnsuitableError(f"the device is {place}")
@@ -48,8 +47,6 @@ def make_engine(
             from .cuda_engine import CudaEngine
 
             return CudaEngine(made, domain, places)
-        from .fused import fused
-
         return fused(name, made, domain, depth or 0)
     except (UntraceableError, NotInCError, UnsuitableError) as error:
         problem = error
