@@ -112,29 +112,37 @@ def test_devices_that_meet(cuda: str):
 
 
 def test_streams(bed: Bed, cuda: str):
-    """What is put off runs on the stream of its recording, and whoever reads it elsewhere waits."""
-    stream = gradcu.cuda.Stream()
+    """What is put off runs on the stream of its recording; what reads it elsewhere waits, and is not put off."""
+    first, second = gradcu.cuda.Stream(), gradcu.cuda.Stream()
 
     @gradcu.compile(engine="cuda")
     def f(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         z = waves(x, y)
-        with gradcu.cuda.stream(stream):
-            # Not put off, since it belongs to another stream: it settles z.
+        with gradcu.cuda.stream(second):
             w = z * 2
         return z, w
 
-    x, y = line(cuda), line(cuda)
-    f(x, y)
+    def read(tensor: Tensor, stream: gradcu.cuda.Stream) -> np.ndarray:
+        with gradcu.cuda.stream(stream):
+            return array(tensor)
+
+    x, y, cotangent = line(cuda), line(cuda), gradcu.ones(50, device=cuda)
+    # Other values, so that memory that is used again does not have the right ones already.
+    other = gradcu.ones(50, device=cuda, requires_grad=True)
+    gradcu.autograd.grad(f(other, other)[0], other, cotangent)
     gradcu.cuda.synchronize()
     with bed.lazy_streams():
-        z, w = f(x, y)
-        with gradcu.cuda.stream(stream):
-            found = array(w.detach())
-        np.testing.assert_allclose(found, 2 * WAVES, rtol=1e-5, atol=1e-6)
-        with gradcu.cuda.stream(stream):
+        with gradcu.cuda.stream(first):
             z, _ = f(x, y)
-        gradcu.cuda.current_stream().wait_stream(stream)
-        assert_waves(z, gradcu.autograd.grad(z, (x, y), gradcu.ones(50, device=cuda)))
+        np.testing.assert_allclose(read(z.detach(), first), WAVES, rtol=1e-5, atol=1e-6)
+        with gradcu.cuda.stream(first):
+            _, w = f(x, y)
+        np.testing.assert_allclose(read(w.detach(), second), 2 * WAVES, rtol=1e-5, atol=1e-6)
+        with gradcu.cuda.stream(first):
+            z, _ = f(x, y)
+        # The node's backward runs on the first stream, for which the one where it was asked for waits.
+        slopes = gradcu.autograd.grad(z, (x, y), cotangent)
+        assert_waves(z, slopes)
         gradcu.cuda.synchronize()
 
 

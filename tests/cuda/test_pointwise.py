@@ -125,10 +125,36 @@ def test_what_lies_alike_stays_so(bed: Bed, cuda: str):
     assert x[:, ::2].mT.sigmoid().stride() == (3, 1)
 
 
-def test_with_many_elements_indices_are_wide(cuda: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def no_kernels(monkeypatch: pytest.MonkeyPatch) -> dict[Any, Kernel]:
+    """The kernels that are made from here on: none is known yet."""
+    made: dict[Any, Kernel] = {}
+    monkeypatch.setattr(_launch, "_kernels", made)
+    monkeypatch.setattr(pointwise, "_forwards", {})
+    monkeypatch.setattr(pointwise, "_gradients", {})
+    return made
+
+
+def test_with_many_elements_indices_are_wide(no_kernels: dict[Any, Kernel], cuda: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cuda_elementwise, "NARROW", 16)
     for layout in ("in C order", "in both"):
-        assert_as_on_the_cpu(lambda a, b: gradcu.atan2(a, b), LAYOUTS[layout](), cuda)
+        assert_as_on_the_cpu(polar, LAYOUTS[layout](), cuda)
+    assert all("typedef long long Index;" in text for text, *_ in no_kernels if "gradcu_elementwise" in text)
+
+
+def test_strides_that_reach_far_are_wide(no_kernels: dict[Any, Kernel], cuda: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cuda_elementwise, "NARROW", 64)
+    for count, index in ((4, "int"), (10, "long long")):
+        gradcu.ones(count, 2, device=cuda)[:, 0].sigmoid()
+        text, *_ = list(no_kernels)[-1]
+        assert f"typedef {index} Index;" in text
+
+
+def test_what_is_one_number_everywhere_is_read_without_strides(no_kernels: dict[Any, Kernel], cuda: str):
+    x = gradcu.ones(12, device=cuda, requires_grad=True)
+    (x * gradcu.tensor(2.0, device=cuda)).sigmoid().sum().backward()
+    assert len(no_kernels) == 4
+    assert all("DIMENSIONS = 0," in text for text, *_ in no_kernels)
 
 
 MIXED: dict[str, Callable[[Tensor], Tensor]] = {
@@ -231,16 +257,6 @@ def test_nothing_is_launched_for_no_elements(bed: Bed, cuda: str):
     before = bed.counts
     assert x.sigmoid().shape == (0, 3)
     assert bed.counts - before == Counts()
-
-
-@pytest.fixture
-def no_kernels(monkeypatch: pytest.MonkeyPatch) -> dict[Any, Kernel]:
-    """The kernels that are made from here on: none is known yet."""
-    made: dict[Any, Kernel] = {}
-    monkeypatch.setattr(_launch, "_kernels", made)
-    monkeypatch.setattr(pointwise, "_forwards", {})
-    monkeypatch.setattr(pointwise, "_gradients", {})
-    return made
 
 
 # NVRTC and the bed's compiler take half a second for each kernel.
