@@ -127,7 +127,7 @@ def grad(
         value = arrived.get(target)
         if value is None:
             if materialize_grads:
-                with tensor.device.context:
+                with tensor.device.context, naming_memory("grad", tensor.device):
                     found.append(Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype)))
                 continue
             if not allow_unused:
@@ -216,7 +216,7 @@ def _one_of(array: Any) -> Any:
     place = device_of(array)
     if place is CPU and array.ndim == 0:
         return array.dtype.type(1)
-    with place.context:
+    with place.context, naming_memory("backward", place):
         return place.xp.ones_like(array)
 
 

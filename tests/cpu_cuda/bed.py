@@ -84,24 +84,36 @@ class Bed:
 
     @contextlib.contextmanager
     def out_of_memory_after(self, allocations: int) -> Iterator[None]:
-        """Lets CuPy's pool, emptied before, get this many more blocks of memory, and no other."""
-        self.cupy.get_default_memory_pool().free_all_blocks()
-        self.driver.cpu_cuda_refuse_allocations_after(allocations)
-        try:
-            yield
-        finally:
-            self.driver.cpu_cuda_refuse_allocations_after(-1)
+        """Lets CuPy get this many more blocks of memory, and no other."""
+        with self._empty_pool():
+            self.driver.cpu_cuda_refuse_allocations_after(allocations)
+            try:
+                yield
+            finally:
+                self.driver.cpu_cuda_refuse_allocations_after(-1)
 
     @contextlib.contextmanager
     def memory_of(self, free: int) -> Iterator[None]:
-        """Leaves each device no more free memory than so many bytes, once CuPy's pool was emptied."""
+        """Leaves each device no more free memory than so many bytes."""
+        with self._empty_pool():
+            available, total = self.cupy.cuda.runtime.memGetInfo()
+            self.driver.cpu_cuda_set_memory(total - available + free)
+            try:
+                yield
+            finally:
+                self.driver.cpu_cuda_set_memory(MEMORY)
+
+    @contextlib.contextmanager
+    def _empty_pool(self) -> Iterator[None]:
+        """Has CuPy take memory from a pool that has none yet: of its own, blocks that are partly in use stay."""
+        cuda = self.cupy.cuda
+        allocator = cuda.get_allocator()
         self.cupy.get_default_memory_pool().free_all_blocks()
-        available, total = self.cupy.cuda.runtime.memGetInfo()
-        self.driver.cpu_cuda_set_memory(total - available + free)
+        cuda.set_allocator(cuda.MemoryPool().malloc)
         try:
             yield
         finally:
-            self.driver.cpu_cuda_set_memory(MEMORY)
+            cuda.set_allocator(allocator)
 
 
 _running: Bed | None = None
