@@ -20,6 +20,8 @@ from .special import erfc
 
 # NumPy compares numbers of two arrays, or clips them to an interval, in vectors, and compares with a number one by one.
 _ROWS = {dtype: np.zeros(LARGE, dtype) for dtype in ZEROS}
+# Of NumPy 2.0, where -0.0 becomes 0.0, clipping is no use.
+_CLIPS = bool(np.signbit(np.clip(-_ROWS[np.dtype("float32")][:64], 0, np.inf)).all())
 
 
 @silent
@@ -29,9 +31,9 @@ def _relu_on_numpy(x: Any, out: Any = None) -> Any:
     zeros = _ROWS.get(x.dtype)
     if zeros is None:
         return np.maximum(0.0, x, out=out)
-    if x.size >= LARGE:
+    if x.size >= LARGE and _CLIPS:
         return np.clip(x, ZEROS[x.dtype], INFINITIES[x.dtype], out=out)
-    return np.maximum(zeros[: x.size] if x.ndim == 1 else ZEROS[x.dtype], x, out=out)
+    return np.maximum(zeros[: x.size] if x.ndim == 1 and x.size <= LARGE else ZEROS[x.dtype], x, out=out)
 
 
 def _refuse_bools(x: Any) -> tuple[()]:
