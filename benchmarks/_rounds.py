@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ._common import rotated, usable_cores
 from ._processes import PAUSE, Process, installed
-from ._sweepers import FILLS, PEERS, Job
+from ._sweepers import FILLS, PEERS, REDUCED, Job
 
 
 class Figures(NamedTuple):
@@ -48,7 +48,7 @@ def measure(
                 except RuntimeError as error:
                     failures[peer] = str(error) if number else f"at first, with compiling: {error}"
                     continue
-                if peer not in FILLS:
+                if peer not in (*FILLS, *REDUCED):
                     values[peer] = answer["values"]
                 if number:
                     answers[peer].append(answer)
