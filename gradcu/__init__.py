@@ -24,8 +24,6 @@ try:
     from numpy import dtype as dtype
 
     from . import autograd as autograd
-    from ._determinism import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
-    from ._determinism import use_deterministic_algorithms as use_deterministic_algorithms
     from ._device import OutOfMemoryError as OutOfMemoryError
     from ._device import device as device
     from ._device import get_default_device as get_default_device
@@ -82,6 +80,7 @@ try:
         __getattr__, __dir__ = _at_first_use(
             __name__,
             {
+                "are_deterministic_algorithms_enabled": "._determinism",
                 "compile": ".fuse",
                 "cuda": ".cuda",
                 "fuse": ".fuse",
@@ -90,6 +89,7 @@ try:
                 "set_printoptions": "._format",
                 "sweep": ".sweeps",
                 "sweeps": ".sweeps",
+                "use_deterministic_algorithms": "._determinism",
                 **dict.fromkeys(_FUNCTIONS_BY_NEED, "._functions"),
             },
         )
@@ -110,6 +110,8 @@ if _TYPE_CHECKING:
     from . import math as math
     from . import return_types as return_types
     from . import sweeps as sweeps
+    from ._determinism import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+    from ._determinism import use_deterministic_algorithms as use_deterministic_algorithms
     from ._format import set_printoptions as set_printoptions
     from ._functions import *  # noqa: F403
     from .fuse import compile as compile

@@ -91,7 +91,7 @@ def jvp(
     single_output, outputs = _as_tuple(func(*points), _OUTPUTS, "jvp")
     if strict:
         _require_graph(outputs, _NO_GRAPH)
-    cotangents = tuple(_zeros_like(output) for output in outputs)
+    cotangents = tuple(zeros_like(output) for output in outputs)
     for cotangent in cotangents:
         cotangent.requires_grad = True
     gradients = _gradients(outputs, points, cotangents, create_graph=True)
@@ -363,13 +363,9 @@ def _filled(
         if create_graph:
             _require_graph(gradients, _CONSTANT.format(what=what))
     return [
-        _zeros_like(reference) if gradient is None else gradient
+        zeros_like(reference) if gradient is None else gradient
         for gradient, reference in zip(gradients, references, strict=True)
     ]
-
-
-def _zeros_like(tensor: Tensor) -> Tensor:
-    return zeros_like(tensor)
 
 
 def _detached(tensor: Tensor) -> Tensor:

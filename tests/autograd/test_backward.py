@@ -374,3 +374,19 @@ def test_a_sum_over_what_was_broadcast_counts_every_element():
     assert row.grad is not None
     assert column.grad.tolist() == [[4]] * 3
     np.testing.assert_allclose(row.grad.numpy(), 3 + 3 * np.e, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x**3, lambda x: x**0.5, lambda x: 2.0**x, lambda x: gradcu.leaky_relu(x - 0.5, 0.1),
+        lambda x: gradcu.softplus(x, 2.0), lambda x: gradcu.clamp(x, 0.2, 0.4), lambda x: gradcu.where(x > 0.5, x, 0.0),
+        lambda x: gradcu.gelu(x, approximate="tanh"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [5, 5000])
+def test_so_it_is_of_ops_with_numbers_beside_the_operand(f: Any, size: int):
+    x = gradcu.linspace(0.1, 0.9, size, requires_grad=True)
+    (through_sum,) = grad(f(x).sum(), x)
+    (expected,) = grad(f(x), x, gradcu.ones(size))
+    np.testing.assert_array_equal(through_sum.numpy(), expected.numpy())
