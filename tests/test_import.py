@@ -118,8 +118,10 @@ print(json.dumps("fine"))
 @pytest.mark.parametrize("frozen", [True, False])
 def test_what_was_frozen_stays_frozen_and_nothing_else_is(frozen: bool):
     freeze = "gc.freeze()" if frozen else "pass"
-    count = in_new_process(f"import gc; {freeze}; import gradcu; print(gc.get_freeze_count())")
-    assert count > 1000 if frozen else count == 0
+    code = f"import gc; {freeze}; before = gc.get_freeze_count(); import gradcu; print([before, gc.get_freeze_count()])"
+    before, after = in_new_process(code)
+    # Python 3.12 has some hundred of its own.
+    assert after > 1000 if frozen else after == before < 1000
 
 
 def test_the_process_is_left_as_it_was():

@@ -54,8 +54,10 @@ class Kernel:
             if x is not None:
                 x[...] = points
             return self.at(points, rows)
-        # A linspace of one segment does without the table.
-        high, low = map(address, pieces.table) if num > SEGMENT else (None, None)
+        # A linspace of one segment does without the table. It is held here until the call is over: threads that come to
+        # a new line at the same time each make one, and the last one made stays.
+        table = pieces.table if num > SEGMENT else ()
+        high, low = map(address, table) if table else (None, None)
         numbers = np.array([*pieces.step, *pieces.exact])
         exact_at = np.array(pieces.exact_at, np.int64)
         begin, step = address(numbers), len(pieces.step)
