@@ -297,7 +297,12 @@ def cpu(self: Tensor) -> Tensor:
 
 @method
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
-    """This Tensor on ``device``, by default the current CUDA device. Raises RuntimeError where it can't be used."""
+    """This Tensor on ``device``, by default the current CUDA device.
+
+    Raises RuntimeError where it can't be used, or is no CUDA device.
+    """
+    if device is not None and device_type(device).type == "cpu":
+        raise RuntimeError(f"Invalid device, must be cuda device: {device}")
     return to(self, "cuda" if device is None else device, non_blocking=non_blocking)
 
 

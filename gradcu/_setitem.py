@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._device import CPU
 from ._dtype import scalar_name
 from ._inplace import refuse_leaf, write
 from ._op import OPS
@@ -54,14 +55,15 @@ def _is_integer(key: Any) -> bool:
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Copies ``src``, a number or a Tensor that broadcasts to this one, into this Tensor and returns it.
 
-    A Tensor may be on another device; ``non_blocking`` as of ``to``.
+    A Tensor may be on another device; ``non_blocking`` as of ``to``, but a copy to the CPU is waited for.
     """
     if isinstance(src, _NUMBERS):
         return fill_(self, src)
     require_tensor("copy_", src, "other")
     refuse_leaf(self)
     if src.device is not self.device:
-        src = to_device(src, self.device, None, non_blocking)
+        # What comes to the CPU is read at once.
+        src = to_device(src, self.device, None, non_blocking and self.device is not CPU)
     return write(self, overwritten(self, src))
 
 

@@ -261,10 +261,55 @@ def test_the_current_device(cuda: str):
         assert gradcu.cuda.current_device() == last
         assert gradcu.ones(1, device="cuda").get_device() == last
     assert gradcu.cuda.current_device() == 0
-    assert gradcu.cuda.get_device_name()
-    assert gradcu.cuda.get_device_capability() >= (7, 0)
+    gradcu.cuda.set_device(-1)
+    with gradcu.cuda.device(-1), gradcu.cuda.device_of(gradcu.ones(1)):
+        assert gradcu.cuda.current_device() == 0
     with pytest.raises(ValueError, match="Expected a cuda device, but got: cpu"):
         gradcu.cuda.synchronize("cpu")
+
+
+def test_a_device_and_what_it_is(place: str):
+    with gradcu.cuda.device_of(gradcu.ones(1, device=place)):
+        assert gradcu.cuda.current_device() == int(place[-1])
+        found = gradcu.cuda.get_device_properties()
+        assert found == gradcu.cuda.get_device_properties(place)
+        assert (found.name, found.major, found.minor) == (
+            gradcu.cuda.get_device_name(),
+            *gradcu.cuda.get_device_capability(),
+        )
+        assert found.total_memory >= gradcu.cuda.mem_get_info()[1]
+    assert gradcu.cuda.get_device_capability(place) >= (7, 0)
+    assert found.warp_size == 32
+    assert found.multi_processor_count > 0
+    assert found.shared_memory_per_block <= found.shared_memory_per_block_optin < found.shared_memory_per_multiprocessor
+    gradcu.cuda.init()
+    assert gradcu.cuda.is_initialized()
+
+
+def test_devices_that_are_connected(bed: Bed):
+    assert gradcu.cuda.can_device_access_peer("cuda:0", 1)
+    with pytest.raises(RuntimeError, match="there is no device 'cuda:2'"):
+        gradcu.cuda.can_device_access_peer(0, 2)
+
+
+def test_states_of_the_random_numbers_are_those_of_all_devices(cuda: str):
+    gradcu.cuda.seed_all()
+    assert gradcu.cuda.initial_seed() == gradcu.initial_seed()
+    states = gradcu.cuda.get_rng_state_all()
+    assert len(states) == gradcu.cuda.device_count()
+    first = gradcu.rand(3, device=cuda).tolist()
+    gradcu.cuda.set_rng_state(states[0], cuda)
+    assert gradcu.rand(3).tolist() == first
+    gradcu.cuda.set_rng_state_all(states)
+    assert gradcu.rand(3).tolist() == first
+    assert gradcu.cuda.get_rng_state().tolist() == gradcu.get_rng_state().tolist()
+
+
+def test_cuda_means_a_cuda_device(cuda: str):
+    with pytest.raises(RuntimeError, match="Invalid device, must be cuda device: cpu"):
+        gradcu.ones(2).cuda("cpu")
+    assert gradcu.ones(2).is_cpu
+    assert not gradcu.ones(2, device=cuda).is_cpu
 
 
 def test_a_function_of_the_users_runs_on_the_device(place: str):
