@@ -268,7 +268,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             dtype, place = value.dtype, value.device
         elif isinstance(value, bool):
             flags.append(value)
-        elif isinstance(value, device_type | int) or (isinstance(value, str) and _names_device(value)):
+        elif isinstance(value, device_type | int) or (isinstance(value, str) and not _names_dtype(value)):
             place = value
         elif value is not None:
             dtype = as_dtype(value)
@@ -285,8 +285,12 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return to_dtype(self, wanted)
 
 
-def _names_device(text: str) -> bool:
-    return text.partition(":")[0] in ("cpu", "cuda", "auto")
+def _names_dtype(text: str) -> bool:
+    try:
+        np.dtype(text)
+    except TypeError:
+        return False
+    return True
 
 
 @method

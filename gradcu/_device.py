@@ -415,4 +415,6 @@ def _working_cuda(wanted: device) -> device:
 
 
 def _refuse(wanted: device, problem: str) -> NoReturn:
-    raise RuntimeError(f"device '{wanted}' cannot be used: {problem}. {_HINT}")
+    # Where another device works, nothing is to be installed.
+    hint = "" if _find_cuda(None)[0] else f". {_HINT}"
+    raise RuntimeError(f"device '{wanted}' cannot be used: {problem}{hint}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._device import CPU
+from ._device import CPU, is_cupy_array
 from ._dtype import scalar_name
 from ._inplace import refuse_leaf, write
 from ._op import OPS
@@ -22,7 +22,7 @@ _NUMBERS = (bool, int, float, complex, np.generic)
 
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """Replaces the elements that ``index`` selects with ``value``, which broadcasts to them."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) or is_cupy_array(value):
         value = Tensor._wrap(value)
     elif not isinstance(value, (Tensor, *_NUMBERS)):
         raise TypeError(f"can't assign a {type_name(value)} to a gradcu.{scalar_name(self.dtype)}Tensor")

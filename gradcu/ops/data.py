@@ -293,13 +293,13 @@ def _promoted(dtypes: set[np.dtype[Any]]) -> np.dtype[Any]:
 
 
 def _plain(data: Any, dtypes: set[np.dtype[Any]]) -> Any:
-    """``data`` with Python numbers for NumPy's and for Tensors of one element; adds the dtypes to ``dtypes``."""
+    """``data`` with Python numbers for arrays and for Tensors of one element; adds the dtypes to ``dtypes``."""
     if isinstance(data, Tensor):
         if data._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         dtypes.add(data.dtype)
         return data._array.item()
-    if isinstance(data, np.generic | np.ndarray):
+    if isinstance(data, np.generic | np.ndarray) or is_cupy_array(data):
         _check_dtype(data)
         dtypes.add(as_dtype(data.dtype))
         return data.tolist()

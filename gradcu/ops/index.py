@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
-from .._device import device_of
+from .._device import device_of, is_cupy_array
 from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
@@ -177,9 +177,9 @@ def _simplified(key: Any) -> Any:
         if key._array.dtype.name not in ("bool", "uint8", "int32", "int64"):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         array = key._array
-    elif isinstance(key, list | tuple | range | np.ndarray):
-        array = np.asarray(key)
-        array = array if array.size or isinstance(key, np.ndarray) else array.astype(np.int64)
+    elif isinstance(key, list | tuple | range | np.ndarray) or is_cupy_array(key):
+        array: Any = np.asarray(key) if isinstance(key, list | tuple | range) else key
+        array = array if array.size or array is key else array.astype(np.int64)
         if array.dtype.kind not in "biu":
             raise IndexError(f"arrays and lists used as indices must be of integer or bool type, not {array.dtype}")
     else:
