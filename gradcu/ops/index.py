@@ -19,7 +19,7 @@ from .._op import OPS
 from .._record import apply, raw
 from .._tensor import Tensor
 from ._arguments import require_tensor, type_name, without_leading_ones
-from ._index_arrays import add_at, taken
+from ._index_arrays import add_at, put_at, taken
 from .dims import one_dim
 
 _FULL = slice(None)
@@ -300,8 +300,10 @@ def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False)
     try:
         if accumulate:
             add_at(xp, part, where, value)
-        else:
+        elif index.distinct:
             part[where] = value
+        else:
+            put_at(xp, part, where, value)
     except IndexError as error:
         raise _index_error(error, index) from None
     except ValueError:
@@ -317,7 +319,7 @@ def _index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     """``input`` with the elements at ``indices``, a tuple of integer or bool Tensors, replaced with ``values``.
 
     ``values`` broadcasts to the elements. With ``accumulate`` it is added to them, again for every index that is
-    repeated; without, repeated indices leave it open which value stays. Raises IndexError for indices out of bounds,
+    repeated; without, the last one of a repeated index stays. Raises IndexError for indices out of bounds,
     RuntimeError where ``values`` has another dtype or does not broadcast.
 
     >>> import gradcu
