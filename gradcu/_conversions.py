@@ -11,8 +11,8 @@ import numpy as np
 from ._define import publish
 from ._device import CPU, copied, moved, resolve
 from ._device import device as device_type
-from ._dtype import as_dtype, get_default_dtype, scalar_name
-from ._tensor import Tensor, current_edge
+from ._dtype import as_dtype, get_default_dtype
+from ._tensor import Tensor, current_edge, type_of
 from .ops.convert import clone, to_device, to_dtype
 
 
@@ -341,7 +341,7 @@ _publish_casts()
 def _type(self: Tensor, dtype: Any = None) -> Any:
     """This Tensor as another dtype; without one, the name of its type as PyTorch writes it."""
     if dtype is None:
-        return f"gradcu.{scalar_name(self._array.dtype)}Tensor"
+        return type_of(self)
     return to(self, as_dtype(dtype))
 
 
@@ -350,8 +350,8 @@ publish("type", _type, namespace=False)
 
 @method
 def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """This Tensor in the dtype of ``other``."""
-    return to(self, other.dtype)
+    """This Tensor in the dtype of ``other``, and on its device."""
+    return to(self, other)
 
 
 # Copies and pickles

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from ._device import CPU, is_cupy_array
-from ._dtype import scalar_name
 from ._inplace import refuse_leaf, write
 from ._op import OPS
 from ._record import argument_error
-from ._tensor import Tensor
+from ._tensor import Tensor, type_of
 from .ops._arguments import require_tensor, type_name
 from .ops.convert import filled, overwritten, to_device
 from .ops.creation import held
@@ -25,7 +24,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     if isinstance(value, np.ndarray) or is_cupy_array(value):
         value = Tensor._wrap(value)
     elif not isinstance(value, (Tensor, *_NUMBERS)):
-        raise TypeError(f"can't assign a {type_name(value)} to a gradcu.{scalar_name(self.dtype)}Tensor")
+        raise TypeError(f"can't assign a {type_name(value)} to a {type_of(self)}")
     if is_basic(index):
         copy_(self if index is Ellipsis else getitem(self, index), value)
         return

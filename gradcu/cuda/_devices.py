@@ -54,10 +54,10 @@ def current_device() -> int:
 def set_device(device: Any) -> None:
     """Makes ``device`` the one that "cuda" stands for in this thread; a negative index changes nothing.
 
-    Raises RuntimeError where it cannot be used.
+    Nor does anything with GRADCU_DEVICE=cpu. Raises RuntimeError where the device cannot be used.
     """
-    if not _is_negative(device):
-        place = on_cuda(device)
+    place = CPU if _is_negative(device) else on_cuda_or_cpu(device)
+    if place is not CPU:
         place.xp.cuda.Device(place.index).use()
 
 
@@ -145,11 +145,12 @@ def can_device_access_peer(device: Any, peer_device: Any) -> bool:
 class device:  # noqa: N801
     """A block in which "cuda" stands for this device; None and a negative index change nothing.
 
-    Raises RuntimeError where the device cannot be used.
+    Nor does anything with GRADCU_DEVICE=cpu. Raises RuntimeError where the device cannot be used.
     """
 
     def __init__(self, device: Any) -> None:
-        self.idx = -1 if device is None or _is_negative(device) else on_cuda(device).index or 0
+        place = CPU if device is None or _is_negative(device) else on_cuda_or_cpu(device)
+        self.idx = -1 if place is CPU else place.index or 0
         self._before: list[int] = []
 
     def __enter__(self) -> None:

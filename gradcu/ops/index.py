@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
-from .._device import device_of, is_cupy_array
+from .._device import CPU, device, device_of, is_cupy_array
 from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
@@ -49,7 +49,7 @@ def understood(x: Any, index: Any) -> Index:
         if not -length <= index < length:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {length}")
         return Index((index, ...), node="SelectBackward0")
-    return _Parser(shape, _keys(index)).parse()
+    return _Parser(shape, _keys(index), device_of(x)).parse()
 
 
 def _keys(index: Any) -> tuple[Any, ...]:
@@ -72,8 +72,8 @@ def _keys(index: Any) -> tuple[Any, ...]:
 class _Parser:
     """Reads the parts of an index from left to right."""
 
-    def __init__(self, shape: tuple[int, ...], keys: tuple[Any, ...]) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[int, ...], keys: tuple[Any, ...], place: device) -> None:
+        self.shape, self.place = shape, place
         self.keys = [_simplified(key) for key in keys]
         self.basic: list[Any] = []
         self.advanced: list[Any] = []
@@ -134,12 +134,32 @@ class _Parser:
                 self.node = "SliceBackward0"
             self.at += 1
         elif key.dtype == bool:
+            self._check_place(key)
             self._read_mask(key)
         else:
+            self._check_place(key)
+            self._check_bounds(key)
             self.basic.append(_FULL)
             self.advanced.append(key)
             self.at += 1
             self.distinct = False
+
+    def _check_place(self, key: Any) -> None:
+        place = device_of(key)
+        if place is not CPU and place is not self.place:
+            raise RuntimeError(
+                f"indices should be either on cpu or on the same device as the indexed tensor ({self.place}), "
+                f"got {place}"
+            )
+
+    def _check_bounds(self, key: Any) -> None:
+        """NumPy refuses what is out of bounds. Nobody does on a CUDA device, where it can't be told without waiting."""
+        length = self.shape[self.at]
+        if self.place is CPU or device_of(key) is not CPU or not key.size:
+            return
+        wrong = key[(key < -length) | (key >= length)]
+        if wrong.size:
+            raise IndexError(f"index {wrong.flat[0]} is out of bounds for dimension {self.at} with size {length}")
 
     def _read_mask(self, mask: Any) -> None:
         if mask.ndim == 0:

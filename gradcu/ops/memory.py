@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _cuda_memory
-from .._define import function, structured
-from .._device import CPU, Place, pinned
-from .._dtype import scalar_name
-from .._tensor import Tensor
+from .._define import function
+from .._device import CPU, Place
+from .._tensor import Tensor, type_of
 from ._arguments import type_name
-
-
-@structured(public=False, node="PinMemoryBackward0", dx=lambda g: g)
-def to_pinned(xp: Any, x: Any) -> Any:
-    """``input`` copied to pinned memory."""
-    return pinned(x, "Cannot access accelerator device when none is available")
+from .convert import to_device
 
 
 @function(namespace=False)
@@ -27,10 +21,8 @@ def pin_memory(self: Tensor) -> Tensor:
     ordinary. Raises RuntimeError where this Tensor is on a CUDA device, and where there is none.
     """
     if self.device is not CPU:
-        raise RuntimeError(
-            f"cannot pin 'gradcu.cuda.{scalar_name(self.dtype)}Tensor' only dense CPU tensors can be pinned"
-        )
-    return self if is_pinned(self) else to_pinned(self)
+        raise RuntimeError(f"cannot pin '{type_of(self)}' only dense CPU tensors can be pinned")
+    return self if is_pinned(self) else to_device(self, CPU, pin=True)
 
 
 @function(namespace=False)

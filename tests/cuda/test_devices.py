@@ -203,9 +203,54 @@ def test_two_cuda_devices_do_not_mix(cuda: str):
 
 
 def test_a_device_that_is_not_there_is_named(cuda: str):
+    """And nothing is said of what to install: CUDA works."""
     count = gradcu.cuda.device_count()
-    with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: cuda:0"):
+    present = ", ".join(f"cuda:{index}" for index in range(count))
+    with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: {present}$"):
         gradcu.ones(1, device=f"cuda:{count}")
+    with pytest.raises(RuntimeError, match="Expected one of cpu, cuda, auto device type at start of device string: gp"):
+        gradcu.ones(1, device=cuda).to("gpu")
+
+
+def test_indices_are_on_the_cpu_or_where_they_select(cuda: str):
+    message = r"indices should be either on cpu or on the same device as the indexed tensor \(cpu\), got cuda:0"
+    x, at = gradcu.arange(4.0), gradcu.tensor([1, 0], device=cuda)
+    for index in (at, at > 0, at.cupy(), (slice(None), at)):
+        with pytest.raises(RuntimeError, match=message):
+            x.reshape(2, 2)[index]
+        with pytest.raises(RuntimeError, match=message):
+            x.reshape(2, 2)[index] = 0.0
+    assert x[gradcu.tensor(3, device=cuda)].item() == 3.0
+
+
+@pytest.mark.parametrize("index", [[0, 4], np.array([[-5]]), (slice(None), [3])])
+def test_an_index_of_the_hosts_out_of_bounds_is_an_error(index: Any, cuda: str):
+    x = gradcu.arange(12.0).reshape(4, 3)
+    messages = []
+    for place in ("cpu", cuda):
+        with pytest.raises(
+            IndexError, match=r"index (4|-5|3) is out of bounds for dimension (0|1) with size (4|3)"
+        ) as e:
+            x.to(place)[index]
+        messages.append(str(e.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_hook_may_not_move_a_gradient(place: str):
+    x = gradcu.ones(2, device=place, requires_grad=True)
+    x.register_hook(lambda g: g.cpu())
+    with pytest.raises(
+        RuntimeError, match=r"has changed the type of value \(was gradcu.cuda.FloatTensor got gradcu.FloatTensor\)"
+    ):
+        (x * 2).sum().backward()
+    assert x.grad is None
+
+
+def test_a_type_tells_the_device(place: str):
+    x = gradcu.ones(2, device=place)
+    assert x.type() == "gradcu.cuda.FloatTensor"
+    assert str(gradcu.ones(1, dtype=gradcu.float64).type_as(x).device) == place
+    assert x.type_as(gradcu.ones(1, dtype=gradcu.float64)).type() == "gradcu.DoubleTensor"
 
 
 def test_a_driver_that_is_too_old_is_told_with_what_is_needed(bed: Bed, monkeypatch: pytest.MonkeyPatch):
@@ -248,6 +293,9 @@ def test_gradcu_device_cpu_keeps_a_cuda_program_on_the_cpu(cuda: str, monkeypatc
     assert not gradcu.cuda.is_available()
     assert gradcu.cuda.device_count() == 0
     gradcu.cuda.synchronize()
+    gradcu.cuda.set_device(1)
+    with gradcu.cuda.device("cuda:1"):
+        assert gradcu.ones(2).cuda().device == gradcu.device("cpu")
     assert gradcu.cuda.memory_allocated() == gradcu.cuda.max_memory_allocated() == 0
     with pytest.raises(RuntimeError, match="GRADCU_DEVICE=cpu is set"):
         gradcu.cuda.Stream()

@@ -52,6 +52,26 @@ def test_backward_runs_on_the_forwards_streams_and_waits_where_they_change(lazy:
     np.testing.assert_allclose(x.grad.tolist(), 4 * t * np.exp(2 * t**2), rtol=1e-14)
 
 
+def test_what_a_backward_freed_is_not_written_to_before_it_was_read(lazy: Bed, place: str):
+    """Gradients of one stream are read on another: what the first is given next may get their memory."""
+    first, second = gradcu.cuda.Stream(place), gradcu.cuda.Stream(place)
+    x = gradcu.ones(5000, device=place, requires_grad=True)
+    gradcu.cuda.synchronize(place)
+    with gradcu.cuda.stream(first):
+        y = x * 2
+    second.wait_stream(first)
+    with gradcu.cuda.stream(second):
+        z = (y * y).sum()
+    gradcu.cuda.current_stream(place).wait_stream(second)
+    z.backward()
+    with gradcu.cuda.stream(second):
+        written = [gradcu.full((5000,), 7.0, device=place) for _ in range(4)]
+        second.synchronize()
+    assert x.grad is not None
+    assert x.grad.sum().item() == 8 * 5000
+    assert len(written) == 4
+
+
 def test_copies_between_devices_wait_for_both(lazy: Bed):
     """And so do sums of what came back and what was there."""
     first, second = gradcu.cuda.Stream("cuda:0"), gradcu.cuda.Stream("cuda:1")
