@@ -217,7 +217,7 @@ def test_indices_are_on_the_cpu_or_where_they_select(cuda: str):
     x, at = gradcu.arange(4.0), gradcu.tensor([1, 0], device=cuda)
     for index in (at, at > 0, at.cupy(), (slice(None), at)):
         with pytest.raises(RuntimeError, match=message):
-            x.reshape(2, 2)[index]
+            _ = x.reshape(2, 2)[index]
         with pytest.raises(RuntimeError, match=message):
             x.reshape(2, 2)[index] = 0.0
     assert x[gradcu.tensor(3, device=cuda)].item() == 3.0
@@ -231,7 +231,7 @@ def test_an_index_of_the_hosts_out_of_bounds_is_an_error(index: Any, cuda: str):
         with pytest.raises(
             IndexError, match=r"index (4|-5|3) is out of bounds for dimension (0|1) with size (4|3)"
         ) as e:
-            x.to(place)[index]
+            _ = x.to(place)[index]
         messages.append(str(e.value))
     assert messages[0] == messages[1]
 

@@ -259,7 +259,7 @@ def gradient_at(cuda: str, x: Tensor, keys: Keys, g: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("axes", [(0,), (9,), (1, 2), (0, 5), (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)])
 def test_sums_in_many_dimensions_are_numpys(cuda: str, rng: np.random.Generator, axes: tuple[int, ...]):
-    keys = tuple(rng.integers(-n, n, (2, 50)) if d in axes else FULL for d, n in enumerate(LARGE))
+    keys: Any = tuple(rng.integers(-n, n, (2, 50)) if d in axes else FULL for d, n in enumerate(LARGE))
     array = np.zeros(LARGE)
     values = rng.integers(-8, 9, array[keys].shape) / 4
     np.add.at(array, keys, values)
