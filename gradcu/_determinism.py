@@ -10,7 +10,9 @@ def use_deterministic_algorithms(mode: bool) -> None:
 
     With False, gradients at repeated indices are summed on CUDA devices by atomic operations, in whatever order threads
     come: without a sort of the indices and without memory for it, and with last digits that differ from run to run. And
-    of values that are assigned at a repeated index any may stay, not the last one. It holds for all threads. Raises TypeError where ``mode`` is no bool.
+    of values that are assigned at a repeated index any may stay, not the last one. It holds for all threads.
+
+    Raises TypeError where ``mode`` is no bool.
 
     >>> import gradcu
     >>> gradcu.use_deterministic_algorithms(True)
