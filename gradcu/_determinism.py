@@ -12,7 +12,9 @@ def use_deterministic_algorithms(mode: bool) -> None:
     come: without a sort of the indices and without memory for it, and with last digits that differ from run to run. And
     of values that are assigned at a repeated index any may stay, not the last one. It holds for all threads.
 
-    Raises TypeError where ``mode`` is no bool.
+    Matrix products on CUDA are cuBLAS's, which gives the same bits as long as one stream at a time asks for them; for
+    several at a time it wants CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment
+    (https://docs.nvidia.com/cuda/cublas/#results-reproducibility). Raises TypeError where ``mode`` is no bool.
 
     >>> import gradcu
     >>> gradcu.use_deterministic_algorithms(True)

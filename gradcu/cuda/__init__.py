@@ -1,6 +1,7 @@
 """CUDA devices, their streams and their memory: ``torch.cuda``'s names, on CuPy."""
 
 from .._device import OutOfMemoryError as OutOfMemoryError
+from . import nvtx as nvtx
 from ._devices import DeviceProperties as DeviceProperties
 from ._devices import can_device_access_peer as can_device_access_peer
 from ._devices import current_device as current_device

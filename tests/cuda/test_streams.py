@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,6 +238,29 @@ def test_memory_that_another_stream_works_with_is_not_given_out(lazy: Bed, place
 def test_record_stream_wants_a_stream(cuda: str):
     with pytest.raises(TypeError, match=r"argument 'stream' must be gradcu.cuda.Stream, not int"):
         gradcu.ones(2, device=cuda).record_stream(3)
+
+
+def test_marks_for_profilers(bed: Bed, monkeypatch: pytest.MonkeyPatch):
+    nvtx = gradcu.cuda.nvtx
+    with nvtx.range("CuPy's own, of which no profiler is told here"):
+        nvtx.mark("within")
+    found: list[tuple[str, ...]] = []
+    names = ("Mark", "RangePush", "RangePop")
+    told = {name: lambda *arguments, name=name: found.append((name, *arguments)) for name in names}
+    monkeypatch.setattr(bed.cupy.cuda, "nvtx", SimpleNamespace(**told))
+
+    @nvtx.range("step {} of {total}", 1, total=2)
+    def step() -> None:
+        nvtx.mark("within")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        step()
+    monkeypatch.setenv("GRADCU_DEVICE", "cpu")
+    monkeypatch.setattr("gradcu._device._noticed", True)
+    nvtx.range_push("on the CPU")
+    nvtx.range_pop()
+    assert found == [("RangePush", "step 1 of 2"), ("Mark", "within"), ("RangePop",)]
 
 
 def test_a_stream_can_be_set(lazy: Bed, cuda: str):
