@@ -53,6 +53,11 @@ def _is_cuda(self: Tensor) -> bool:
     return self.device.type == "cuda"
 
 
+def _is_cpu(self: Tensor) -> bool:
+    """Whether the elements are in the host's memory."""
+    return self.device is CPU
+
+
 def _cuda_array_interface(self: Tensor) -> dict[str, Any]:
     """The memory on a CUDA device, as other libraries take it; they take a Tensor without one for something else."""
     if self.device is CPU:
@@ -100,5 +105,6 @@ EXCHANGE = {
     "__dlpack__": _dlpack,
     "__dlpack_device__": _dlpack_device,
     "__cuda_array_interface__": property(_cuda_array_interface),
+    "is_cpu": property(_is_cpu),
     "is_cuda": property(_is_cuda),
 }

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ._dtype import scalar_name
 from ._graph import HookTable, Node
-from ._tensor import Tensor
+from ._tensor import Tensor, type_of
 
 
 def as_tensor(value: Any) -> Tensor:
@@ -58,10 +57,13 @@ def _replacement(hook: Any, result: Any, before: Tensor | None) -> Any:
         return result
     if not isinstance(result, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
-    if result.dtype != before.dtype:
+    if result.dtype != before.dtype or result.device.type != before.device.type:
         raise RuntimeError(
-            f"hook '{_hook_name(hook)}' has changed the type of value (was gradcu.{scalar_name(before.dtype)}Tensor "
-            f"got gradcu.{scalar_name(result.dtype)}Tensor)"
+            f"hook '{_hook_name(hook)}' has changed the type of value (was {type_of(before)} got {type_of(result)})"
+        )
+    if result.device != before.device:
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has changed the device of value (was {before.device} got {result.device})"
         )
     if result.shape != before.shape:
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")

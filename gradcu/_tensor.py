@@ -15,7 +15,7 @@ import numpy as np
 
 from ._device import device as device_type
 from ._device import device_of
-from ._dtype import get_default_dtype
+from ._dtype import get_default_dtype, scalar_name
 from ._graph import GRAD_ENABLED, HookTable, Node
 from ._pending import Pending
 
@@ -297,6 +297,11 @@ class Tensor(TensorMethods):
     @property
     def _version(self) -> int:
         return self._version_counter[0]
+
+
+def type_of(tensor: Tensor) -> str:
+    """The name of a Tensor's type as PyTorch writes it: by its dtype, and where it is."""
+    return f"gradcu.{'cuda.' if tensor.device.type == 'cuda' else ''}{scalar_name(tensor.dtype)}Tensor"
 
 
 def current_edge(tensor: Tensor) -> Any:

@@ -18,7 +18,7 @@ def index_kernels(xp: Any) -> Any:
 
 
 def adding_kernels(xp: Any) -> Any:
-    """Those of them that add up in one order; None where sums may come in any order too."""
+    """Those of them that add up and write in one order; None where any order will do."""
     return index_kernels(xp) if are_deterministic_algorithms_enabled() else None
 
 
@@ -34,6 +34,15 @@ def taken(xp: Any, x: Any, where: tuple[Any, ...]) -> Any:
     """``x[where]``, for index arrays and full slices."""
     kernels = index_kernels(xp)
     return x[where] if kernels is None else kernels.gathered(x, where)
+
+
+def put_at(xp: Any, part: Any, where: Any, value: Any) -> None:
+    """``part[where] = value``; of the values of a repeated index the last one stays. Where may also be an ellipsis."""
+    kernels = None if where is ... or not getattr(value, "ndim", 0) else adding_kernels(xp)
+    if kernels is None:
+        part[where] = value
+    else:
+        kernels.put_at(part, where, value)
 
 
 def add_at(xp: Any, part: Any, where: Any, value: Any) -> None:

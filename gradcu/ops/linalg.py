@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
+from .._device import is_cupy_array
 from .._dtype import scalar_name
 from .._record import argument_error
 from .._tensor import Tensor
@@ -312,13 +313,17 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 @function(name="__matmul__", namespace=False)
 def _matmul_operator(self: Tensor, other: Any) -> Any:
     """``self @ other``."""
-    return matmul(self, _constant(other)) if isinstance(other, Tensor | np.ndarray) else NotImplemented
+    return matmul(self, _constant(other)) if _is_operand(other) else NotImplemented
 
 
 @function(name="__rmatmul__", namespace=False)
 def _reflected_matmul_operator(self: Tensor, other: Any) -> Any:
     """``other @ self``."""
-    return matmul(_constant(other), self) if isinstance(other, Tensor | np.ndarray) else NotImplemented
+    return matmul(_constant(other), self) if _is_operand(other) else NotImplemented
+
+
+def _is_operand(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray) or is_cupy_array(value)
 
 
 def _constant(value: Any) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._define import OPERATORS, REQUIRED, function, named, pointwise, publish
+from .._device import is_cupy_array
 from .._dtype import result_type
 from .._fast import unary_static
 from .._fast_pending import on_pending
@@ -208,7 +209,8 @@ def _cast(tensor: Tensor, number: Any) -> Tensor:
 
 def _power_operator(base: Any, exponent: Any) -> Any:
     operands = [
-        Tensor._wrap(v) if isinstance(v, np.ndarray) and v.dtype.kind in "biufc" else v for v in (base, exponent)
+        Tensor._wrap(v) if (isinstance(v, np.ndarray) and v.dtype.kind in "biufc") or is_cupy_array(v) else v
+        for v in (base, exponent)
     ]
     if not all(isinstance(operand, (Tensor, np.generic, *_NUMBERS)) for operand in operands):
         return NotImplemented

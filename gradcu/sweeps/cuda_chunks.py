@@ -93,8 +93,8 @@ class Chunk:
             targets.append(self._there[part].view(self._dtype))
             found.append((target, self._here[part].view(self._dtype)))
             used += self._stride(count)
-        events = [xp.cuda.Event() for _ in range(4)]
         with card.place.context:
+            events = [xp.cuda.Event() for _ in range(4)]
             try:
                 # Neither a kernel nor a copy of another thread comes between the events.
                 with card.lock:

@@ -54,6 +54,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     running = bed.running()
     before = running.closed.used() if running else {}
+    if running:
+        running.disconnect()
     try:
         return (yield)
     finally:
