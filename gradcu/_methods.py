@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from . import _functions as functions
 from . import autograd
 from ._by_need import METHODS as METHODS_BY_NEED
 from ._conversions import DUNDERS
@@ -48,6 +49,36 @@ def _matrix_transposed(self: Tensor) -> Tensor:
     if self.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return transpose(self, -2, -1)
+
+
+def _adjoint(self: Tensor) -> Tensor:
+    """The conjugate of this matrix, transposed."""
+    if self.ndim != 2:
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+    return functions.adjoint(self)
+
+
+def _batch_adjoint(self: Tensor) -> Tensor:
+    """The conjugate of this matrix, or of each matrix of a batch, transposed: see ``gradcu.adjoint``."""
+    return functions.adjoint(self)
+
+
+def _real_parts(self: Tensor) -> Tensor:
+    """The real parts, as a view, which can be assigned to; real numbers themselves: see ``gradcu.real``."""
+    return functions.real(self)
+
+
+def _set_real_parts(self: Tensor, value: Any) -> None:
+    set_item(functions.real(self), ..., value)
+
+
+def _imaginary_parts(self: Tensor) -> Tensor:
+    """The imaginary parts, as a view, which can be assigned to: see ``gradcu.imag``."""
+    return functions.imag(self)
+
+
+def _set_imaginary_parts(self: Tensor, value: Any) -> None:
+    set_item(functions.imag(self), ..., value)
 
 
 class AtFirstUse:
@@ -96,6 +127,10 @@ _SPECIAL: dict[str, Any] = {
     "__setitem__": set_item,
     "T": property(_reversed),
     "mT": property(_matrix_transposed),
+    "H": property(_adjoint),
+    "mH": property(_batch_adjoint),
+    "real": property(_real_parts, _set_real_parts),
+    "imag": property(_imaginary_parts, _set_imaginary_parts),
 }
 _PROTOCOLS = {
     "__array_function__": "._numpy_protocol",
