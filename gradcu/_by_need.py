@@ -61,6 +61,7 @@ FUNCTIONS = {
     "triu": ".ops.diagonals",
     "unbind": ".ops.join",
     "var": ".ops.statistics",
+    "vdot": ".ops.linalg",
     "view_as_complex": ".ops.complex_parts",
     "view_as_real": ".ops.complex_parts",
     "vstack": ".ops.join",
@@ -109,4 +110,5 @@ METHODS = {
     "triu": ".ops.diagonals",
     "unbind": ".ops.join",
     "var": ".ops.statistics",
+    "vdot": ".ops.linalg",
 }

@@ -137,7 +137,7 @@ _PROTOCOLS = {
     "__array_ufunc__": "._numpy_protocol",
     "__cupy_override_elementwise_kernel__": "._cupy_protocol",
 }
-_NOT_IN_PLACE = {"positive", "maximum", "minimum"}
+_NOT_IN_PLACE = {"angle", "conj", "isreal", "maximum", "minimum", "positive"}
 
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floor_divide": "floordiv", "remainder": "mod",

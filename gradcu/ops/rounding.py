@@ -21,7 +21,12 @@ sign = pointwise(
     "sign",
     _sign,
     promotion="same",
-    prepare=refusing("c", "sign_cpu"),
+    prepare=refusing(
+        "",
+        "sign_cpu",
+        complex_words="Unlike NumPy, gradcu.sign is not intended to support complex numbers. Please use gradcu.sgn "
+        "instead.",
+    ),
     c="T({x} > T(0)) - T({x} < T(0))",
     dx=lambda g: zeros_of(g),
     doc="""-1, 0 or 1 as ``input`` is below, at or above 0, elementwise, of the same dtype; 0 for nan.
@@ -90,7 +95,7 @@ floor = pointwise(
     "floor",
     lambda xp, x: xp.floor(x) if x.dtype.kind == "f" else x.copy(),
     promotion="same",
-    prepare=refusing("bc", "floor_vml_cpu"),
+    prepare=refusing("b", "floor_vml_cpu", complex_words="floor is not supported for complex inputs"),
     c="floor({x})",
     dx=lambda g: zeros_of(g),
     doc="""The largest whole number that is not above ``input``, elementwise, of the same dtype.
@@ -105,7 +110,7 @@ ceil = pointwise(
     "ceil",
     lambda xp, x: xp.ceil(x) if x.dtype.kind == "f" else x.copy(),
     promotion="same",
-    prepare=refusing("bc", "ceil_vml_cpu"),
+    prepare=refusing("b", "ceil_vml_cpu", complex_words="ceil is not supported for complex inputs"),
     c="ceil({x})",
     dx=lambda g: zeros_of(g),
     doc="""The smallest whole number that is not below ``input``, elementwise, of the same dtype.
@@ -120,7 +125,7 @@ trunc = pointwise(
     "trunc",
     lambda xp, x: xp.trunc(x) if x.dtype.kind == "f" else x.copy(),
     promotion="same",
-    prepare=refusing("bc", "trunc_cpu"),
+    prepare=refusing("b", "trunc_cpu", complex_words="trunc is not supported for complex inputs"),
     aliases=("fix",),
     c="trunc({x})",
     dx=lambda g: zeros_of(g),

@@ -114,6 +114,7 @@ def _atan2_rule(g: Any, a: Any, b: Any) -> Any:
 atan2 = pointwise(
     "atan2",
     "arctan2",
+    prepare=refusing("c", "atan2_cpu", 2),
     aliases=("arctan2",),
     c="atan2({a}, {b})",
     da=lambda g, a, b: _atan2_rule(g, a, b),
