@@ -174,14 +174,14 @@ def _check_inputs(arguments: tuple[Any, ...]) -> None:
 
 
 def _cotangents(output: Tensor) -> tuple[complex, ...]:
-    """What makes a gradient one of an output, or of the real and then of the imaginary part of a complex one."""
-    return (1, 1j) if output.dtype.kind == "c" else (1,)
+    """What makes a gradient that of an output, or that of the imaginary and then of the real part of a complex one."""
+    return (1j, 1) if output.dtype.kind == "c" else (1,)
 
 
 def _considering(output: Tensor, part: int) -> str:
     if output.dtype.kind != "c":
         return ""
-    return f"While considering the {('real', 'imaginary')[part]} part of complex outputs only, "
+    return f"While considering the {('imaginary', 'real')[part]} part of complex outputs only, "
 
 
 def _numerical(
@@ -211,7 +211,7 @@ def _numerical(
 
 def _combined(slope: Any, turned: Any, output: Tensor, argument: Tensor) -> Iterator[Any]:
     """The gradients of an output's parts by one element of an argument: d/dx, and d/dx + i d/dy of a complex one."""
-    for part in (np.real, np.imag) if output.dtype.kind == "c" else (np.real,):
+    for part in (np.imag, np.real) if output.dtype.kind == "c" else (np.real,):
         yield part(slope) + 1j * part(turned) if argument.dtype.kind == "c" else part(slope)
 
 
