@@ -56,9 +56,7 @@ class Plan:
         "operand_count", "reads", "reads_shapes", "saves", "steps", "wanted",
     )  # fmt: skip
 
-    def __init__(
-        self, op: Op, wanted: tuple[int, ...], node_class: type[Node], count: int, is_complex: bool
-    ) -> None:
+    def __init__(self, op: Op, wanted: tuple[int, ...], node_class: type[Node], count: int, is_complex: bool) -> None:
         self.op, self.wanted, self.node_class = op, wanted, node_class
         operands = op.operands if not op.variadic else tuple(f"{op.operands[0]}{i}" for i in range(count))
         names = (*operands, *op.outputs, *op.statics, "wanted", "shapes", *(f"{name}_shape" for name in operands))

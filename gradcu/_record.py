@@ -252,7 +252,7 @@ def _cast(array: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
-    """The dtype of operands that need no promotion: floating or complex, of one dtype, beside Python ints and floats."""
+    """The dtype of operands that need no promotion: floats or complex of one dtype, beside Python ints and floats."""
     found = None
     for array in arrays:
         kind = type(array)

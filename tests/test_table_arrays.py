@@ -261,9 +261,7 @@ def test_what_is_a_method_in_pytorch_is_one_here(row: Row):
 
 
 METHODS = [
-    case
-    for case in REPEATABLE
-    if callable(getattr(Tensor, case.row.name, None)) and isinstance(case.sample.args[0], A)
+    case for case in REPEATABLE if callable(getattr(Tensor, case.row.name, None)) and isinstance(case.sample.args[0], A)
 ]
 
 

@@ -2,8 +2,8 @@
 
 The numerical Jacobian comes from central differences, ``(f(x + eps) - f(x - eps)) / (2 eps)``, whose error is of order
 eps**2 plus the rounding of f divided by eps; see https://docs.pytorch.org/docs/stable/notes/gradcheck.html. A complex
-input moves in two directions, x and y of x + iy, and the real and the imaginary part of a complex output are checked one
-after the other: by z each has the gradient d/dx + i d/dy.
+input moves in two directions, x and y of x + iy, and the parts of a complex output are checked one after the other: by
+z each has the gradient d/dx + i d/dy.
 """
 
 from __future__ import annotations

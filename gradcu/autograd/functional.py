@@ -227,9 +227,7 @@ def _derivatives(
     """The Jacobians of output ``number`` by each of the points."""
     array = output._array
     if array.dtype.kind == "c":
-        raise RuntimeError(
-            f"grad can be implicitly created only for real scalar outputs but got gradcu.{array.dtype}"
-        )
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got gradcu.{array.dtype}")
     found: list[list[Any]] = [[] for _ in points]
     for element in range(array.size):
         gradients = _gradients((output,), points, (unit_like(output, element),), create_graph, keep=True)

@@ -26,7 +26,18 @@ from . import shape as shape
 from . import special as special
 from . import trigonometry as trigonometry
 
-BY_NEED = ("complex_parts", "diagonals", "einsum", "join", "linalg", "pick", "randomness", "reduce_max", "softmax", "statistics")
+BY_NEED = (
+    "complex_parts",
+    "diagonals",
+    "einsum",
+    "join",
+    "linalg",
+    "pick",
+    "randomness",
+    "reduce_max",
+    "softmax",
+    "statistics",
+)
 
 
 def load_all() -> None:

@@ -191,27 +191,21 @@ def polar(xp: Any, abs: Any, angle: Any) -> Any:
     return _joined(xp, abs * xp.cos(angle), abs * xp.sin(angle))
 
 
-conj_physical = pointwise(
-    "conj_physical",
-    "conjugate",
-    promotion="same",
-    holomorphic=False,
-    public=False,
-    c="{x}",
-    dx=lambda g: conj_physical(g),
-    doc="The complex conjugate.",
-)
+def _conjugation(name: str) -> Callable[..., Any]:
+    """One of the two ops that PyTorch has: with a copy, and as a view."""
+    return pointwise(
+        name,
+        "conjugate",
+        promotion="same",
+        holomorphic=False,
+        public=False,
+        c="{x}",
+        dx=lambda g: conj_physical(g),
+        doc="The complex conjugate.",
+    )
 
-conj = pointwise(
-    "conj",
-    "conjugate",
-    promotion="same",
-    holomorphic=False,
-    public=False,
-    c="{x}",
-    dx=lambda g: conj_physical(g),
-    doc="The complex conjugate, as PyTorch's lazy view names it.",
-)
+
+conj_physical, conj = _conjugation("conj_physical"), _conjugation("conj")
 
 
 @function(name="conj_physical", elementwise=True)

@@ -38,7 +38,6 @@ sign = pointwise(
 )
 
 
-
 def _sgn(xp: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return _sign(xp, x)

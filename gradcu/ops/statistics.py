@@ -178,9 +178,7 @@ def _norm_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...], p: float, dim:
     return (powers * where(eq(out, 0), 0.0, g / pow(out, p - 1)),)
 
 
-@structured(
-    statics=4, node="LinalgVectorNormBackward0", prepare=_norm_statics, holomorphic=False, joint=_norm_vjp
-)
+@structured(statics=4, node="LinalgVectorNormBackward0", prepare=_norm_statics, holomorphic=False, joint=_norm_vjp)
 def norm(xp: Any, x: Any, p: Any = "fro", dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Any:
     """The p-norm of all elements of ``input``, or along ``dim``, an integer or a tuple of them.
 

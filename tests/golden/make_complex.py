@@ -8,6 +8,7 @@ is real.
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 
 from tests.golden import encode
@@ -18,7 +19,7 @@ from tests.table import Row, complex_rows, leaves
 def outcome(row: Row, number: int, *, mixed: bool) -> dict[str, Any]:
     sample, values = row.samples[number], row.inputs(number)
     if mixed:
-        values[0] = values[0].real
+        values[0] = np.real(values[0])
     tensors = [torch.tensor(value) for value in values]
     for tensor, operand in zip(tensors, sample.operands, strict=True):
         tensor.requires_grad_(operand.grad and is_floating(tensor))

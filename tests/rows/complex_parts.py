@@ -9,7 +9,7 @@ FLOAT = A(avoid=(0.0,))
 
 
 def pairs(z: np.ndarray) -> np.ndarray:
-    return np.stack([z.real, z.imag], -1)
+    return np.stack([np.real(z), np.imag(z)], -1)
 
 
 ROWS = [
@@ -24,7 +24,11 @@ ROWS = [
     Row("conj_physical", (S(COMPLEX), S(SCALAR), S(FLOAT)), np.conj, ulp=0.0),
     Row("resolve_conj", (S(COMPLEX), S(FLOAT)), lambda z: z),
     Row("is_conj", (S(COMPLEX), S(FLOAT)), lambda z: False, differentiable=False),
-    Row("adjoint", (S(A((2, 3), kind="c")), S(A((2, 3))), S(A((4, 2, 3), kind="c"))), lambda z: z.conj().swapaxes(-2, -1)),
+    Row(
+        "adjoint",
+        (S(A((2, 3), kind="c")), S(A((2, 3))), S(A((4, 2, 3), kind="c"))),
+        lambda z: z.conj().swapaxes(-2, -1),
+    ),
     Row("angle", (S(COMPLEX), S(SCALAR), S(FLOAT)), np.angle),
     Row("sgn", (S(COMPLEX), S(SCALAR), S(FLOAT)), lambda z: z / np.abs(z)),
     Row("isreal", (S(COMPLEX), S(FLOAT)), lambda z: z.imag == 0, differentiable=False),

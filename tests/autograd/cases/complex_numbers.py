@@ -1,4 +1,4 @@
-"""Gradients of complex numbers: leaves, cotangents, hooks, Functions, changes in place, views, derivatives of functions."""
+"""Gradients of complex numbers: leaves, cotangents, hooks, Functions, changes in place, views, functional, checks."""
 
 from typing import Any
 
@@ -78,7 +78,8 @@ def higher_orders(torch: Any) -> Any:
 def backward_of_a_recorded_backward(torch: Any) -> Any:
     z = _numbers(torch)
     (z**3).abs().sum().backward(create_graph=True)
-    first, z.grad = z.grad, None
+    first: Any = z.grad
+    z.grad = None
     (first * first.conj()).sum().real.backward()
     return first.detach(), z.grad.detach()
 
@@ -277,4 +278,6 @@ def gradcheck_finds_what_is_wrong(torch: Any) -> Any:
 
     unconjugated = made(torch, forward, lambda ctx, g: g * 2 * ctx.saved_tensors[0]).apply
     imaginary = made(torch, lambda ctx, z: z.clone(), lambda ctx, g: torch.complex(g.real, g.imag * 0)).apply
-    return [attempt(torch.autograd.gradcheck, function, (z,)).partition("\n")[0] for function in (unconjugated, imaginary)]
+    return [
+        attempt(torch.autograd.gradcheck, function, (z,)).partition("\n")[0] for function in (unconjugated, imaginary)
+    ]
