@@ -104,7 +104,7 @@ def install() -> None:
     for name in sorted(ELEMENTWISE & METHODS.keys() - _NOT_IN_PLACE):
         if name not in OPS or OPS[name].differentiable:
             publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
-    for name in ("masked_fill", "index_put"):
+    for name in ("masked_fill", "index_put", "conj_physical"):
         publish(f"{name}_", in_place(_functional(name), f"{name}_"), namespace=False)
     for function in (backward, copy_, fill_, zero_):
         publish(function.__name__, function, namespace=False)
@@ -137,7 +137,7 @@ _PROTOCOLS = {
     "__array_ufunc__": "._numpy_protocol",
     "__cupy_override_elementwise_kernel__": "._cupy_protocol",
 }
-_NOT_IN_PLACE = {"angle", "conj", "isreal", "maximum", "minimum", "positive"}
+_NOT_IN_PLACE = {"angle", "maximum", "minimum", "positive"}
 
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floor_divide": "floordiv", "remainder": "mod",

@@ -1,4 +1,4 @@
-"""Complex numbers: their parts as views, what makes them of real ones, conjugates and angles.
+"""Complex numbers: their parts as views, what makes them of real ones, and conjugates.
 
 The gradient of a real L by z = x + iy is dL/dx + i dL/dy, as in PyTorch. So the two parts of a gradient are the
 gradients of the two parts, and the views of one kind of numbers as the other are each other's rules.
@@ -6,7 +6,6 @@ gradients of the two parts, and the views of one kind of numbers as the other ar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,10 +17,8 @@ from .._record import argument_error
 from .._tensor import Tensor
 from ._arguments import require_tensor
 from .arrange import transpose
-from .compare import eq, where
-from .convert import zeros_of
+from .compare import eq
 from .creation import ones_like
-from .rounding import abs as abs_of
 from .trigonometry import cos, sin
 
 _COMPLEX_OF = {np.dtype("float32"): np.dtype("complex64"), np.dtype("float64"): np.dtype("complex128")}
@@ -62,6 +59,9 @@ def _check_pairs(x: Any) -> tuple[()]:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
     if any(step % 2 for step in steps):
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    if not isinstance(x, np.ndarray) and x.data.ptr % (2 * x.dtype.itemsize):
+        # The CPU reads numbers at any address, a GPU only at multiples of their size.
+        raise RuntimeError("Tensor must have a storage_offset divisible by 2")
     return ()
 
 
@@ -208,7 +208,7 @@ def _conjugation(name: str) -> Callable[..., Any]:
 conj_physical, conj = _conjugation("conj_physical"), _conjugation("conj")
 
 
-@function(name="conj_physical", elementwise=True)
+@function(name="conj_physical")
 def _conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate of ``input``, elementwise, in new memory; real numbers themselves.
 
@@ -220,7 +220,7 @@ def _conj_physical(input: Tensor) -> Tensor:
     return conj_physical(input) if input._array.dtype.kind == "c" else input
 
 
-@function(name="conj", elementwise=True)
+@function(name="conj")
 def _conj(input: Tensor) -> Tensor:
     """The complex conjugate of ``input``, elementwise; real numbers themselves.
 
@@ -277,39 +277,7 @@ def adjoint(input: Tensor) -> Tensor:
     return _conj(transpose(input, -2, -1))
 
 
-def _angle(xp: Any, x: Any) -> Any:
-    if x.dtype.kind == "c":
-        return xp.arctan2(x.imag, x.real)
-    return xp.where(x == x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0)), x)
-
-
-def _angle_vjp(g: Any, x: Any) -> Any:
-    """The angle grows at right angles to z, by 1 / |z|: i z / |z|**2; 0 where z is 0."""
-    if x.dtype.kind != "c":
-        return zeros_of(g)
-    radius = abs_of(x)
-    radius = where(eq(radius, 0), 1, radius)
-    return g * (x / radius / radius * 1j)
-
-
-angle = pointwise(
-    "angle",
-    _angle,
-    holomorphic=False,
-    c="{x} == {x} ? ({x} < T(0) ? T(3.141592653589793) : T(0)) : {x}",
-    dx=_angle_vjp,
-    doc="""The angles of complex numbers in radians, elementwise, from -pi to pi; of real ones 0, or pi below 0.
-
-    Integers and bools give the default dtype. The gradient at 0, and of real numbers, is 0.
-
-    >>> import gradcu
-    >>> gradcu.angle(gradcu.tensor([1j, -2 + 0j]))
-    tensor([1.5708, 3.1416])
-    """,
-)
-
-
-@function(elementwise=True)
+@function()
 def isreal(input: Tensor) -> Tensor:
     """Where the imaginary part of ``input`` is 0, elementwise: a bool Tensor.
 
