@@ -6,7 +6,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from . import _functions as functions
 from . import autograd
 from ._by_need import METHODS as METHODS_BY_NEED
 from ._conversions import DUNDERS
@@ -51,34 +50,39 @@ def _matrix_transposed(self: Tensor) -> Tensor:
     return transpose(self, -2, -1)
 
 
+def _complex_parts() -> Any:
+    """The module of what complex numbers have, which is loaded when it is first needed."""
+    return import_module(".ops.complex_parts", __package__)
+
+
 def _adjoint(self: Tensor) -> Tensor:
     """The conjugate of this matrix, transposed."""
     if self.ndim != 2:
         raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
-    return functions.adjoint(self)
+    return _complex_parts().adjoint(self)
 
 
 def _batch_adjoint(self: Tensor) -> Tensor:
     """The conjugate of this matrix, or of each matrix of a batch, transposed: see ``gradcu.adjoint``."""
-    return functions.adjoint(self)
+    return _complex_parts().adjoint(self)
 
 
 def _real_parts(self: Tensor) -> Tensor:
     """The real parts, as a view, which can be assigned to; real numbers themselves: see ``gradcu.real``."""
-    return functions.real(self)
+    return _complex_parts().real(self)
 
 
 def _set_real_parts(self: Tensor, value: Any) -> None:
-    set_item(functions.real(self), ..., value)
+    set_item(_complex_parts().real(self), ..., value)
 
 
 def _imaginary_parts(self: Tensor) -> Tensor:
     """The imaginary parts, as a view, which can be assigned to: see ``gradcu.imag``."""
-    return functions.imag(self)
+    return _complex_parts().imag(self)
 
 
 def _set_imaginary_parts(self: Tensor, value: Any) -> None:
-    set_item(functions.imag(self), ..., value)
+    set_item(_complex_parts().imag(self), ..., value)
 
 
 class AtFirstUse:

@@ -22,7 +22,7 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     op.ufunc: FUNCTIONS[name] for name, op in OPS.items() if op.ufunc is not None and name in FUNCTIONS
 } | {
     # Those that gradcu computes by other means, or under several ops.
-    "ceil": fn.ceil, "clip": fn.clamp, "fabs": fn.abs, "floor": fn.floor,
+    "ceil": fn.ceil, "clip": fn.clamp, "conjugate": fn.conj, "fabs": fn.abs, "floor": fn.floor,
     "logaddexp": fn.logaddexp, "matmul": fn.matmul,
     "positive": fn.positive, "power": fn.pow, "rint": fn.round, "sign": fn.sign, "square": fn.square, "trunc": fn.trunc,
 }  # fmt: skip

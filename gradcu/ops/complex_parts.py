@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._define import function, pointwise, structured
+from .._define import function, structured
 from .._dtype import scalar_name
 from .._record import argument_error
 from .._tensor import Tensor
@@ -185,24 +185,21 @@ def polar(xp: Any, abs: Any, angle: Any) -> Any:
     different ones.
 
     >>> import gradcu
-    >>> gradcu.polar(gradcu.tensor([2.0]), gradcu.tensor([gradcu.pi]))
-    tensor([-2.+1.7485e-07j])
+    >>> gradcu.polar(gradcu.tensor([1.0, 2.0]), gradcu.tensor([0.0, 0.5]))
+    tensor([1.0000+0.0000j, 1.7552+0.9589j])
     """
     return _joined(xp, abs * xp.cos(angle), abs * xp.sin(angle))
 
 
 def _conjugation(name: str) -> Callable[..., Any]:
     """One of the two ops that PyTorch has: with a copy, and as a view."""
-    return pointwise(
-        name,
-        "conjugate",
-        promotion="same",
-        holomorphic=False,
-        public=False,
-        c="{x}",
-        dx=lambda g: conj_physical(g),
-        doc="The complex conjugate.",
-    )
+
+    @structured(name, holomorphic=False, public=False, dx=lambda g: conj_physical(g))
+    def conjugate(xp: Any, x: Any) -> Any:
+        """The complex conjugate."""
+        return xp.conjugate(x)
+
+    return conjugate
 
 
 conj_physical, conj = _conjugation("conj_physical"), _conjugation("conj")
