@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 import math
 import operator
 from collections.abc import Callable
@@ -173,7 +172,7 @@ def _rule_of_power_of_number(g: Any, x: Any, out: Any, base: Any) -> Any:
     if base == 0:
         return where(greater_equal(_real(x), 0), 0, g * (out * -math.inf))
     if out.dtype.kind == "c":
-        return g * (out * cmath.log(base))
+        return g * (out * np.log(complex(base)).item())
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 
