@@ -64,6 +64,8 @@ def _adjoint(self: Tensor) -> Tensor:
 
 def _batch_adjoint(self: Tensor) -> Tensor:
     """The conjugate of this matrix, or of each matrix of a batch, transposed: see ``gradcu.adjoint``."""
+    if self.ndim < 2:
+        raise RuntimeError(f"tensor.mH is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return _complex_parts().adjoint(self)
 
 

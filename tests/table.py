@@ -172,8 +172,8 @@ class Row:
 
     @property
     def of_complex_numbers(self) -> Row:
-        """The first samples with complex numbers in place of floats."""
-        samples = (replace(s, args=_complex(s.args), kwargs=_complex(s.kwargs)) for s in self.samples[:3])
+        """The same samples with complex numbers in place of floats."""
+        samples = (replace(s, args=_complex(s.args), kwargs=_complex(s.kwargs)) for s in self.samples)
         return replace(self, samples=tuple(samples))
 
     def rng(self, sample: int = 0) -> np.random.Generator:

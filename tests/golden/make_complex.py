@@ -1,6 +1,6 @@
 """What PyTorch gives for the rows of tests/table.py with complex numbers: the data of tests/test_table_complex.py.
 
-Each of a row's first samples has the results, the names of their nodes and the gradients of two orders, as in
+Each of a row's samples has the results, the names of their nodes and the gradients of two orders, as in
 make_ops.py, or the class of the error. Where several operands are complex, "mixed" has the first order where the first
 is real.
 """

@@ -201,6 +201,18 @@ def pairs_that_are_no_complex_numbers(torch: Any) -> Any:
     ]
 
 
+def adjoints(torch: Any) -> Any:
+    z = torch.tensor([[1 + 2j, 3j], [0j, 2.0]], requires_grad=True)
+    vector = torch.ones(2, dtype=torch.complex64)
+    (z.H @ z.mH @ z.adjoint()).abs().sum().backward()
+    return [
+        z.grad,
+        *(attempt(lambda name=name: getattr(vector, name)) for name in ("H", "mH")),
+        attempt(vector.adjoint),
+        attempt(torch.add, torch.ones(2), torch.ones(2), alpha=2j),
+    ]
+
+
 def casts(torch: Any) -> Any:
     x, z = _floats(torch), torch.tensor([1 + 2j, 3j], requires_grad=True)
     (x.to(torch.complex128) * 2j).abs().sum().backward()
