@@ -206,6 +206,10 @@ def methods_stub() -> str:
         "    @property\n    def is_cuda(self) -> bool: ...\n",
         "    T: Tensor\n",
         "    mT: Tensor\n",
+        "    H: Tensor\n",
+        "    mH: Tensor\n",
+        "    real: Tensor\n",
+        "    imag: Tensor\n",
     ]
     return "".join(lines)
 

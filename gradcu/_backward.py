@@ -202,7 +202,9 @@ def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> 
             if array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if array.dtype.kind == "c":
-                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {array.dtype}")
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got gradcu.{array.dtype}"
+                )
             one: Any = _one_of(array)
             value: Any = Tensor._wrap(one) if create_graph else one
         else:
@@ -228,11 +230,11 @@ def _checked(cotangent: Any, output: Tensor, position: int, create_graph: bool) 
             f"Mismatch in shape: grad_output[{position}] has a shape of {cotangent.shape!r} and output[{position}] "
             f"has a shape of {output.shape!r}."
         )
-    if cotangent.dtype.kind == "c" and output.dtype.kind != "c":
+    if (cotangent.dtype.kind == "c") != (output.dtype.kind == "c"):
         raise RuntimeError(
             f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[{position}] has a dtype of {cotangent.dtype} and output[{position}] has a dtype of "
-            f"{output.dtype}."
+            f"grad_output[{position}] has a dtype of gradcu.{cotangent.dtype} and output[{position}] has a dtype of "
+            f"gradcu.{output.dtype}."
         )
     if cotangent.device != output.device:
         raise RuntimeError(

@@ -239,6 +239,11 @@ def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, 
     """A gradient in the shape and dtype of what it is the gradient of."""
     if value.dtype is not dtype and value.dtype != dtype:
         if value.dtype.kind == "c" and dtype.kind != "c":
+            if source is not None and source.plan is None:
+                raise RuntimeError(
+                    f"Function {source.name()} returned an invalid gradient at index {position} - got gradcu."
+                    f"{value.dtype} for an input of real numbers: take the real part of what its rule gives"
+                )
             value = value.real
         value = to_dtype(value, dtype)
     found = value.shape

@@ -67,6 +67,9 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
                 f"result type {scalar_name(result._array.dtype)} can't be cast to the desired output type "
                 f"{scalar_name(memory.dtype)}"
             )
+        if memory.dtype.kind == "c" and result._array.dtype.kind == "f":
+            # No other elementwise function makes real numbers of complex ones in place.
+            raise RuntimeError("In-place abs is not supported for complex tensors.")
         result = to_dtype(result, memory.dtype)
     if FUSING.trace is not None:
         FUSING.trace.before_write(tensor, result)

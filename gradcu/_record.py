@@ -158,13 +158,12 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         edges.append(edge)
     if not wanted or all(result._array.dtype.kind not in "fc" for result in results):
         return None
-    if any(result._array.dtype.kind == "c" for result in results):
-        # The rules are written for real numbers, and a wrong gradient is worse than none.
-        raise RuntimeError(f"gradients through complex numbers are not supported: {op.name} gave {results[0].dtype}")
+    # What makes real numbers of complex ones is not holomorphic, and so needs no other plan than for real ones.
+    is_complex = any(result._array.dtype.kind == "c" for result in results)
     name = op.node
     if not isinstance(name, str):
         name = op.node_name(tuple(isinstance(operand, Tensor) for operand in operands), statics)
-    plan = op.plan(tuple(wanted), name, len(edges))
+    plan = op.plan(tuple(wanted), name, len(edges), is_complex)
     node = _new(plan.node_class)
     node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), tuple(edges), statics
     if plan.reads_shapes:
@@ -253,7 +252,7 @@ def _cast(array: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
-    """The dtype of operands that need no promotion: floats of one dtype, beside Python ints and floats."""
+    """The dtype of operands that need no promotion: floats or complex of one dtype, beside Python ints and floats."""
     found = None
     for array in arrays:
         kind = type(array)
@@ -262,7 +261,7 @@ def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
         if kind is bool or kind is complex or (found is not None and array.dtype is not found):
             return None
         found = array.dtype
-    return found if found is not None and found.kind == "f" else None
+    return found if found is not None and found.kind in "fc" else None
 
 
 def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:

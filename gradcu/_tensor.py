@@ -208,7 +208,7 @@ class Tensor(TensorMethods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operations on this Tensor are recorded. Settable on leaves of floating-point dtype."""
+        """Whether operations on this Tensor are recorded. Settable on leaves of floating-point and complex dtype."""
         if self._view is not None:
             current_edge(self)
         return self._requires_grad
@@ -222,9 +222,7 @@ class Tensor(TensorMethods):
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
                 "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
-        if value and self._array.dtype.kind == "c":
-            raise RuntimeError(f"gradients of {self._array.dtype} Tensors are not supported: they must be real")
-        if value and self._array.dtype.kind != "f":
+        if value and self._array.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self._requires_grad = bool(value)
 

@@ -1,13 +1,15 @@
 """gradcheck: derivatives compared with finite differences.
 
 The numerical Jacobian comes from central differences, ``(f(x + eps) - f(x - eps)) / (2 eps)``, whose error is of order
-eps**2 plus the rounding of f divided by eps; see https://docs.pytorch.org/docs/stable/notes/gradcheck.html.
+eps**2 plus the rounding of f divided by eps; see https://docs.pytorch.org/docs/stable/notes/gradcheck.html. A complex
+input moves in two directions, x and y of x + iy, and the parts of a complex output are checked one after the other: by
+z each has the gradient d/dx + i d/dy.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +42,8 @@ def gradcheck(
     numerical| <= atol + rtol * |numerical|`` for every element. Walking back twice must give the same within
     ``nondet_tol``, and cotangents of zeros must give zeros; ``check_undefined_grad`` checks this also with one output's
     cotangent left out.
-    Inputs should be float64; others are warned of, since their rounding alone exceeds the tolerances.
+    The real and the imaginary part of a complex output are checked as two outputs, by both parts of a complex input.
+    Inputs should be float64 or complex128; others are warned of, since their rounding alone exceeds the tolerances.
 
     Returns True, or raises GradcheckError, which names output and input and shows both Jacobians (a row for each
     element of the input, a column for each of the output); without ``raise_exception`` False is returned instead.
@@ -127,21 +130,22 @@ def _check(
         return
     numerical = [_numerical(func, arguments, position, numbers, eps) for position in wanted]
     for index, (number, output) in enumerate(zip(numbers, outputs, strict=True)):
-        analytical = _analytical(output, inputs)
-        again = _analytical(output, inputs)
-        for column, position in enumerate(wanted):
-            expected, found = numerical[column][index], analytical[column]
-            if not np.allclose(found, expected, rtol=rtol, atol=atol):
-                raise GradcheckError(
-                    f"Jacobian mismatch for output {number} with respect to input {position},\n"
-                    f"numerical:{Tensor._wrap(expected)!r}\nanalytical:{Tensor._wrap(found)!r}\n"
-                )
-            if not np.allclose(found, again[column], rtol=0.0, atol=nondet_tol):
-                raise GradcheckError(
-                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
-                    "gives different values, although analytical gradient matches numerical gradient.The tolerance for "
-                    f"nondeterminism was {nondet_tol}."
-                )
+        for part, cotangent in enumerate(_cotangents(output)):
+            analytical = _analytical(output, inputs, cotangent)
+            again = _analytical(output, inputs, cotangent)
+            for column, position in enumerate(wanted):
+                expected, found = numerical[column][index][part], analytical[column]
+                if not np.allclose(found, expected, rtol=rtol, atol=atol):
+                    raise GradcheckError(
+                        f"{_considering(output, part)}Jacobian mismatch for output {number} with respect to input "
+                        f"{position},\nnumerical:{Tensor._wrap(expected)!r}\nanalytical:{Tensor._wrap(found)!r}\n"
+                    )
+                if not np.allclose(found, again[column], rtol=0.0, atol=nondet_tol):
+                    raise GradcheckError(
+                        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
+                        "times gives different values, although analytical gradient matches numerical gradient.The "
+                        f"tolerance for nondeterminism was {nondet_tol}."
+                    )
     if not _gives_zeros(outputs, inputs):
         raise GradcheckError("backward not multiplied by grad_output")
     if check_undefined_grad and len(outputs) > 1:
@@ -160,9 +164,7 @@ def _check_inputs(arguments: tuple[Any, ...]) -> None:
     for position, argument in enumerate(arguments):
         if not _wants_gradient(argument):
             continue
-        if argument.dtype.kind == "c":
-            raise ValueError(f"gradcheck supports real inputs only, but input #{position} is {argument.dtype}")
-        if argument.dtype != np.float64:
+        if argument.dtype not in (np.float64, np.complex128):
             warnings.warn(
                 f"Input #{position} requires gradient and is not a double precision floating point or complex. This "
                 "check will likely fail if all the inputs are not of double precision floating point or complex.",
@@ -171,25 +173,61 @@ def _check_inputs(arguments: tuple[Any, ...]) -> None:
             )
 
 
+def _cotangents(output: Tensor) -> tuple[complex, ...]:
+    """What makes a gradient that of an output, or that of the imaginary and then of the real part of a complex one."""
+    return (1j, 1) if output.dtype.kind == "c" else (1,)
+
+
+def _considering(output: Tensor, part: int) -> str:
+    if output.dtype.kind != "c":
+        return ""
+    return f"While considering the {('imaginary', 'real')[part]} part of complex outputs only, "
+
+
 def _numerical(
     func: Callable[..., Any], arguments: tuple[Any, ...], position: int, numbers: list[int], eps: float
-) -> list[Any]:
-    """The Jacobian of each output in ``numbers`` by one argument, of shape (elements of it, elements of the output)."""
-    size = arguments[position]._array.size
+) -> list[tuple[Any, ...]]:
+    """The Jacobians of each output in ``numbers`` by one argument, of shape (elements of it, elements of the output).
+
+    A real output has one, a complex one those of its parts.
+    """
+    outputs = _tensors(func(*arguments))
     rows: list[list[Any]] = [[] for _ in numbers]
-    for element in range(size):
-        above = _moved(func, arguments, position, element, eps)
-        below = _moved(func, arguments, position, element, -eps)
-        with np.errstate(all="ignore"):
-            for row, number in zip(rows, numbers, strict=True):
-                row.append((above[number] - below[number]).ravel() / (2 * eps))
-    if size:
-        return [np.stack(row) for row in rows]
-    counts = [output._array.size for output in _tensors(func(*arguments))]
-    return [np.zeros((0, counts[number])) for number in numbers]
+    for element in range(arguments[position]._array.size):
+        slopes = _slopes(func, arguments, position, element, eps)
+        if arguments[position].dtype.kind == "c":
+            turned = _slopes(func, arguments, position, element, eps * 1j)
+        else:
+            turned = [np.zeros(()) for _ in slopes]
+        for row, number in zip(rows, numbers, strict=True):
+            row.append(tuple(_combined(slopes[number], turned[number], outputs[number], arguments[position])))
+    return [
+        tuple(np.stack(part) for part in zip(*row, strict=True))
+        if row
+        else tuple(np.zeros((0, outputs[number]._array.size)) for _ in _cotangents(outputs[number]))
+        for row, number in zip(rows, numbers, strict=True)
+    ]
 
 
-def _moved(func: Callable[..., Any], arguments: tuple[Any, ...], position: int, element: int, step: float) -> list[Any]:
+def _combined(slope: Any, turned: Any, output: Tensor, argument: Tensor) -> Iterator[Any]:
+    """The gradients of an output's parts by one element of an argument: d/dx, and d/dx + i d/dy of a complex one."""
+    for part in (np.imag, np.real) if output.dtype.kind == "c" else (np.real,):
+        yield part(slope) + 1j * part(turned) if argument.dtype.kind == "c" else part(slope)
+
+
+def _slopes(
+    func: Callable[..., Any], arguments: tuple[Any, ...], position: int, element: int, step: complex
+) -> list[Any]:
+    """How fast each output changes while one element of one argument goes in the direction of ``step``."""
+    above = _moved(func, arguments, position, element, step)
+    below = _moved(func, arguments, position, element, -step)
+    with np.errstate(all="ignore"):
+        return [(one - other).ravel() / (2 * abs(step)) for one, other in zip(above, below, strict=True)]
+
+
+def _moved(
+    func: Callable[..., Any], arguments: tuple[Any, ...], position: int, element: int, step: complex
+) -> list[Any]:
     """The outputs, as NumPy arrays, after one element of one argument was moved by ``step``."""
     # Each call gets its own copies, so that a function that changes its arguments doesn't spoil the next one.
     copies = [_copied(argument) for argument in arguments]
@@ -208,12 +246,13 @@ def _copied(argument: Any) -> Any:
     return copy
 
 
-def _analytical(output: Tensor, inputs: Sequence[Tensor]) -> list[Any]:
-    """The Jacobian of an output by each input, by one walk back for each element of the output."""
+def _analytical(output: Tensor, inputs: Sequence[Tensor], cotangent: complex) -> list[Any]:
+    """The Jacobian of an output, or of a part of it, by each input: one walk back for each element of the output."""
     size = output._array.size
     jacobians = [np.zeros((tensor._array.size, size), tensor._array.dtype) for tensor in inputs]
     for element in range(size):
-        found = grad(output, inputs, unit_like(output, element), retain_graph=True, allow_unused=True)
+        unit = unit_like(output, element) * cotangent
+        found = grad(output, inputs, unit, retain_graph=True, allow_unused=True)
         for jacobian, gradient in zip(jacobians, found, strict=True):
             if gradient is not None:
                 jacobian[:, element] = _on_cpu(gradient).ravel()
@@ -222,10 +261,10 @@ def _analytical(output: Tensor, inputs: Sequence[Tensor]) -> list[Any]:
 
 def _check_constant(func: Callable[..., Any], arguments: tuple[Any, ...], wanted: list[int], eps: float) -> None:
     """Checks a function that has no graph at all: it must not depend on the inputs."""
-    numbers = [number for number, output in enumerate(_tensors(func(*arguments))) if output.dtype.kind == "f"]
+    numbers = [number for number, output in enumerate(_tensors(func(*arguments))) if output.dtype.kind in "fc"]
     for position in wanted:
-        for jacobian in _numerical(func, arguments, position, numbers, eps):
-            if np.any(jacobian != 0):
+        for jacobians in _numerical(func, arguments, position, numbers, eps):
+            if any(np.any(jacobian != 0) for jacobian in jacobians):
                 raise GradcheckError("Numerical gradient for function expected to be zero")
 
 
@@ -240,7 +279,10 @@ def _random_like(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     rng = np.random.default_rng(0)
     out: list[Tensor] = []
     for tensor in tensors:
-        values = rng.uniform(-1.0, 1.0, tensor._array.shape).astype(tensor._array.dtype)
+        values = rng.uniform(-1.0, 1.0, tensor._array.shape)
+        if tensor.dtype.kind == "c":
+            values = values + 1j * rng.uniform(-1.0, 1.0, tensor._array.shape)
+        values = values.astype(tensor._array.dtype)
         cotangent = Tensor._wrap(on_device(values, tensor.device, copy=False))
         cotangent.requires_grad = True
         out.append(cotangent)

@@ -116,8 +116,9 @@ def jacobian(
     tuples (by input) for tuples of both. It takes a walk back through the graph for each element of the outputs;
     ``vectorize`` is accepted and changes nothing. ``create_graph`` makes the Jacobian differentiable.
 
-    Raises TypeError for inputs or outputs that are no Tensors and, under ``strict``, RuntimeError for an output that
-    does not depend on an input; else that gives zeros.
+    Raises TypeError for inputs or outputs that are no Tensors, RuntimeError for an output of complex numbers, of which
+    `gradcu.view_as_real` gives the parts, and under ``strict`` RuntimeError for an output that does not depend on an
+    input; else that gives zeros.
 
     >>> import gradcu
     >>> gradcu.autograd.functional.jacobian(lambda x: x * x, gradcu.tensor([1.0, 2.0]))
@@ -225,6 +226,8 @@ def _derivatives(
 ) -> list[Tensor]:
     """The Jacobians of output ``number`` by each of the points."""
     array = output._array
+    if array.dtype.kind == "c":
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got gradcu.{array.dtype}")
     found: list[list[Any]] = [[] for _ in points]
     for element in range(array.size):
         gradients = _gradients((output,), points, (unit_like(output, element),), create_graph, keep=True)

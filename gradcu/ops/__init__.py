@@ -27,6 +27,7 @@ from . import special as special
 from . import trigonometry as trigonometry
 
 BY_NEED = (
+    "complex_parts",
     "diagonals",
     "einsum",
     "join",

@@ -55,5 +55,6 @@ def add_at(xp: Any, part: Any, where: Any, value: Any) -> None:
         xp.add.at(total, where, xp.asarray(value, dtype=_INT32))
         part[...] = total.astype(part.dtype)
     else:
-        kernels = adding_kernels(xp)
+        # Nor does it add up complex numbers.
+        kernels = index_kernels(xp) if part.dtype.kind == "c" else adding_kernels(xp)
         (xp.add.at if kernels is None else kernels.add_at)(part, where, value)

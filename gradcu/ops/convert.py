@@ -111,6 +111,8 @@ def _vjp_of_base(g: Any, view: Callable[[Any], Any]) -> Any:
     statics=1,
     public=False,
     node="CopySlices",
+    # The view may be that of the real or the imaginary parts.
+    holomorphic=False,
     dx=_vjp_of_base,
     dvalue=lambda g, view: clone(view(g)),
 )

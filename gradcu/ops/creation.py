@@ -16,16 +16,12 @@ from ._arguments import require_tensor, sizes, type_name
 
 
 def made(array: Any, requires_grad: bool) -> Tensor:
-    """A new leaf. Raises RuntimeError where integers, bools or complex numbers are to require a gradient."""
+    """A new leaf. Raises RuntimeError where integers or bools are to require a gradient."""
     out = Tensor._wrap(array)
     if requires_grad:
-        kind = array.dtype.kind
-        if kind in "biu":
+        if array.dtype.kind in "biu":
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-        if kind == "f":
-            out._requires_grad = True
-        else:
-            out.requires_grad = True
+        out._requires_grad = True
     return out
 
 

@@ -102,8 +102,8 @@ def _check_batches(count: int, count2: int, a: Any, b: Any) -> None:
     _refuse_bool(a, "bmm")
 
 
-def _dot_statics(a: Any, b: Any) -> tuple[()]:
-    _require_arrays("dot", "tensor", a, b)
+def _dot_statics(a: Any, b: Any, name: str = "dot", second: str = "tensor") -> tuple[()]:
+    _require_arrays(name, second, a, b)
     _check_vectors(a, b)
     return ()
 
@@ -145,6 +145,24 @@ def dot(xp: Any, input: Any, tensor: Any) -> Any:
     tensor(7)
     """
     return xp.dot(input, tensor)
+
+
+@structured(
+    prepare=lambda input, other: _dot_statics(input, other, "vdot", "other"),
+    holomorphic=False,
+    dinput=lambda g, other: g.conj() * other,
+    dother=lambda g, input: g * input,
+)
+def vdot(xp: Any, input: Any, other: Any) -> Any:
+    """The dot product of two 1-D Tensors of one length and dtype, of which the first is conjugated: a 0-d Tensor.
+
+    Raises RuntimeError for other shapes and for different dtypes.
+
+    >>> import gradcu
+    >>> gradcu.vdot(gradcu.tensor([1j, 2]), gradcu.tensor([1j, 1]))
+    tensor(3.+0.j)
+    """
+    return xp.dot(input.conj(), other)
 
 
 def _mv_vec_vjp(g: Any, input: Any) -> Any:

@@ -136,7 +136,7 @@ def _power_rule_of_base(g: Any, a: Any, b: Any) -> Any:
 
 def _power_rule_of_exponent(g: Any, a: Any, b: Any, out: Any) -> Any:
     """``g * a**b * log(a)``, which is 0 where a is 0 and b not below."""
-    undefined = logical_and(eq(a, 0), greater_equal(b, 0))
+    undefined = logical_and(eq(a, 0), greater_equal(_real(b), 0))
     return g * (out * log(where(undefined, 1, a)))
 
 
@@ -154,6 +154,10 @@ pow_of_tensors = pointwise(
 )
 
 
+def _real(x: Any) -> Any:
+    return x.real if x.dtype.kind == "c" else x
+
+
 def _power_of_number(xp: Any, x: Any, base: Any) -> Any:
     if x.dtype.kind in "iu":
         return _power_of_arrays(xp, xp.asarray(base, dtype=x.dtype), x)
@@ -162,12 +166,14 @@ def _power_of_number(xp: Any, x: Any, base: Any) -> Any:
 
 @silent
 def _power_of_number_on_numpy(x: Any, base: Any) -> Any:
-    return QUIET.run(np.exp2, x) if base == 2 else QUIET.run(np.power, base, x)
+    return QUIET.run(np.exp2, x) if base == 2 and x.dtype.kind == "f" else QUIET.run(np.power, base, x)
 
 
 def _rule_of_power_of_number(g: Any, x: Any, out: Any, base: Any) -> Any:
     if base == 0:
-        return where(greater_equal(x, 0), 0, g * (out * -math.inf))
+        return where(greater_equal(_real(x), 0), 0, g * (out * -math.inf))
+    if out.dtype.kind == "c":
+        return g * (out * np.log(complex(base)).item())
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 

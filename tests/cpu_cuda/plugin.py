@@ -14,6 +14,7 @@ STOOD_IN = "closed library stood in for"
 
 QUICK = {
     "test_results_are_pytorchs",
+    "test_results_and_gradients_are_pytorchs",
     "test_gradients_are_pytorchs",
     "test_rules_on_arrays_and_on_tensors_agree_to_the_bit",
 }
