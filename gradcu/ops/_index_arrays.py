@@ -38,7 +38,7 @@ def taken(xp: Any, x: Any, where: tuple[Any, ...]) -> Any:
 
 def put_at(xp: Any, part: Any, where: Any, value: Any) -> None:
     """``part[where] = value``; of the values of a repeated index the last one stays. Where may also be an ellipsis."""
-    kernels = None if where is ... or not getattr(value, "ndim", 0) else adding_kernels(xp)
+    kernels = None if where is ... or getattr(value, "size", 1) == 1 else adding_kernels(xp)
     if kernels is None:
         part[where] = value
     else:

@@ -76,6 +76,48 @@ def test_sums_and_gradients_of_an_index_have_the_same_bits_every_time(cuda: str)
         assert gradcu.equal(same, gradient)
 
 
+def test_sums_in_many_dimensions_have_the_same_bits_every_time(cuda: str):
+    """More dimensions than the kernels take."""
+    x = gradcu.randn(*(2,) * 10, device=cuda, requires_grad=True)
+    index = gradcu.randint(0, 2, (10**4,), device=cuda)
+    weights = gradcu.randn(10**4, *(2,) * 9, device=cuda)
+    first, *others = (gradcu.autograd.grad(x[index], x, weights)[0] for _ in range(10))
+    assert all(gradcu.equal(other, first) for other in others)
+
+
+def test_of_values_at_a_repeated_index_the_last_one_stays(cuda: str):
+    index, values = gradcu.randint(0, 1000, (10**6,)), gradcu.randn(10**6)
+    expected = gradcu.zeros(1000)
+    expected[index] = values
+    there = index.to(cuda), values.to(cuda)
+    for _ in range(20):
+        x = gradcu.zeros(1000, device=cuda)
+        x[there[0]] = there[1]
+        assert gradcu.equal(x.cpu(), expected)
+
+
+def test_copies_from_pinned_memory_that_is_dropped_are_whole(cuda: str):
+    there = []
+    for number in range(20):
+        there.append(gradcu.full((10**6,), float(number), pin_memory=True).to(cuda, non_blocking=True))
+    for number, tensor in enumerate(there):
+        assert tensor.sum().item() == number * 10**6
+
+
+def test_memory_that_another_stream_reads_is_kept(cuda: str):
+    other = gradcu.cuda.Stream()
+    for _ in range(20):
+        x = gradcu.ones(10**7, device=cuda)
+        other.wait_stream(gradcu.cuda.current_stream())
+        with gradcu.cuda.stream(other):
+            y = (x.exp().log().exp().log() * 2).sum()
+        x.record_stream(other)
+        del x
+        _ = gradcu.full((10**7,), 7.0, device=cuda)
+        other.synchronize()
+        assert y.item() == pytest.approx(2 * 10**7, rel=1e-5)
+
+
 def test_running_out_of_the_devices_memory_leaves_the_graph_usable(cuda: str):
     x = gradcu.ones(1000, device=cuda, requires_grad=True)
     y = (x * 2).sum()
