@@ -11,7 +11,8 @@ import numpy as np
 
 from ._device import CPU, copied, device_of, frames_inside, naming_memory
 from ._engine import Walk, accumulate
-from ._graph import GRAD_ENABLED
+from ._graph import GRAD_ENABLED, LEAF_HOOKS, accumulator
+from ._hooking import run_accumulated_hooks, run_node_hooks, run_node_prehooks
 from ._tensor import Tensor, current_edge, retain_gradient
 
 Tensors = Tensor | Sequence[Tensor]
@@ -66,7 +67,8 @@ def backward(
             if not tensor._retains_grad:
                 retain_gradient(tensor)
         targets = [_target(tensor) for tensor in wanted]
-    walk = Walk(targets, keep_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
+    keep_graph = create_graph if retain_graph is None else retain_graph
+    walk = Walk(targets, keep_graph=keep_graph, create_graph=create_graph, store=_store)
     arrived = walk.run(roots)
     if targets is None:
         for leaf, value in arrived.items():
@@ -159,6 +161,11 @@ def _target(tensor: Tensor) -> Any:
 
 
 def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
+    """Adds a gradient to a leaf's ``grad``, and runs the hooks that are told of it."""
+    node = None
+    if LEAF_HOOKS and (tensor._node_hooks or tensor._node_prehooks):
+        node = accumulator(tensor)
+        value, fresh = run_node_prehooks(node, value, create_graph), False
     # Since it was recorded, the leaf may have been detached.
     if tensor._requires_grad:
         place = device_of(tensor._array)
@@ -168,12 +175,13 @@ def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
         else:
             with _ACCUMULATING, place.context, naming_memory("AccumulateGrad", place):
                 accumulate(tensor, value, create_graph, fresh=fresh)
-    if tensor._accumulated_hooks:
+    if LEAF_HOOKS and (tensor._accumulated_hooks or node is not None):
         # A hook may update the leaf in place, as optimisers do, which only an unrecorded operation can.
         token = GRAD_ENABLED.set(create_graph)
         try:
-            for hook in list(tensor._accumulated_hooks.values()):
-                hook(tensor)
+            run_accumulated_hooks(tensor)
+            if node is not None:
+                run_node_hooks(node, (), value, create_graph)
         finally:
             GRAD_ENABLED.reset(token)
 

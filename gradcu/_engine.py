@@ -7,14 +7,14 @@ to be differentiated (``create_graph``): then they are Tensors and the same text
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from ._graph import FREED_MESSAGE, GRAD_ENABLED, Node, version_error
-from ._hooking import as_tensor, run_hooks, run_node_hooks, run_node_prehooks
+from ._graph import FREED_MESSAGE, GRAD_ENABLED, LEAF_HOOKS, Node, version_error
+from ._hooking import as_tensor, run_hooks, run_node_hooks, run_node_prehooks, users_of_hooked_leaves
 from ._journey import Journey
 from ._pending import FUSING, TRACES
 from ._record import cuda_kernels
@@ -28,15 +28,24 @@ class Walk:
     """One pass from the outputs to the leaves, or to the ``targets`` (edges) where only these are wanted.
 
     ``arrived`` maps a leaf, or a target edge, to its gradient: a Tensor under ``create_graph``, else a raw array.
-    ``fresh`` holds the leaves whose gradient's memory nobody else can know.
+    ``fresh`` holds the leaves whose gradient's memory nobody else can know. With ``store``, which adds a gradient to a
+    leaf, a leaf that has hooks gets its gradient as soon as that is whole, and is not among ``arrived``.
     """
 
     __slots__ = (
-        "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "targets",
+        "arrived", "create_graph", "done", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "store",
+        "targets", "users",
     )  # fmt: skip
 
-    def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
-        self.keep_graph, self.create_graph = keep_graph, create_graph
+    def __init__(
+        self,
+        targets: Sequence[Any] | None,
+        *,
+        keep_graph: bool,
+        create_graph: bool,
+        store: Callable[[Tensor, Any, bool, bool], None] | None = None,
+    ) -> None:
+        self.keep_graph, self.create_graph, self.store = keep_graph, create_graph, store
         self.targets = None if targets is None else frozenset(targets)
         self.arrived: dict[Any, Any] = {}
         self.fresh: set[Tensor] = set()
@@ -44,11 +53,16 @@ class Walk:
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
         self.journey: Journey | None = None
+        # How many edges still lead to each leaf that has hooks, where there are any, and the leaves whose hooks have run.
+        self.users: dict[Tensor, int] | None = None
+        self.done: set[Tensor] = set()
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
         if self.targets is not None:
             self.leads = _leading_to(self.targets, [edge for edge, _ in roots])
+        if LEAF_HOOKS:
+            self.users = users_of_hooked_leaves([edge for edge, _ in roots], self.leads)
         token = GRAD_ENABLED.set(self.create_graph)
         try:
             self._run(roots)
@@ -61,6 +75,9 @@ class Walk:
         for edge, gradient in roots:
             if self.leads is None or owner(edge) in self.leads:
                 self.send(edge, gradient, None, False)
+        if self.users:
+            for edge, _ in roots:
+                self._count_off(edge)
         try:
             self._walk()
         except MemoryError as error:
@@ -70,13 +87,13 @@ class Walk:
         finally:
             if self.journey is not None:
                 self.journey.end()
-        for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
-            assert leaf._hooks is not None
-            self.fresh.discard(leaf)
-            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
+        if LEAF_HOOKS:
+            for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor)]:
+                self._run_leaf_hooks(leaf)
 
     def _walk(self) -> None:
         pending, queue, leads = self.pending, self.queue, self.leads
+        careful = bool(self.users)
         keep_graph, create_graph = self.keep_graph, self.create_graph
         # In a chain no node waits in the queue: the one to go to next is at hand, with its gradient.
         following: Node | None = None
@@ -92,14 +109,16 @@ class Walk:
             if leads is not None:
                 self._capture(node, gradient)
                 if not leads[node]:
+                    if node.uncommon and self.store is not None:
+                        self._run_uncommon(node, gradient)
                     continue
             plan = node.plan
             if node.place is not None:
                 self.journey = self.journey or Journey(node)
                 self.journey.go_to(node)
-                if plan is not None and self._launch(node, gradient):
+                if not careful and not node.uncommon and self._launch(node, gradient):
                     continue
-            if plan is None or node.hooks is not None or node.prehooks is not None:
+            if careful or node.uncommon:
                 self._run_uncommon(node, gradient)
                 continue
             edges, steps = node.edges, plan.steps
@@ -139,7 +158,7 @@ class Walk:
 
     def _launch(self, node: Node, gradient: Any) -> bool:
         """Runs a node on a CUDA device whose wanted gradients one kernel gives; says whether it did."""
-        if self.create_graph or not node.plan.op.elementwise or node.hooks is not None or node.prehooks is not None:
+        if self.create_graph or not node.plan.op.elementwise:
             return False
         leads, edges = self.leads, node.edges
         targets = tuple(step.target for step in node.plan.steps if leads is None or owner(edges[step.target]) in leads)
@@ -193,7 +212,7 @@ class Walk:
                     self.fresh.add(edge)
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
-        """A node with hooks of its own, or one of a user's Function."""
+        """A node with hooks of its own, one of a user's Function, or any while leaves wait for their hooks."""
         if node.prehooks is not None:
             gradient = run_node_prehooks(node, gradient, self.create_graph)
         if node.plan is None:
@@ -205,6 +224,28 @@ class Walk:
         self._send_all(node, values)
         if not self.keep_graph:
             node.release()
+        if self.users:
+            for edge in node.edges:
+                self._count_off(edge)
+
+    def _count_off(self, edge: Any) -> None:
+        """Notes that what leads along ``edge`` has run; a leaf that nothing else leads to is done."""
+        assert self.users is not None
+        if not isinstance(edge, Tensor) or edge not in self.users:
+            return
+        self.users[edge] -= 1
+        # On a CUDA device the gradient may still come from another stream.
+        if self.users[edge] or edge not in self.arrived or self.journey is not None:
+            return
+        self._run_leaf_hooks(edge)
+        if self.store is not None:
+            self.store(edge, self.arrived.pop(edge), self.create_graph, edge in self.fresh)
+
+    def _run_leaf_hooks(self, leaf: Tensor) -> None:
+        if leaf._hooks and leaf not in self.done:
+            self.done.add(leaf)
+            self.fresh.discard(leaf)
+            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
 
     def _capture(self, node: Node, gradient: Any) -> None:
         assert self.targets is not None
@@ -220,8 +261,7 @@ class Walk:
         single = node.output_count == 1
         slots = [gradient] if single else gradient
         for number, hooks in (node.tensor_hooks or {}).items():
-            if slots[number] is not None:
-                slots[number] = run_hooks(hooks, slots[number], self.create_graph)
+            slots[number] = run_hooks(hooks, slots[number], self.create_graph)
         for number, reference in (node.retained or {}).items():
             tensor = reference()
             if tensor is not None and slots[number] is not None:
@@ -262,9 +302,9 @@ def _takes_number(node: Node, value: Any) -> bool:
     """
     return (
         type(value) is node.dtype.type
-        and node.plan is not None
+        and not node.uncommon
         and node.plan.of_one
-        and node.tensor_hooks is node.retained is node.hooks is node.prehooks is None
+        and node.tensor_hooks is node.retained is None
     )
 
 

@@ -56,6 +56,8 @@ class Node:
 
     # What few nodes have stands in __dict__; the class holds the absent value.
     output_count = 1
+    # Whether the walker can't just run the plan: there are hooks of the node itself, or there is no plan.
+    uncommon = False
     hooks: HookTable | None = None
     prehooks: HookTable | None = None
     tensor_hooks: dict[int, HookTable] | None = None
@@ -102,7 +104,7 @@ class Node:
         tensor(7.)
         """
         if self.hooks is None:
-            self.hooks = HookTable()
+            self.hooks, self.uncommon = HookTable(), True
         return self.hooks.register(fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
@@ -117,7 +119,7 @@ class Node:
         tensor(20.)
         """
         if self.prehooks is None:
-            self.prehooks = HookTable()
+            self.prehooks, self.uncommon = HookTable(), True
         return self.prehooks.register(fn)
 
     def release(self) -> None:
@@ -139,20 +141,31 @@ class AccumulateGrad(Node):
     def __init__(self, variable: Any) -> None:
         self.variable = variable
         self.edges, self.saved = (), ()
+        self.hooks, self.prehooks = variable._node_hooks, variable._node_prehooks
 
     def name(self) -> str:
         """The name that PyTorch gives it."""
         return "gradcu::autograd::AccumulateGrad"
 
     def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
-        """Raises NotImplementedError: a leaf's own hooks do this."""
-        raise NotImplementedError(
-            "hooks on AccumulateGrad are not supported: use variable.register_post_accumulate_grad_hook(fn)"
-        )
+        """Calls ``fn((), grad_outputs)`` whenever ``backward`` has added to the ``grad`` of ``variable``.
+
+        The leaf keeps the hook, not this node, which edges of the graph do not hold.
+
+        >>> import gradcu
+        >>> x = gradcu.tensor(3.0, requires_grad=True)
+        >>> ((accumulator, _),) = gradcu.exp(x).grad_fn.next_functions
+        >>> handle = accumulator.register_hook(lambda grad_inputs, grad_outputs: print(grad_outputs))
+        >>> (2 * x).backward()
+        (tensor(2.),)
+        """
+        self.hooks = leaf_hooks(self.variable, "_node_hooks")
+        return self.hooks.register(fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
-        """Raises NotImplementedError: a leaf's own hooks do this."""
-        raise NotImplementedError("prehooks on AccumulateGrad are not supported: use variable.register_hook(fn)")
+        """Calls ``fn(grad_outputs)`` before ``backward`` adds to the ``grad`` of ``variable``; a tuple replaces them."""
+        self.prehooks = leaf_hooks(self.variable, "_node_prehooks")
+        return self.prehooks.register(fn)
 
 
 class HookTable(dict[int, Callable[..., Any]]):
@@ -165,6 +178,21 @@ class HookTable(dict[int, Callable[..., Any]]):
         handle = RemovableHandle(self)
         self[handle.id] = hook
         return handle
+
+
+LEAF_HOOKS: dict[int, weakref.ref[HookTable]] = {}
+"""The tables of hooks of leaves that are alive, by identity: without any, no walk needs to know when a leaf is done."""
+
+
+def leaf_hooks(leaf: Any, kind: str) -> HookTable:
+    """A leaf's table of hooks of one kind, the attribute of that name."""
+    table = getattr(leaf, kind)
+    if table is None:
+        table = HookTable()
+        setattr(leaf, kind, table)
+        key = id(table)
+        LEAF_HOOKS[key] = weakref.ref(table, lambda _: LEAF_HOOKS.pop(key, None))
+    return table
 
 
 class RemovableHandle:

@@ -131,6 +131,9 @@ class Tensor(TensorMethods):
     _view: View | None = None
     _hooks: HookTable | None = None
     _accumulated_hooks: HookTable | None = None
+    # Those of a leaf's AccumulateGrad.
+    _node_hooks: HookTable | None = None
+    _node_prehooks: HookTable | None = None
     _retains_grad = False
 
     def __new__(cls, *data: Any) -> Tensor:

@@ -105,6 +105,7 @@ class FunctionNode(Node):
 
     __slots__ = ()
 
+    uncommon = True
     function: type[Function]
 
     def __init__(

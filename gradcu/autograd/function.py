@@ -245,6 +245,7 @@ class _Error(Node):
 
     __slots__ = ("message",)
 
+    uncommon = True
     message: str
 
     def backward(self, gradient: Any, create_graph: bool) -> NoReturn:
