@@ -130,7 +130,10 @@ def grad(
         if value is None:
             if materialize_grads:
                 with tensor.device.context, naming_memory("grad", tensor.device):
-                    found.append(Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype)))
+                    zeros = Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype))
+                # Zeros are their own derivatives: with ``create_graph`` they can be differentiated like the others.
+                zeros.requires_grad = create_graph
+                found.append(zeros)
                 continue
             if not allow_unused:
                 raise RuntimeError(

@@ -20,7 +20,7 @@ from ._pending import FUSING, TRACES
 from ._record import cuda_kernels
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
-from .ops.convert import clone, to_dtype
+from .ops.convert import clone, overwritten, to_dtype
 from .ops.shape import expand, sum_to
 
 
@@ -53,7 +53,7 @@ class Walk:
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
         self.journey: Journey | None = None
-        # How many edges still lead to each leaf that has hooks, where there are any, and the leaves whose hooks have run.
+        # How many edges still lead to each leaf that has hooks; the leaves whose hooks have run.
         self.users: dict[Tensor, int] | None = None
         self.done: set[Tensor] = set()
 
@@ -411,7 +411,7 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> 
         # What is pending may read the old gradient.
         value = FUSING.trace.before_accumulation(old, value)
     if create_graph:
-        leaf._grad = clone(value) if old is None else old + value
+        leaf._grad = overwritten(Tensor._wrap(value._array), value) if old is None else old + value
     elif old is None:
         kept = isinstance(value, np.generic) or (fresh and is_writeable(value))
         leaf._grad = Tensor._wrap(value if kept else value.copy())

@@ -163,7 +163,7 @@ class AccumulateGrad(Node):
         return self.hooks.register(fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
-        """Calls ``fn(grad_outputs)`` before ``backward`` adds to the ``grad`` of ``variable``; a tuple replaces them."""
+        """Calls ``fn(grad_outputs)`` before ``backward`` adds to ``variable.grad``; a tuple it returns replaces them."""
         self.prehooks = leaf_hooks(self.variable, "_node_prehooks")
         return self.prehooks.register(fn)
 

@@ -313,14 +313,19 @@ def wrapped(number: Any, dtype: np.dtype[Any]) -> Any:
 
 def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], results: tuple[Tensor, ...],
                 single: bool) -> None:  # fmt: skip
-    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again."""
+    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again.
+
+    A view of what requires grad says that it does too, even where that was not recorded: it is a leaf then.
+    """
     parent = source._view
     base, before = (source, None) if parent is None else (parent.base, parent.replay)
+    requires_grad = source.requires_grad
     for number, result in enumerate(results):
         if share_memory(result._array, array):
             replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
             result._view = new_view(base, parent, replay, source._version_counter[0], several=not single)
+            result._requires_grad = requires_grad and result._array.dtype.kind in "fc"
 
 
 def share_memory(one: Any, other: Any) -> bool:

@@ -293,6 +293,13 @@ class Tensor(TensorMethods):
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._array = value._memory()
 
+    @data.deleter
+    def data(self) -> None:
+        raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
     @property
     def _base(self) -> Tensor | None:
         return None if self._view is None else self._view.base

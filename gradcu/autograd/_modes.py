@@ -6,6 +6,7 @@ The mode is a context variable: every thread starts with recording on, and an as
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -44,6 +45,14 @@ class _Mode:
 
     def __call__(self, function: F) -> F:
         mode = self.mode
+        if isinstance(function, type):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You should only decorate "
+                "functions or methods. To preserve the current behavior of class decoration, you can directly decorate "
+                "the `__init__` method and nothing else.",
+                FutureWarning,
+                stacklevel=2,
+            )
         if _is_generator(function):
             return cast(F, _generator_in_mode(function, mode))
 

@@ -305,3 +305,35 @@ def integers_do_not_take_part(torch: Any) -> Any:
     n = torch.tensor(4)
     (x * n).backward()
     return x.grad, attempt(torch.tensor, 3, requires_grad=True)
+
+
+def materialized_and_recorded(torch: Any) -> Any:
+    x, a = leaf(torch, 0.5), leaf(torch, 1.0)
+    (first,) = torch.autograd.grad(x * a, x, create_graph=True)
+    (second,) = torch.autograd.grad(first, x, create_graph=True, materialize_grads=True)
+    (third,) = torch.autograd.grad(second, x, materialize_grads=True)
+    return first, second, second.requires_grad, third, third.requires_grad
+
+
+def how_recorded_gradients_print(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    seen = []
+    for _ in range(2):
+        (x * x).backward(create_graph=True)
+        seen.append(repr(x.grad))
+    return seen
+
+
+def a_view_that_was_changed_without_recording(torch: Any) -> Any:
+    x = leaf(torch, 1.0, 2.0)
+    with torch.no_grad():
+        view = x[:1]
+        view.mul_(5)
+    return repr(view), x, attempt(lambda: view.grad_fn), view._is_view(), x._is_view()
+
+
+def what_cannot_be_deleted(torch: Any) -> Any:
+    x = leaf(torch, 1.0)
+    x.backward()
+    del x.grad
+    return x.grad, attempt(delattr, x, "data")

@@ -1,5 +1,6 @@
 """no_grad, enable_grad, set_grad_enabled."""
 
+import warnings
 from typing import Any
 
 from tests.autograd.cases._shared import attempt, leaf
@@ -141,3 +142,26 @@ def in_place_on_a_leaf(torch: Any) -> Any:
     with torch.no_grad():
         x.mul_(2)
     return refused, x, x.requires_grad, x.is_leaf
+
+
+def a_decorated_class(torch: Any) -> Any:
+    seen = []
+
+    class Made:
+        def __init__(self) -> None:
+            seen.append(torch.is_grad_enabled())
+
+        def method(self) -> None:
+            seen.append(torch.is_grad_enabled())
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        decorated: Any = torch.no_grad()(Made)
+    decorated().method()
+    return seen, [(warning.category.__name__, str(warning.message)) for warning in warned]
+
+
+def arrays_of_what_requires_grad(torch: Any) -> Any:
+    x = leaf(torch, 2.0, 3.0)
+    with torch.no_grad():
+        return attempt(x.numpy).tolist(), attempt((x * 2).numpy).tolist()
