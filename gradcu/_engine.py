@@ -215,10 +215,7 @@ class Walk:
         """A node with hooks of its own, one of a user's Function, or any while leaves wait for their hooks."""
         if node.prehooks is not None:
             gradient = run_node_prehooks(node, gradient, self.create_graph)
-        if node.plan is None:
-            values = node.backward(gradient, self.create_graph)
-        else:
-            values = _all_gradients(node, gradient, self.create_graph)
+        values = _gradients(node, gradient, self.create_graph)
         if node.hooks is not None:
             values = run_node_hooks(node, values, gradient, self.create_graph)
         self._send_all(node, values)
@@ -372,6 +369,36 @@ def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
             return list(found)
         out[step.target] = found
     return out
+
+
+def gradients_of(node: Node, grad_outputs: Sequence[Tensor]) -> Any:
+    """What the backward of one node gives, without its hooks: a Tensor, or a tuple of them and of None."""
+    if len(grad_outputs) != node.output_count:
+        raise TypeError(f"expected {node.output_count} arguments, got {len(grad_outputs)} instead")
+    create_graph = GRAD_ENABLED.get()
+    given = [gradient if create_graph or gradient is None else gradient._array for gradient in grad_outputs]
+    found = _gradients(node, given[0] if node.output_count == 1 else given, create_graph)
+    results = tuple(
+        None if value is None or edge is None else as_tensor(_fitted_to(edge, value, node, position))
+        for position, (edge, value) in enumerate(zip(node.edges, found, strict=True))
+    )
+    return results[0] if len(results) == 1 else results
+
+
+@silenced
+def _gradients(node: Node, gradient: Any, create_graph: bool) -> Iterable[Any]:
+    """The gradients of all operands, of any node."""
+    if node.plan is None:
+        return node.backward(gradient, create_graph)
+    return _all_gradients(node, gradient, create_graph)
+
+
+def _fitted_to(edge: Any, value: Any, source: Node, position: int) -> Any:
+    if type(edge) is tuple:
+        node, number = edge
+        return fitted(value, node.shape[number], node.dtype[number], source, position)
+    target = edge if isinstance(edge, Node) else edge._array
+    return fitted(value, target.shape, target.dtype, source, position)
 
 
 def _by_kernel(node: Node, targets: tuple[int, ...], gradient: Any, values: Sequence[Any]) -> list[Any] | None:

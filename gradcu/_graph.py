@@ -11,7 +11,8 @@ import contextvars
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._dtype import scalar_name
 
@@ -122,6 +123,19 @@ class Node:
             self.prehooks, self.uncommon = HookTable(), True
         return self.prehooks.register(fn)
 
+    def __call__(self, *grad_outputs: Any) -> Any:
+        """The gradients of the operands for those of the outputs: one Tensor, or a tuple. Hooks are not called.
+
+        Raises TypeError for another number of gradients than there are outputs.
+
+        >>> import gradcu
+        >>> x = gradcu.tensor(3.0, requires_grad=True)
+        >>> (x * x).grad_fn(gradcu.tensor(1.0))
+        (tensor(3., grad_fn=<MulBackward0>), tensor(3., grad_fn=<MulBackward0>))
+        """
+        # The walker stands above this module, and is loaded with the first walk.
+        return import_module("._engine", __package__).gradients_of(self, grad_outputs)
+
     def release(self) -> None:
         """Lets go of what was saved for backward."""
         if self.saved:
@@ -163,9 +177,27 @@ class AccumulateGrad(Node):
         return self.hooks.register(fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
-        """Calls ``fn(grad_outputs)`` before ``backward`` adds to ``variable.grad``; a tuple it returns replaces them."""
+        """Calls ``fn(grad_outputs)`` before ``backward`` adds to ``variable.grad``; a tuple replaces them."""
         self.prehooks = leaf_hooks(self.variable, "_node_prehooks")
         return self.prehooks.register(fn)
+
+
+class GradientEdge(NamedTuple):
+    """Where a gradient goes: a node, and which of its outputs the gradient is of.
+
+    ``backward`` and ``grad`` take one for a Tensor, among outputs and inputs alike: see ``get_gradient_edge``.
+    """
+
+    node: Node
+    output_nr: int
+
+    @property
+    def inner(self) -> Any:
+        """The edge as nodes hold it."""
+        node = self.node
+        if isinstance(node, AccumulateGrad):
+            return node.variable
+        return node if node.output_count == 1 else (node, self.output_nr)
 
 
 class HookTable(dict[int, Callable[..., Any]]):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._gradcheck import GradcheckError as GradcheckError
     from ._gradcheck import gradcheck as gradcheck
     from ._gradcheck import gradgradcheck as gradgradcheck
+    from ._variable import Variable as Variable
     from .function import Function as Function
 else:
     __getattr__, __dir__ = at_first_use(
@@ -26,6 +27,7 @@ else:
         {
             "Function": ".function",
             "GradcheckError": "._gradcheck",
+            "Variable": "._variable",
             "backward": ".._backward",
             "functional": ".functional",
             "grad": ".._backward",

@@ -19,8 +19,8 @@ from .._tensor import Tensor
 from ._function_node import RETURNED_VIEW, FunctionCtx, FunctionNode, Saved, alias, edge_of
 
 _NOT_AN_INPUT = (
-    "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed "
-    "to ctx.mark_dirty()."
+    "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be "
+    "passed to ctx.mark_dirty()."
 )
 _REQUIRES_STATIC = (
     "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
@@ -67,8 +67,8 @@ class Function:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke "
-            "them on the class itself: call its apply.",
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
+            "invoke them on the class itself: call its apply.",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -337,3 +337,90 @@ def what_cannot_be_deleted(torch: Any) -> Any:
     x.backward()
     del x.grad
     return x.grad, attempt(delattr, x, "data")
+
+
+def rows_of_cotangents(torch: Any) -> Any:
+    x, y = leaf(torch, 2.0, 3.0), leaf(torch, 5.0)
+    grad = torch.autograd.grad
+    rows = torch.tensor([[1.0, 0.0], [0.0, 1.0], [10.0, 100.0]])
+    (jacobian, by_y) = grad(x * x * y, (x, y), rows, is_grads_batched=True)
+    (first,) = grad(x * x * x, x, torch.eye(2), is_grads_batched=True, create_graph=True)
+    return {
+        "jacobian": (jacobian, by_y),
+        "of a scalar": grad((x * x).sum(), x, torch.tensor([1.0, 2.0]), is_grads_batched=True),
+        "unused": grad(x * 2, (x, y), rows, is_grads_batched=True, allow_unused=True),
+        "second order": grad(first[0, 0], x),
+        "another shape": attempt(grad, x * 2, x, torch.ones(2, 3), is_grads_batched=True).partition("grad_output[0]")[
+            0
+        ],
+        "no rows": attempt(grad, x * 2, x, torch.ones(2), is_grads_batched=True).partition("grad_output[0]")[0],
+    }
+
+
+def gradient_edges(torch: Any) -> Any:
+    edge = torch.autograd.graph.get_gradient_edge
+    grad = torch.autograd.grad
+    x = leaf(torch, 1.0, 2.0)
+    y = x * 3
+    before = edge(y)
+    y *= 10
+    first, second = (x * 1).unbind()
+    parts = edge(second)
+    seen = {
+        "of a leaf": (edge(x).output_nr, edge(x).node.variable is x),
+        "input": grad((x * x).sum(), edge(x)),
+        "before and after a change": grad(y.sum(), (before, y)),
+        "one of several outputs": (parts.output_nr, grad(first * 2 + second * 5, parts)),
+        "output": grad(edge((x * x).sum()), x),
+        "with a cotangent": grad(edge(x * x), x, torch.tensor([1.0, 10.0])),
+        "not a scalar": attempt(grad, edge(x * x), x),
+        "another shape": attempt(grad, edge(x * x), x, torch.ones(3)),
+        "constant": attempt(edge, torch.ones(2)),
+        "materialized": attempt(grad, (x * x).sum(), (x, edge(y)), materialize_grads=True),
+    }
+    torch.autograd.backward((edge((x * 7).sum()), x.sum()))
+    z = x * 2
+    (z * 100).sum().backward(inputs=(edge(z), edge(x)))
+    return seen, x.grad
+
+
+def an_edge_outlives_its_tensor(torch: Any) -> Any:
+    x = leaf(torch, 3.0)
+    y = x * 2
+    edge = torch.autograd.graph.get_gradient_edge(y)
+    del y
+    torch.autograd.backward(edge)
+    return x.grad
+
+
+def calling_a_node(torch: Any) -> Any:
+    x, w = leaf(torch, 2.0, 3.0), leaf(torch, 5.0, 7.0)
+    node = (x * w).grad_fn
+    cotangent = torch.tensor([1.0, 10.0])
+    with torch.no_grad():
+        both = node(cotangent)
+    one = torch.exp(x).grad_fn(cotangent)
+    return both, one, one.requires_grad, attempt(node), attempt(node, cotangent, cotangent)
+
+
+def counted_changes(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    a, b = x * 1, torch.ones(2, dtype=torch.int64)
+    y = a * a
+    torch.autograd.graph.increment_version(a)
+    torch.autograd.graph.increment_version((b, b))
+    return a._version, b._version, attempt(y.backward).partition(" instead.")[0]
+
+
+def variables(torch: Any) -> Any:
+    constant = torch.ones(2)
+    variable = torch.autograd.Variable(constant, requires_grad=True)
+    constant[0] = 5
+    (variable * 3).sum().backward()
+    return (
+        variable,
+        variable.grad,
+        constant.requires_grad,
+        [isinstance(thing, torch.autograd.Variable) for thing in (constant, variable, 3)],
+        attempt(torch.autograd.Variable, 3.0),
+    )
