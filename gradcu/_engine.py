@@ -18,6 +18,7 @@ from ._hooking import as_tensor, run_hooks, run_node_hooks, run_node_prehooks, u
 from ._journey import Journey
 from ._pending import FUSING, TRACES
 from ._record import cuda_kernels
+from ._saved import Packed, revived
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
 from .ops.convert import clone, overwritten, to_dtype
@@ -33,8 +34,8 @@ class Walk:
     """
 
     __slots__ = (
-        "arrived", "create_graph", "done", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "store",
-        "targets", "users",
+        "_notes", "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "roots",
+        "store", "targets", "users",
     )  # fmt: skip
 
     def __init__(
@@ -53,12 +54,14 @@ class Walk:
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
         self.journey: Journey | None = None
-        # How many edges still lead to each leaf that has hooks; the leaves whose hooks have run.
+        # How many edges still lead to each leaf that has hooks, where there are any.
         self.users: dict[Tensor, int] | None = None
-        self.done: set[Tensor] = set()
+        # What the walk and hooks remember of each other, and of leaves whose hooks have run.
+        self._notes: dict[Any, Any] | None = None
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
+        self.roots = roots
         if self.targets is not None:
             self.leads = _leading_to(self.targets, [edge for edge, _ in roots])
         if LEAF_HOOKS:
@@ -69,6 +72,22 @@ class Walk:
         finally:
             GRAD_ENABLED.reset(token)
         return self.arrived
+
+    @property
+    def notes(self) -> dict[Any, Any]:
+        """What hooks want to be remembered as long as the walk goes on."""
+        if self._notes is None:
+            self._notes = {}
+        return self._notes
+
+    def reaches(self, edge: Any) -> bool:
+        """Whether the walk comes by where an edge leads to."""
+        reached: Any = self.leads
+        if reached is None:
+            reached = self.notes.get("reached")
+        if reached is None:
+            reached = self.notes["reached"] = _reachable([root for root, _ in self.roots])
+        return owner(edge) in reached
 
     @silenced
     def _run(self, roots: Sequence[tuple[Any, Any]]) -> None:
@@ -239,10 +258,10 @@ class Walk:
             self.store(edge, self.arrived.pop(edge), self.create_graph, edge in self.fresh)
 
     def _run_leaf_hooks(self, leaf: Tensor) -> None:
-        if leaf._hooks and leaf not in self.done:
-            self.done.add(leaf)
+        if leaf._hooks and ("done", leaf) not in self.notes:
+            self.notes["done", leaf] = True
             self.fresh.discard(leaf)
-            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
+            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self)
 
     def _capture(self, node: Node, gradient: Any) -> None:
         assert self.targets is not None
@@ -258,7 +277,7 @@ class Walk:
         single = node.output_count == 1
         slots = [gradient] if single else gradient
         for number, hooks in (node.tensor_hooks or {}).items():
-            slots[number] = run_hooks(hooks, slots[number], self.create_graph)
+            slots[number] = run_hooks(hooks, slots[number], self)
         for number, reference in (node.retained or {}).items():
             tensor = reference()
             if tensor is not None and slots[number] is not None:
@@ -324,34 +343,19 @@ def _values(node: Node, create_graph: bool) -> list[Any]:
             continue
         value, counter, expected = entry
         if counter[0] != expected:
-            if position < plan.operand_count:
+            if type(value) is Packed:
+                value, counter = value.array(), [0]
+            elif position < plan.operand_count:
                 raise version_error(value, node.edges[position], counter, expected)
-            raise version_error(value, node, counter[:1], expected)
-        values.append(_revived(node, position, value, counter) if create_graph else value)
+            else:
+                raise version_error(value, node, counter[:1], expected)
+        values.append(revived(node, position, value, counter) if create_graph else value)
     if not saved:
         values = [None] * (plan.operand_count + len(plan.op.outputs))
     values += node.statics
     if plan.reads_shapes:
         values += (plan.wanted, node.operand_shapes, *node.operand_shapes)
     return values
-
-
-def _revived(node: Node, position: int, value: Any, counter: list[int]) -> Any:
-    """A saved value as the Tensor it was, so that the walk records where it came from."""
-    count = node.plan.operand_count
-    if position >= count:
-        edge: Any = node if node.output_count == 1 else (node, position - count)
-    else:
-        edge = node.edges[position]
-        if edge is None and not hasattr(value, "dtype"):
-            return value
-        if isinstance(edge, Tensor) and edge._array is value:
-            return edge
-    tensor = Tensor._wrap(value, counter)
-    if edge is not None and value.dtype.kind in "fc":
-        # Behind a promotion the edge's dtype differs from the value's; the walker casts what goes along it.
-        tensor._edge, tensor._requires_grad = edge, True
-    return tensor
 
 
 def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
@@ -407,9 +411,8 @@ def _by_kernel(node: Node, targets: tuple[int, ...], gradient: Any, values: Sequ
     return cuda_kernels().gradients(node.plan, targets, node.place.device.xp, gradient, values)
 
 
-def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
-    """The leaves and nodes through which a target is reached, each with whether something lies behind it."""
-    owners = {owner(target) for target in targets}
+def _reachable(roots: list[Any]) -> set[Any]:
+    """The leaves and nodes that the roots depend on."""
     reachable: set[Any] = set()
     stack = [owner(root) for root in roots]
     while stack:
@@ -418,6 +421,13 @@ def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
             reachable.add(node)
             if isinstance(node, Node):
                 stack.extend(owner(edge) for edge in node.edges if edge is not None)
+    return reachable
+
+
+def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
+    """The leaves and nodes through which a target is reached, each with whether something lies behind it."""
+    owners = {owner(target) for target in targets}
+    reachable = _reachable(roots)
     leads: dict[Any, bool] = {leaf: False for leaf in owners if isinstance(leaf, Tensor)}
     for node in sorted((n for n in reachable if isinstance(n, Node)), key=lambda n: n.sequence):
         behind = any(owner(edge) in leads for edge in node.edges if edge is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,19 +11,32 @@ from ._graph import HookTable, Node
 from ._tensor import Tensor
 
 
+class _Hooked(threading.local):
+    """The walk of this thread whose hooks are running."""
+
+    walk: Any = None
+
+
+HOOKED = _Hooked()
+
+
 def as_tensor(value: Any) -> Tensor:
     """A gradient as hooks and users see it."""
     return value if isinstance(value, Tensor) else Tensor._wrap(value)
 
 
-def run_hooks(hooks: HookTable, value: Any, create_graph: bool) -> Any:
+def run_hooks(hooks: HookTable, value: Any, walk: Any) -> Any:
     """Passes a gradient through a Tensor's hooks; each may replace it. Of several outputs one may have None."""
     tensor = None if value is None else as_tensor(value)
-    for hook in list(hooks.values()):
-        result = hook(tensor)
-        if result is not None:
-            tensor = _replacement(hook, result, tensor)
-    return tensor if create_graph or tensor is None else tensor._array
+    before, HOOKED.walk = HOOKED.walk, walk
+    try:
+        for hook in list(hooks.values()):
+            result = hook(tensor)
+            if result is not None:
+                tensor = _replacement(hook, result, tensor)
+    finally:
+        HOOKED.walk = before
+    return tensor if walk.create_graph or tensor is None else tensor._array
 
 
 def users_of_hooked_leaves(roots: Sequence[Any], leads: dict[Any, bool] | None) -> dict[Tensor, int]:

@@ -20,6 +20,7 @@ from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
 from ._pending import FUSING, TRACES, Pending
 from ._refusing_views import new_view
+from ._saved import pack
 from ._silence import silenced
 from ._tensor import Replay, Tensor, current_edge
 
@@ -176,6 +177,8 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         node.shape = tuple(result._array.shape for result in results)
         node.dtype = tuple(result._array.dtype for result in results)
     node.saved = save(plan, operands, arrays, results)
+    if TRACES:
+        pack(node, operands, arrays, results)
     if not isinstance(results[0]._array, _IN_HOST_MEMORY):
         node.place = Place(device_of(results[0]._array))
     for number, result in enumerate(results):

@@ -201,7 +201,10 @@ class Tensor(TensorMethods):
         if isinstance(self._array, Pending):
             self._array.settle(self)
         edge = current_edge(self)
-        return edge[0] if type(edge) is tuple else edge
+        if type(edge) is tuple:
+            return edge[0]
+        # Where an edge leads to a leaf, this Tensor stands in for that.
+        return edge if isinstance(edge, Node) else None
 
     @property
     def output_nr(self) -> int:

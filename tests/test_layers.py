@@ -11,7 +11,7 @@ LAYERS = [
     ("_journey",),
     ("_op",),
     ("_tensor",),
-    ("_refusing_views",),
+    ("_refusing_views", "_saved"),
     ("_record",),
     ("_fast", "_fast_pending"),
     ("_define",),

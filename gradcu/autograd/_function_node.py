@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._device import CPU, Place
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
+from .._saved import SAVED_HOOKS, Hooks, Packed
 from .._tensor import Tensor, current_edge
 
 if TYPE_CHECKING:
@@ -74,30 +75,45 @@ class Saved:
     The Tensor itself is held weakly: changed in place later, it could lead to the node that saved it, a cycle.
     """
 
-    __slots__ = ("array", "counter", "edge", "tensor", "version")
+    __slots__ = ("array", "counter", "edge", "packed", "tensor", "version")
+
+    packed: Packed | None
 
     def __init__(self, tensor: Tensor, output: int | None) -> None:
         self.array, self.counter = tensor._array, tensor._version_counter
         self.version = self.counter[0]
         self.edge = edge_of(tensor) if output is None else output
-        self.tensor = weakref.ref(tensor)
+        self.tensor, self.packed = weakref.ref(tensor), None
+        hooks = SAVED_HOOKS.get()
+        if hooks:
+            self.pack(hooks[-1])
 
     def unpack(self, node: Node | None) -> Tensor:
         """The Tensor that was saved, or one just like it."""
         edge, counter = self.edge, self.counter
+        array = self.array if self.packed is None else self.packed.array()
         if type(edge) is int:
             edge = None if node is None else node if node.output_count == 1 else (node, edge)
             counter = counter[:1]
-        if counter[0] != self.version:
-            raise version_error(self.array, edge, counter, self.version)
-        if isinstance(edge, Tensor):
+        if self.packed is not None:
+            counter = [0]
+        elif counter[0] != self.version:
+            raise version_error(array, edge, counter, self.version)
+        elif isinstance(edge, Tensor):
             return edge
-        original = self.tensor()
-        if original is not None and original._edge is edge:
-            return original
-        tensor = Tensor._wrap(self.array, self.counter)
+        else:
+            original, counter = self.tensor(), self.counter
+            if original is not None and original._edge is edge:
+                return original
+        tensor = Tensor._wrap(array, counter)
         tensor._edge, tensor._requires_grad = edge, edge is not None
         return tensor
+
+    def pack(self, hooks: Hooks) -> None:
+        """Keeps what the first of the hooks makes of the Tensor in its place."""
+        tensor = self.tensor()
+        assert tensor is not None
+        self.packed, self.array = Packed(hooks, alias(tensor) if type(self.edge) is int else tensor), None
 
 
 class FunctionNode(Node):

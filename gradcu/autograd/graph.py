@@ -9,6 +9,11 @@ from .._graph import Node as Node
 from .._graph import RemovableHandle as RemovableHandle
 from .._graph import accumulator
 from .._tensor import Tensor
+from ._multi_grad_hook import register_multi_grad_hook as register_multi_grad_hook
+from ._saved_hooks import allow_mutation_on_saved_tensors as allow_mutation_on_saved_tensors
+from ._saved_hooks import disable_saved_tensors_hooks as disable_saved_tensors_hooks
+from ._saved_hooks import save_on_cpu as save_on_cpu
+from ._saved_hooks import saved_tensors_hooks as saved_tensors_hooks
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -46,4 +51,15 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
         one._bump_version()
 
 
-__all__ = ["GradientEdge", "Node", "RemovableHandle", "get_gradient_edge", "increment_version"]
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "RemovableHandle",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "register_multi_grad_hook",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
