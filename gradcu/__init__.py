@@ -84,6 +84,8 @@ try:
                 "compile": ".fuse",
                 "cuda": ".cuda",
                 "fuse": ".fuse",
+                "is_anomaly_check_nan_enabled": ".autograd.anomaly_mode",
+                "is_anomaly_enabled": ".autograd.anomaly_mode",
                 "math": ".math",
                 "return_types": ".return_types",
                 "set_printoptions": "._format",
@@ -114,5 +116,7 @@ if _TYPE_CHECKING:
     from ._determinism import use_deterministic_algorithms as use_deterministic_algorithms
     from ._format import set_printoptions as set_printoptions
     from ._functions import *  # noqa: F403
+    from .autograd.anomaly_mode import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+    from .autograd.anomaly_mode import is_anomaly_enabled as is_anomaly_enabled
     from .fuse import compile as compile
     from .sweeps import sweep as sweep

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ._anomaly import RUNNING, Anomaly, refuse_nan, tell_origin
 from ._graph import FREED_MESSAGE, GRAD_ENABLED, LEAF_HOOKS, Node, version_error
 from ._hooking import as_tensor, run_hooks, run_node_hooks, run_node_prehooks, users_of_hooked_leaves
 from ._journey import Journey
@@ -112,7 +113,7 @@ class Walk:
 
     def _walk(self) -> None:
         pending, queue, leads = self.pending, self.queue, self.leads
-        careful = bool(self.users)
+        careful = bool(self.users) or Anomaly.enabled
         keep_graph, create_graph = self.keep_graph, self.create_graph
         # In a chain no node waits in the queue: the one to go to next is at hand, with its gradient.
         following: Node | None = None
@@ -231,10 +232,10 @@ class Walk:
                     self.fresh.add(edge)
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
-        """A node with hooks of its own, one of a user's Function, or any while leaves wait for their hooks."""
+        """A node with hooks of its own, one of a user's Function, or any while the walk is watched."""
         if node.prehooks is not None:
             gradient = run_node_prehooks(node, gradient, self.create_graph)
-        values = _gradients(node, gradient, self.create_graph)
+        values = (_watched_gradients if Anomaly.enabled else _gradients)(node, gradient, self.create_graph)
         if node.hooks is not None:
             values = run_node_hooks(node, values, gradient, self.create_graph)
         self._send_all(node, values)
@@ -395,6 +396,21 @@ def _gradients(node: Node, gradient: Any, create_graph: bool) -> Iterable[Any]:
     if node.plan is None:
         return node.backward(gradient, create_graph)
     return _all_gradients(node, gradient, create_graph)
+
+
+def _watched_gradients(node: Node, gradient: Any, create_graph: bool) -> Iterable[Any]:
+    """`_gradients`, under anomaly detection."""
+    before, RUNNING.node = RUNNING.node, node
+    try:
+        values = list(_gradients(node, gradient, create_graph))
+        if Anomaly.check_nan:
+            refuse_nan(node, values)
+    except Exception:
+        tell_origin(node)
+        raise
+    finally:
+        RUNNING.node = before
+    return values
 
 
 def _fitted_to(edge: Any, value: Any, source: Node, position: int) -> Any:

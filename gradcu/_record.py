@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ._anomaly import note_origin
 from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
@@ -179,6 +180,7 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
     node.saved = save(plan, operands, arrays, results)
     if TRACES:
         pack(node, operands, arrays, results)
+        note_origin(node)
     if not isinstance(results[0]._array, _IN_HOST_MEMORY):
         node.place = Place(device_of(results[0]._array))
     for number, result in enumerate(results):

@@ -8,7 +8,7 @@ LAYERS = [
     ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
     ("_dimensions", "_kernel_text", "_launch"),
     ("_graph",),
-    ("_journey",),
+    ("_anomaly", "_journey"),
     ("_op",),
     ("_tensor",),
     ("_refusing_views", "_saved"),

@@ -14,12 +14,15 @@ from ._modes import set_grad_enabled as set_grad_enabled
 if TYPE_CHECKING:
     from .._backward import backward as backward
     from .._backward import grad as grad
+    from . import anomaly_mode as anomaly_mode
     from . import functional as functional
     from . import graph as graph
     from ._gradcheck import GradcheckError as GradcheckError
     from ._gradcheck import gradcheck as gradcheck
     from ._gradcheck import gradgradcheck as gradgradcheck
     from ._variable import Variable as Variable
+    from .anomaly_mode import detect_anomaly as detect_anomaly
+    from .anomaly_mode import set_detect_anomaly as set_detect_anomaly
     from .function import Function as Function
 else:
     __getattr__, __dir__ = at_first_use(
@@ -28,11 +31,14 @@ else:
             "Function": ".function",
             "GradcheckError": "._gradcheck",
             "Variable": "._variable",
+            "anomaly_mode": ".anomaly_mode",
             "backward": ".._backward",
+            "detect_anomaly": ".anomaly_mode",
             "functional": ".functional",
             "grad": ".._backward",
             "gradcheck": "._gradcheck",
             "gradgradcheck": "._gradcheck",
             "graph": ".graph",
+            "set_detect_anomaly": ".anomaly_mode",
         },
     )

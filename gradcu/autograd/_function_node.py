@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._anomaly import note_origin
 from .._device import CPU, Place
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
@@ -141,6 +142,7 @@ class FunctionNode(Node):
         self.place = Place(on_cuda[0]) if on_cuda else None
         shapes = tuple(None if tensor is None else tensor._array.shape for tensor in tensors)
         dtypes = tuple(None if tensor is None else tensor._array.dtype for tensor in tensors)
+        note_origin(self)
         self.output_count = len(outputs)
         self.shape, self.dtype = (shapes, dtypes) if len(outputs) > 1 else (shapes[0], dtypes[0])
 

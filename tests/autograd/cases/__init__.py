@@ -10,13 +10,13 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from tests.autograd.cases import backward, function, functional, gradcheck, hooks, modes, outputs, saved
+from tests.autograd.cases import anomaly, backward, function, functional, gradcheck, hooks, modes, outputs, saved
 
 Case = Callable[[Any], Any]
 
 MODULES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (backward, function, outputs, functional, gradcheck, hooks, modes, saved)
+    for module in (anomaly, backward, function, outputs, functional, gradcheck, hooks, modes, saved)
 }
 
 
