@@ -62,9 +62,12 @@ try:
     from ._methods import install as _install
     from ._tensor import Size as Size
     from ._tensor import Tensor as Tensor
+    from ._tensor import is_inference as is_inference
     from ._tensor import is_tensor as is_tensor
     from .autograd import enable_grad as enable_grad
+    from .autograd import inference_mode as inference_mode
     from .autograd import is_grad_enabled as is_grad_enabled
+    from .autograd import is_inference_mode_enabled as is_inference_mode_enabled
     from .autograd import no_grad as no_grad
     from .autograd import set_grad_enabled as set_grad_enabled
     from .ops.data import from_cupy as from_cupy

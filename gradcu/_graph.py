@@ -25,6 +25,10 @@ next_sequence = itertools.count().__next__
 GRAD_ENABLED: contextvars.ContextVar[bool] = contextvars.ContextVar("GRAD_ENABLED", default=True)
 """Whether operations are recorded, in this context (thread, task)."""
 
+INFERENCE: contextvars.ContextVar[bool] = contextvars.ContextVar("INFERENCE", default=False)
+"""Whether new Tensors are inference tensors, in this context. While it is so anywhere, ``gradcu._pending.TRACES`` is
+not empty, so that every op takes the generic path."""
+
 FREED_MESSAGE = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
     "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
@@ -35,6 +39,25 @@ FREED_MESSAGE = (
 UNVERSIONED = [0]
 """The version counter of what can't change: Python numbers. A counter is a list of the number of in-place writes and,
 after a recorded one, the name of the node that made the last."""
+
+
+class InferenceCounter(list[Any]):
+    """The version counter of a Tensor that was made in inference mode, and of its views: it counts nothing.
+
+    Whoever reads a version in order to save it with a value is refused.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([0])
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return super().__getitem__(index)
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
+            "it in autograd, or use `gradcu.no_grad()` instead of `gradcu.inference_mode()`."
+        )
 
 
 class Node:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ._device import copied
 from ._dtype import can_cast, scalar_name
-from ._graph import GRAD_ENABLED, UNVERSIONED, Node
+from ._graph import GRAD_ENABLED, INFERENCE, UNVERSIONED, Node
 from ._op import OPS
 from ._pending import FUSING, TRACES
 from ._record import record
@@ -48,7 +48,15 @@ def _snapshot(tensor: Tensor) -> Tensor:
 
 
 def refuse_leaf(tensor: Tensor) -> None:
-    """Raises where an in-place operation would change a leaf that requires grad, or a view of one."""
+    """Raises where an in-place operation would change a leaf that requires grad, or a view of one.
+
+    Outside inference mode an inference tensor is refused too: nobody would find out that it has changed.
+    """
+    if tensor.is_inference() and not INFERENCE.get():
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+            "normal tensor before doing inplace update."
+        )
     if not GRAD_ENABLED.get():
         return
     view, base = tensor._view, tensor._base

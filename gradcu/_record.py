@@ -139,7 +139,7 @@ def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     _make_views(op, source, array, statics, results, single)
-    if op.differentiable and _grad_enabled():
+    if op.differentiable and _grad_enabled() and not source.is_inference():
         record(op, (source,), (array,), statics, results)
     return results[0] if single else results
 
@@ -322,6 +322,11 @@ def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], resul
 
     A view of what requires grad says that it does too, even where that was not recorded: it is a leaf then.
     """
+    if source.is_inference():
+        for result in results:
+            if share_memory(result._array, array):
+                result._version_counter = source._version_counter
+        return
     parent = source._view
     base, before = (source, None) if parent is None else (parent.base, parent.replay)
     requires_grad = source.requires_grad

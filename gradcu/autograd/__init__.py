@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from .._first_use import at_first_use
 from . import _hooks as _hooks
 from ._modes import enable_grad as enable_grad
+from ._modes import inference_mode as inference_mode
 from ._modes import is_grad_enabled as is_grad_enabled
+from ._modes import is_inference_mode_enabled as is_inference_mode_enabled
 from ._modes import no_grad as no_grad
 from ._modes import set_grad_enabled as set_grad_enabled
 

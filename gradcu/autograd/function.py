@@ -191,7 +191,7 @@ def _leave_out(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> No
 
 def _refuse_changes(output: Any, base: Tensor | None, reason: str) -> None:
     """Has an output that is a view of ``base`` refuse changes: only the user's forward knows how to make it again."""
-    if base is not None:
+    if base is not None and not base.is_inference():
         output._view = RefusingView(base, None, output._version_counter[0], reason)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .._define import function
 from .._device import CPU, DEFAULT, device_of, is_cupy_array, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype, promote
+from .._pending import TRACES
 from .._silence import QUIET
 from .._tensor import Tensor
 from ._arguments import type_name
@@ -38,7 +39,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> gradcu.tensor(3.0, requires_grad=True)
     tensor(3., requires_grad=True)
     """
-    if type(data) is float and dtype is None and device is None and _default_device() is CPU:
+    if type(data) is float and dtype is None and device is None and not TRACES and _default_device() is CPU:
         # Scalars are made by the thousand in tutorials, so this stands apart from `made` below.
         out = _new(Tensor)
         out._array = QUIET.run(get_default_dtype().type, data)
