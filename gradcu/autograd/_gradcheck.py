@@ -16,6 +16,7 @@ from .._backward import grad
 from .._device import copied
 from .._tensor import Tensor
 from ..ops.creation import on_device, unit_like, zeros_like
+from ..ops.join import stack
 
 
 class GradcheckError(RuntimeError):
@@ -32,6 +33,8 @@ def gradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
+    check_batched_grad: bool = False,
+    fast_mode: bool = False,
 ) -> bool:
     """Compares the gradients of ``func`` at ``inputs`` with central finite differences of step ``eps``.
 
@@ -39,12 +42,14 @@ def gradcheck(
     the inputs that require grad, and the outputs that depend on them, are checked: true where ``|analytical -
     numerical| <= atol + rtol * |numerical|`` for every element. Walking back twice must give the same within
     ``nondet_tol``, and cotangents of zeros must give zeros; ``check_undefined_grad`` checks this also with one output's
-    cotangent left out.
+    cotangent left out. ``check_batched_grad`` checks that ``is_grads_batched`` gives the rows that single cotangents
+    give. ``fast_mode`` compares ``u @ Jacobian @ v`` for two random vectors in place of every element.
     Inputs should be float64; others are warned of, since their rounding alone exceeds the tolerances.
 
     Returns True, or raises GradcheckError, which names output and input and shows both Jacobians (a row for each
     element of the input, a column for each of the output); without ``raise_exception`` False is returned instead.
-    Raises ValueError where no input requires grad.
+    Raises ValueError where no input requires grad, and AssertionError where a moved input gives outputs of another
+    shape or dtype.
 
     >>> import gradcu
     >>> x = gradcu.tensor([0.5, 1.5], dtype=gradcu.float64, requires_grad=True)
@@ -54,7 +59,9 @@ def gradcheck(
     arguments = _as_tuple(inputs)
     _check_inputs(arguments)
     try:
-        _check(func, arguments, eps, atol, rtol, nondet_tol, check_undefined_grad)
+        _check(func, arguments, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode)
+        if check_batched_grad:
+            _check_batches(func, arguments)
     except GradcheckError:
         if raise_exception:
             raise
@@ -73,6 +80,8 @@ def gradgradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
+    check_batched_grad: bool = False,
+    fast_mode: bool = False,
 ) -> bool:
     """Compares the second derivatives of ``func`` at ``inputs`` with finite differences of its first.
 
@@ -105,6 +114,8 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
+        check_batched_grad=check_batched_grad,
+        fast_mode=fast_mode,
     )
 
 
@@ -116,6 +127,7 @@ def _check(
     rtol: float,
     nondet_tol: float,
     check_undefined_grad: bool,
+    fast_mode: bool,
 ) -> None:
     wanted = [position for position, argument in enumerate(arguments) if _wants_gradient(argument)]
     inputs = [arguments[position] for position in wanted]
@@ -125,18 +137,29 @@ def _check(
     if not numbers:
         _check_constant(func, arguments, wanted, eps)
         return
-    numerical = [_numerical(func, arguments, position, numbers, eps) for position in wanted]
+    if fast_mode:
+        rows, columns = _directions(inputs), _directions(outputs)
+        sides = [
+            _along(func, arguments, position, numbers, eps, row) for position, row in zip(wanted, rows, strict=True)
+        ]
+        numerical = [[side @ column for side, column in zip(found, columns, strict=True)] for found in sides]
+    else:
+        numerical = [_numerical(func, arguments, position, numbers, eps) for position in wanted]
     for index, (number, output) in enumerate(zip(numbers, outputs, strict=True)):
-        analytical = _analytical(output, inputs)
-        again = _analytical(output, inputs)
+        if fast_mode:
+            analytical, again = (_projected(output, inputs, rows, columns[index]) for _ in range(2))
+        else:
+            analytical, again = _analytical(output, inputs), _analytical(output, inputs)
         for column, position in enumerate(wanted):
             expected, found = numerical[column][index], analytical[column]
-            if not np.allclose(found, expected, rtol=rtol, atol=atol):
+            # The tolerance of a sum of elements is the sum of theirs.
+            scale = np.abs(rows[column]).sum() * np.abs(columns[index]).sum() if fast_mode else 1.0
+            if not np.allclose(found, expected, rtol=rtol, atol=atol * scale):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {number} with respect to input {position},\n"
                     f"numerical:{Tensor._wrap(expected)!r}\nanalytical:{Tensor._wrap(found)!r}\n"
                 )
-            if not np.allclose(found, again[column], rtol=0.0, atol=nondet_tol):
+            if not np.allclose(found, again[column], rtol=0.0, atol=nondet_tol * scale):
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
                     "gives different values, although analytical gradient matches numerical gradient.The tolerance for "
@@ -178,26 +201,94 @@ def _numerical(
     size = arguments[position]._array.size
     rows: list[list[Any]] = [[] for _ in numbers]
     for element in range(size):
-        above = _moved(func, arguments, position, element, eps)
-        below = _moved(func, arguments, position, element, -eps)
-        with np.errstate(all="ignore"):
-            for row, number in zip(rows, numbers, strict=True):
-                row.append((above[number] - below[number]).ravel() / (2 * eps))
+        place = np.unravel_index(element, arguments[position]._array.shape)
+        for row, derivative in zip(rows, _differences(func, arguments, position, numbers, place, eps), strict=True):
+            row.append(derivative)
     if size:
         return [np.stack(row) for row in rows]
     counts = [output._array.size for output in _tensors(func(*arguments))]
     return [np.zeros((0, counts[number])) for number in numbers]
 
 
-def _moved(func: Callable[..., Any], arguments: tuple[Any, ...], position: int, element: int, step: float) -> list[Any]:
-    """The outputs, as NumPy arrays, after one element of one argument was moved by ``step``."""
+def _differences(
+    func: Callable[..., Any], arguments: tuple[Any, ...], position: int, numbers: list[int], place: Any, step: Any
+) -> list[Any]:
+    """The central difference of each output in ``numbers`` for a ``step`` of one argument at ``place``, flattened.
+
+    It is divided by the step where that is a number, and by that of a unit vector where it is an array.
+    """
+    above = _moved(func, arguments, position, place, step)
+    below = _moved(func, arguments, position, place, -step)
+    length = step if isinstance(step, float) else float((step * step).sum()) ** 0.5
+    found = []
+    for number in numbers:
+        for what in ("shape", "dtype"):
+            one, other = getattr(above[number], what), getattr(below[number], what)
+            if one != other:
+                raise AssertionError(
+                    f"Expected `func` to return outputs with the same {what} when inputs are perturbed by {length:g}, "
+                    f"but got: {what}s {one} and {other}."
+                )
+        with np.errstate(all="ignore"):
+            found.append((above[number] - below[number]).ravel() / (2 * length))
+    return found
+
+
+def _moved(func: Callable[..., Any], arguments: tuple[Any, ...], position: int, place: Any, step: Any) -> list[Any]:
+    """The outputs, as NumPy arrays, after one argument was moved by ``step`` at ``place``."""
     # Each call gets its own copies, so that a function that changes its arguments doesn't spoil the next one.
     copies = [_copied(argument) for argument in arguments]
     memory = copies[position]._array
-    place = np.unravel_index(element, memory.shape)
     with copies[position].device.context:
         memory[place] += step
     return [_on_cpu(output) for output in _tensors(func(*copies))]
+
+
+def _directions(tensors: Sequence[Tensor]) -> list[Any]:
+    """A random vector of length 1 for each Tensor, flat, the same in every call; positive, so that nothing cancels."""
+    rng = np.random.default_rng(0)
+    vectors = [rng.uniform(0.5, 1.0, tensor._array.size) for tensor in tensors]
+    return [vector / max(float(np.linalg.norm(vector)), 1e-300) for vector in vectors]
+
+
+def _along(
+    func: Callable[..., Any], arguments: tuple[Any, ...], position: int, numbers: list[int], eps: float, vector: Any
+) -> list[Any]:
+    """The derivative of each output in ``numbers`` along a vector of length 1 in the space of one argument, flat."""
+    if not vector.size:
+        return [np.zeros(output._array.size) for output in _tensors(func(*arguments))]
+    place = arguments[position].device
+    with place.context:
+        step = place.xp.asarray(eps * vector.reshape(arguments[position].shape))
+    return _differences(func, arguments, position, numbers, ..., step)
+
+
+def _projected(output: Tensor, inputs: Sequence[Tensor], rows: Sequence[Any], column: Any) -> list[Any]:
+    """The product of each Jacobian of an output with two vectors."""
+    cotangent = Tensor._wrap(on_device(column.reshape(output.shape).astype(output.dtype), output.device, copy=False))
+    found = grad(output, inputs, cotangent, retain_graph=True, allow_unused=True)
+    return [
+        np.float64(0.0) if gradient is None else row @ _on_cpu(gradient).ravel()
+        for row, gradient in zip(rows, found, strict=True)
+    ]
+
+
+def _check_batches(func: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """Compares two rows of cotangents at once with each row alone."""
+    inputs = [argument for argument in arguments if _wants_gradient(argument)]
+    for number, output in enumerate(_differentiable(func(*arguments))):
+        rows = _random_like((stack((output, output)).detach(),))[0].detach()
+        found = grad(output, inputs, rows, True, allow_unused=True, is_grads_batched=True)
+        for row in range(2):
+            alone = grad(output, inputs, rows[row], True, allow_unused=True)
+            for position, (one, other) in enumerate(zip(found, alone, strict=True)):
+                if (one is None) != (other is None) or (
+                    one is not None and not np.allclose(_on_cpu(one[row]), _on_cpu(other))
+                ):
+                    raise GradcheckError(
+                        f"gradcheck or gradgradcheck failed while testing batched gradient computation for output "
+                        f"{number} with respect to input {position}."
+                    )
 
 
 def _copied(argument: Any) -> Any:
