@@ -98,11 +98,16 @@ def as_array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.nd
 def _represent(self: Tensor) -> str:
     from ._format import format_tensor
 
-    node = self.grad_fn
+    try:
+        node = self.grad_fn
+        name = None if node is None else type(node).__name__
+    except RuntimeError:
+        # A view that nothing could make again, changed where that was not recorded; it can be looked at all the same.
+        name = "Invalid"
     return format_tensor(
         self._array,
-        requires_grad=self.requires_grad,
-        grad_fn_name=None if node is None else type(node).__name__,
+        requires_grad=self._requires_grad,
+        grad_fn_name=name,
         device=None if self.device.type == "cpu" else str(self.device),
         class_name="tensor" if type(self) is Tensor else type(self).__name__,
         default_dtype=get_default_dtype(),

@@ -7,6 +7,7 @@ An :class:`Op` holds facts and runs nothing. ``gradcu._record`` turns it into th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, Literal
 
 from ._graph import Node
@@ -29,6 +30,9 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "<required>", "__slots__": ()})()
 """The default of a parameter that has none."""
+
+SAVED_NAMES = {"x": "self", "a": "self", "b": "other", "out": "result"}
+"""What PyTorch's nodes call what has short names in rules."""
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}
 """NumPy's parameter names, accepted for PyTorch's."""
@@ -221,9 +225,23 @@ class Op:
         node_class = self._node_classes.get(name)
         if node_class is None:
             # A class of builtins prints as PyTorch's nodes do: <AddBackward0 object at 0x...>
-            node_class = type(name, (Node,), {"__slots__": (), "__module__": "builtins"})
+            members = {"__slots__": (), "__module__": "builtins"} | self._saved_attributes()
+            node_class = type(name, (Node,), members)
             self._node_classes[name] = node_class
         return node_class
+
+    def _saved_attributes(self) -> dict[str, Any]:
+        """What nodes show of what their rules read, by PyTorch's names: ``_saved_self``, ``_saved_dim`` and so on."""
+        rules = list(self.rules.values()) if self.joint is None else [self.joint]
+        read = {name for rule in rules for name in argument_names(rule)}
+        values = () if self.variadic else (*self.operands, *self.outputs)
+        attributes: dict[str, Any] = {f"_saved_{name}": _Static(number) for number, name in enumerate(self.statics)}
+        for position, name in enumerate(values):
+            if name in read:
+                shown = SAVED_NAMES.get(name, name)
+                attributes[f"_saved_{shown}"] = _Saved(position, "saved_value")
+                attributes[f"_raw_saved_{shown}"] = _Saved(position, "SavedTensor")
+        return attributes
 
     def names_of_rules(self) -> Iterator[str]:
         """The operands that a gradient can flow to."""
@@ -249,6 +267,28 @@ def _conjugate(gradients: Any) -> Any:
     if isinstance(gradients, tuple | list):
         return tuple(_conjugate(gradient) for gradient in gradients)
     return gradients if gradients is None or gradients.dtype.kind != "c" else gradients.conj()
+
+
+class _Static:
+    """A static argument, as an attribute of a node."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __get__(self, node: Any, kind: Any = None) -> Any:
+        return self if node is None else node.statics[self._number]
+
+
+class _Saved:
+    """A saved operand or output, as an attribute of a node; ``gradcu._saved``, which stands above, can show it."""
+
+    def __init__(self, position: int, shown_by: str) -> None:
+        self._position, self._shown_by = position, shown_by
+
+    def __get__(self, node: Any, kind: Any = None) -> Any:
+        if node is None:
+            return self
+        return getattr(import_module("._saved", __package__), self._shown_by)(node, self._position)
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:

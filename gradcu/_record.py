@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ._anomaly import note_origin
 from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
 from ._pending import FUSING, TRACES, Pending
 from ._refusing_views import new_view
+from ._saved import pack
 from ._silence import silenced
 from ._tensor import Replay, Tensor, current_edge
 
@@ -137,7 +139,7 @@ def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     _make_views(op, source, array, statics, results, single)
-    if op.differentiable and _grad_enabled():
+    if op.differentiable and _grad_enabled() and not source.is_inference():
         record(op, (source,), (array,), statics, results)
     return results[0] if single else results
 
@@ -175,6 +177,9 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         node.shape = tuple(result._array.shape for result in results)
         node.dtype = tuple(result._array.dtype for result in results)
     node.saved = save(plan, operands, arrays, results)
+    if TRACES:
+        pack(node, operands, arrays, results)
+        note_origin(node)
     if not isinstance(results[0]._array, _IN_HOST_MEMORY):
         node.place = Place(device_of(results[0]._array))
     for number, result in enumerate(results):
@@ -312,14 +317,24 @@ def wrapped(number: Any, dtype: np.dtype[Any]) -> Any:
 
 def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], results: tuple[Tensor, ...],
                 single: bool) -> None:  # fmt: skip
-    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again."""
+    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again.
+
+    A view of what requires grad says that it does too, even where that was not recorded: it is a leaf then.
+    """
+    if source.is_inference():
+        for result in results:
+            if share_memory(result._array, array):
+                result._version_counter = source._version_counter
+        return
     parent = source._view
     base, before = (source, None) if parent is None else (parent.base, parent.replay)
+    requires_grad = source.requires_grad
     for number, result in enumerate(results):
         if share_memory(result._array, array):
             replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
             result._view = new_view(base, parent, replay, source._version_counter[0], several=not single)
+            result._requires_grad = requires_grad and result._array.dtype.kind in "fc"
 
 
 def share_memory(one: Any, other: Any) -> bool:

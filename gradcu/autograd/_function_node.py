@@ -6,9 +6,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._anomaly import note_origin
 from .._device import CPU, Place
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
+from .._saved import SAVED_HOOKS, Hooks, Packed
 from .._tensor import Tensor, current_edge
 
 if TYPE_CHECKING:
@@ -74,30 +76,45 @@ class Saved:
     The Tensor itself is held weakly: changed in place later, it could lead to the node that saved it, a cycle.
     """
 
-    __slots__ = ("array", "counter", "edge", "tensor", "version")
+    __slots__ = ("array", "counter", "edge", "packed", "tensor", "version")
+
+    packed: Packed | None
 
     def __init__(self, tensor: Tensor, output: int | None) -> None:
         self.array, self.counter = tensor._array, tensor._version_counter
         self.version = self.counter[0]
         self.edge = edge_of(tensor) if output is None else output
-        self.tensor = weakref.ref(tensor)
+        self.tensor, self.packed = weakref.ref(tensor), None
+        hooks = SAVED_HOOKS.get()
+        if hooks:
+            self.pack(hooks[-1])
 
     def unpack(self, node: Node | None) -> Tensor:
         """The Tensor that was saved, or one just like it."""
         edge, counter = self.edge, self.counter
+        array = self.array if self.packed is None else self.packed.array()
         if type(edge) is int:
             edge = None if node is None else node if node.output_count == 1 else (node, edge)
             counter = counter[:1]
-        if counter[0] != self.version:
-            raise version_error(self.array, edge, counter, self.version)
-        if isinstance(edge, Tensor):
+        if self.packed is not None:
+            counter = [0]
+        elif counter[0] != self.version:
+            raise version_error(array, edge, counter, self.version)
+        elif isinstance(edge, Tensor):
             return edge
-        original = self.tensor()
-        if original is not None and original._edge is edge:
-            return original
-        tensor = Tensor._wrap(self.array, self.counter)
+        else:
+            original, counter = self.tensor(), self.counter
+            if original is not None and original._edge is edge:
+                return original
+        tensor = Tensor._wrap(array, counter)
         tensor._edge, tensor._requires_grad = edge, edge is not None
         return tensor
+
+    def pack(self, hooks: Hooks) -> None:
+        """Keeps what the first of the hooks makes of the Tensor in its place."""
+        tensor = self.tensor()
+        assert tensor is not None
+        self.packed, self.array = Packed(hooks, alias(tensor) if type(self.edge) is int else tensor), None
 
 
 class FunctionNode(Node):
@@ -105,6 +122,7 @@ class FunctionNode(Node):
 
     __slots__ = ()
 
+    uncommon = True
     function: type[Function]
 
     def __init__(
@@ -124,6 +142,7 @@ class FunctionNode(Node):
         self.place = Place(on_cuda[0]) if on_cuda else None
         shapes = tuple(None if tensor is None else tensor._array.shape for tensor in tensors)
         dtypes = tuple(None if tensor is None else tensor._array.dtype for tensor in tensors)
+        note_origin(self)
         self.output_count = len(outputs)
         self.shape, self.dtype = (shapes, dtypes) if len(outputs) > 1 else (shapes[0], dtypes[0])
 

@@ -33,6 +33,7 @@ class FusedNode(Node):
 
     __slots__ = ()
 
+    uncommon = True
     gives_new_arrays = True
     saved: tuple[Entry, ...] | None
     template: Template

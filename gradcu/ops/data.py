@@ -10,6 +10,7 @@ import numpy as np
 from .._define import function
 from .._device import CPU, DEFAULT, device_of, is_cupy_array, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype, promote
+from .._pending import TRACES
 from .._silence import QUIET
 from .._tensor import Tensor
 from ._arguments import type_name
@@ -40,7 +41,8 @@ def tensor(
     >>> gradcu.tensor(3.0, requires_grad=True)
     tensor(3., requires_grad=True)
     """
-    if type(data) is float and dtype is None and device is None and not pin_memory and _default_device() is CPU:
+    plain = dtype is None and device is None and not pin_memory and not TRACES
+    if type(data) is float and plain and _default_device() is CPU:
         # Scalars are made by the thousand in tutorials, so this stands apart from `made` below.
         out = _new(Tensor)
         out._array = QUIET.run(get_default_dtype().type, data)

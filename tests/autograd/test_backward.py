@@ -303,8 +303,23 @@ def test_unsupported_options_are_refused():
     x = leaf()
     with pytest.raises(ValueError, match="only_inputs"):
         gradcu.autograd.grad(x * x, x, only_inputs=False)
+
+
+@pytest.mark.parametrize("rows", [None, gradcu.ones(0), (gradcu.ones(2), gradcu.ones(3))])
+def test_batches_without_rows_or_of_different_lengths_are_refused(rows: Any):
+    x = leaf()
     with pytest.raises(ValueError, match="is_grads_batched"):
-        gradcu.autograd.grad(x * x, x, is_grads_batched=True)
+        gradcu.autograd.grad((x * x, x * x), x, rows, is_grads_batched=True)
+
+
+def test_edge_that_is_no_tensor_is_not_retained():
+    x = leaf(3)
+    y = x * 2
+    edge = gradcu.autograd.graph.get_gradient_edge(y)
+    (y * 5).sum().backward(inputs=[edge])
+    assert not y.retains_grad
+    assert y.grad_fn is not None
+    assert y.grad_fn.retained is None
 
 
 def test_more_cotangents_than_outputs():

@@ -10,13 +10,35 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from tests.autograd.cases import backward, complex_numbers, function, functional, gradcheck, hooks, modes, outputs
+from tests.autograd.cases import (
+    anomaly,
+    backward,
+    complex_numbers,
+    function,
+    functional,
+    gradcheck,
+    hooks,
+    modes,
+    outputs,
+    saved,
+)
 
 Case = Callable[[Any], Any]
 
 MODULES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (backward, complex_numbers, function, outputs, functional, gradcheck, hooks, modes)
+    for module in (
+        anomaly,
+        backward,
+        complex_numbers,
+        function,
+        outputs,
+        functional,
+        gradcheck,
+        hooks,
+        modes,
+        saved,
+    )
 }
 
 
