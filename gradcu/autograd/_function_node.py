@@ -10,7 +10,7 @@ from .._anomaly import note_origin
 from .._device import CPU, Place
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
-from .._saved import SAVED_HOOKS, Hooks, Packed
+from .._saved import SAVED_HOOKS, Packed
 from .._tensor import Tensor, current_edge
 
 if TYPE_CHECKING:
@@ -84,37 +84,36 @@ class Saved:
         self.array, self.counter = tensor._array, tensor._version_counter
         self.version = self.counter[0]
         self.edge = edge_of(tensor) if output is None else output
-        self.tensor, self.packed = weakref.ref(tensor), None
+        self.tensor = weakref.ref(tensor)
+        self.packed = None
         hooks = SAVED_HOOKS.get()
         if hooks:
-            self.pack(hooks[-1])
+            # An output is known by its number, and held without its node.
+            self.packed = Packed(hooks[-1], tensor if output is None else alias(tensor))
+            self.array = None
 
     def unpack(self, node: Node | None) -> Tensor:
         """The Tensor that was saved, or one just like it."""
         edge, counter = self.edge, self.counter
-        array = self.array if self.packed is None else self.packed.array()
         if type(edge) is int:
             edge = None if node is None else node if node.output_count == 1 else (node, edge)
             counter = counter[:1]
         if self.packed is not None:
-            counter = [0]
-        elif counter[0] != self.version:
-            raise version_error(array, edge, counter, self.version)
-        elif isinstance(edge, Tensor):
+            return _behind(edge, Tensor._wrap(self.packed.array()))
+        if counter[0] != self.version:
+            raise version_error(self.array, edge, counter, self.version)
+        if isinstance(edge, Tensor):
             return edge
-        else:
-            original, counter = self.tensor(), self.counter
-            if original is not None and original._edge is edge:
-                return original
-        tensor = Tensor._wrap(array, counter)
-        tensor._edge, tensor._requires_grad = edge, edge is not None
-        return tensor
+        original = self.tensor()
+        if original is not None and original._edge is edge:
+            return original
+        return _behind(edge, Tensor._wrap(self.array, self.counter))
 
-    def pack(self, hooks: Hooks) -> None:
-        """Keeps what the first of the hooks makes of the Tensor in its place."""
-        tensor = self.tensor()
-        assert tensor is not None
-        self.packed, self.array = Packed(hooks, alias(tensor) if type(self.edge) is int else tensor), None
+
+def _behind(edge: Any, tensor: Tensor) -> Tensor:
+    """A new Tensor, with the edge that leads to it."""
+    tensor._edge, tensor._requires_grad = edge, edge is not None
+    return tensor
 
 
 class FunctionNode(Node):

@@ -168,9 +168,7 @@ class inference_mode(_Mode):  # noqa: N801
     (False, True)
     >>> x * y
     Traceback (most recent call last):
-    RuntimeError: Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in
-    computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in
-    autograd, or use `gradcu.no_grad()` instead of `gradcu.inference_mode()`.
+    RuntimeError: Inference tensors cannot be saved for backward. ...
     """
 
     def __new__(cls, mode: Any = True) -> Any:

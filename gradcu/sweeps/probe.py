@@ -22,11 +22,12 @@ from .domain import Domain, listed
 _POINTS = 61
 
 
-def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> None:
+def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> bool:
     """Raises TypeError where f returns no real Tensor, ValueError where f is not elementwise.
 
-    f takes a Tensor for each of the domain's names. What it raises itself comes through, with a note. A function that
-    gives other values at every call (one that draws random numbers) passes the second question unasked.
+    f takes a Tensor for each of the domain's names. What it raises itself comes through, with a note. Says whether f
+    gives the same values at a second call: one that does not, as it draws random numbers, is not asked the second
+    question.
     """
     # Neither sorted nor evenly spaced, so that sorting, cumulating or differencing shows.
     points = domain.sample(_POINTS)
@@ -40,7 +41,7 @@ def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> 
         _refuse_if(_gradient_leaks(y, tensors[: len(domain.variables)]), f, _mixes(y))
         first = as_numpy(y)
         if not np.array_equal(values(points), first, equal_nan=True):
-            return
+            return False
         half = np.arange(_POINTS) % 2 == 0
         for kept in (half, ~half):
             # One value for all others, so that their extremes change as well as their places.
@@ -49,6 +50,7 @@ def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> 
         length = _POINTS // 2
         later = [column[length:] for column in points]
         _refuse_if(not _close(values(later), first[length:]), f, _POSITION + _uses(y))
+    return True
 
 
 def graph_is_lost(f: Callable[..., Tensor], domain: Domain, device: Any) -> bool:
