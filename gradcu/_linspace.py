@@ -27,6 +27,9 @@ SPAN = SEGMENT * SEGMENT
 BEYOND = 512
 """For how many points the table of offsets goes on beyond a segment, unused, for those who read it in such steps."""
 
+MOST_EXACT = 4
+"""How many points are no sums: the ends, and those next to a zero crossing."""
+
 _SCAN = 1 << 16
 
 _TOGETHER = 8
@@ -164,7 +167,7 @@ class _Line:
             self.origin, self.rise = self.origin << self.shift, self.rise << self.shift
         else:
             self.divisor <<= -self.shift
-        self.num = num
+        self.start, self.num = start, num
         self.step = self._step()
         # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected.
         crossing = -self.origin // self.rise if self.rise else -1
@@ -199,6 +202,8 @@ class _Line:
 
     def point(self, index: int) -> tuple[float, float]:
         """The exact value as a sum of two float64, the first being the value correctly rounded."""
+        if index == 0 and not self.shift:
+            return self.start, 0.0
         top = self.origin + index * self.rise
         high = top / self.divisor
         high_top, high_bottom = high.as_integer_ratio()
