@@ -28,7 +28,10 @@ def parser() -> Parser:
     """The parser of its options."""
     made = Parser(
         prog="gradcu sweep",
-        usage="gradcu sweep EXPRESSION --start A --stop B --num N [options]\n       gradcu sweep EXPRESSION A B N [options]",
+        usage=(
+            "gradcu sweep EXPRESSION --start A --stop B --num N [options]\n"
+            "       gradcu sweep EXPRESSION A B N [options]"
+        ),
         description=(
             "Evaluate a function of x, or of several variables, and its derivatives at evenly spaced points, and\n"
             "print what was found: extremes and where they are, NaN and infinities, sign changes of the slope."

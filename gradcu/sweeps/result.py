@@ -234,9 +234,7 @@ def _axis_described(axis: Axis) -> str:
 class _Tensors(Mapping[Partial, Tensor]):
     """Rows as Tensors, each made at its first use: a row on the disk may be more than memory holds."""
 
-    def __init__(
-        self, numbers: Mapping[Partial, int], rows: Sequence[np.ndarray], shape: tuple[int, ...]
-    ) -> None:
+    def __init__(self, numbers: Mapping[Partial, int], rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> None:
         self._numbers, self._rows, self._shape = numbers, rows, shape
         self._made: dict[Partial, Tensor] = {}
 

@@ -19,8 +19,8 @@ _MOST_KNOWN = 64
 class Wanted:
     """f and those of its partial derivatives that are computed, the first of them f; each mixed one stands once.
 
-    ``numbers`` are those of their rows, ``names`` those of rows in tables and files. ``chosen`` are the partials as counts of each variable, None where
-    they are all that there are up to ``order``.
+    ``numbers`` are those of their rows, and ``names`` what the rows are called in tables and files. ``chosen`` are the
+    partials as counts of each variable, None where they are all that there are up to ``order``.
     """
 
     __slots__ = ("chosen", "names", "numbers", "order", "partials")
