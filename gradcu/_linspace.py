@@ -168,7 +168,7 @@ class _Line:
             self.divisor <<= -self.shift
         self.start, self.num = start, num
         self.step = self._step()
-        # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected, but for ends.
+        # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected, ends apart.
         crossing = -self.origin // self.rise if self.rise and min(start, stop) <= 0 <= max(start, stop) else -1
         self.crossing = range(max(crossing, 1), min(crossing + 2, num - 1))
 
