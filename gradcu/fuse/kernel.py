@@ -56,8 +56,10 @@ class Kernel:
             if x is not None:
                 x[...] = points
             return self.at(points, rows)
-        # A linspace of one segment does without the table.
-        high, low = map(address, pieces.table) if num > SEGMENT else (_NOWHERE, _NOWHERE)
+        # A linspace of one segment does without the table. It is held here until the call is over: threads that come to
+        # a new line at the same time each make one, and the last one made stays.
+        table = pieces.table if num > SEGMENT else ()
+        high, low = map(address, table) if table else (_NOWHERE, _NOWHERE)
         unused = [0] * (MOST_EXACT - len(pieces.exact))
         block = self._block.pack(
             _NOWHERE if x is None else address(x), _NOWHERE, high, low,
