@@ -105,9 +105,9 @@ def domain_of(start: Any, stop: Any, num: Any, grid: Any, points: Any, params: A
     Raises TypeError and ValueError for arguments that are wrong or don't go together.
     """
     line = start is not None or stop is not None or num is not None
-    ways = {"start, stop and num": line, "grid": grid is not None, "points": points is not None}
-    given = [name for name, found in ways.items() if found]
-    if len(given) != 1:
+    if line + (grid is not None) + (points is not None) != 1:
+        ways = {"start, stop and num": line, "grid": grid is not None, "points": points is not None}
+        given = [name for name, found in ways.items() if found]
         what = f"not {' together with '.join(given)}" if given else "and none is given"
         raise TypeError(f"a sweep takes start, stop and num, or grid, or points, {what}")
     axes: list[Axis]

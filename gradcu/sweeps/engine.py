@@ -74,6 +74,8 @@ def evaluated(
     engine: Engine, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray], piece: int
 ) -> BlockStatistics:
     """What `Engine.evaluate` does, ``piece`` points at a time."""
+    if rows[0].size <= piece:
+        return engine.evaluate(first, x, rows)
     figures: BlockStatistics | None = None
     for begin in range(0, rows[0].size, piece):
         part = slice(begin, begin + piece)
