@@ -107,7 +107,8 @@ class Spans:
 def linspace_spans(start: float, stop: float, num: int, first: int, count: int) -> Spans | None:
     """What points first, ..., first + count - 1 are made of; None where `linspace_block` does more than adding up."""
     if num <= 2:
-        return None
+        # Nothing but ends.
+        return Spans(np.zeros((1, 2)), (0.0, 0.0, 0.0), list(range(num)), [start, stop][:num])
     line = _line(start, stop, num)
     if line.shift:
         return None

@@ -31,14 +31,15 @@ class Told:
         rows = [self._row(k) for k in range(self._records.shape[1])]
         return BlockStatistics.of(rows, self.changes(1) if 1 in self._signed else None)
 
-    def sums(self) -> np.ndarray:
-        """For each row the sum of its numbers, and that of their absolute values.
+    def sums(self, number: int = 0) -> np.ndarray:
+        """For each row the sum of its numbers, and that of their absolute values; of the kernel's sums that number.
 
         Blocks are added in pairs, as those of `gradcu.fuse.reduction`; what is missing at the end counts as zeros.
         """
         count = len(self._records)
         level = np.zeros((1 << (count - 1).bit_length(), self._records.shape[1], 2))
-        level[:count, :, 0], level[:count, :, 1] = self._records["sum"], self._records["size"]
+        found = self._records["sums"][:, :, number]
+        level[:count, :, 0], level[:count, :, 1] = found["sum"], found["size"]
         with np.errstate(all="ignore"):
             while len(level) > 1:
                 level = level[0::2] + level[1::2]

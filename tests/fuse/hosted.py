@@ -20,14 +20,15 @@ from typing import Any
 import numpy as np
 
 from gradcu._kernel_text import THREADS
+from gradcu.fuse.cuda_points import line_of
 from gradcu.fuse.cuda_source import (
     PLACES,
     WARPS,
     CudaSource,
+    Sums,
     elementwise_source,
     figures_dtype,
     layout_dtype,
-    line_of,
     place_dtype,
     sweep_source,
 )
@@ -127,9 +128,9 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 class HostedSweep:
     """The sweep kernel of a program."""
 
-    def __init__(self, program: Program, sums: bool = False, signed: range = range(0)) -> None:
+    def __init__(self, program: Program, sums: Sums = (), signed: range = range(0)) -> None:
         self._program, self._signed = program, signed
-        self._figures, self._place = figures_dtype(program.dtype), place_dtype(program.dtype)
+        self._figures, self._place = figures_dtype(program.dtype, sums), place_dtype(program.dtype)
         self.kernel = Hosted(sweep_source(program, sums=sums, signed=signed), waits=True)
 
     def __call__(

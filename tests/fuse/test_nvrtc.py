@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from gradcu.fuse.cuda_source import LINE, CudaSource, elementwise_source, layout_dtype, slopes, sweep_source
+from gradcu.fuse.cuda_points import LINE
+from gradcu.fuse.cuda_source import CudaSource, elementwise_source, layout_dtype, slopes, sweep_source
 from gradcu.fuse.trace import program
 from tests.fuse import nvrtc
 from tests.fuse.hosted import merged
@@ -49,7 +50,7 @@ def packed(*sizes: int) -> list[tuple[int, int]]:
 def test_a_sweep(architecture: int, name: str, dtype: str):
     made = program(FUNCTIONS[name], np.dtype(dtype), 2)
     plain = compiled(sweep_source(made, signed=slopes(made)), architecture)
-    reducing = compiled(sweep_source(made, sums=True, signed=range(3), histogram=True), architecture)
+    reducing = compiled(sweep_source(made, sums=("plain",), signed=range(3), histogram=True), architecture)
     assert plain.spilled == reducing.spilled == 0
     assert plain.registers <= MOST_OF_A_SWEEP
     assert plain.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8)
