@@ -82,17 +82,18 @@ class ResidentCourse:
         """The figures of all rows, which are computed in chunks of so many points."""
         launches, chunks = self._engine.launches(length), self._chunks(length)
         groups = [[chunk] for chunk in chunks] if self._length.is_short else [chunks]
-        cuda, seconds = self._place.xp.cuda, self._engine.seconds
-        parts: list[BlockStatistics] = []
-        for group in groups:
-            work = _Work(self._place.xp, launches, group)
-            for chunk in group:
-                work.launch(*chunk, None, self._store.rows(*chunk))
-            parts.append(launches.told(group, work.figures.get(), work.places).statistics())
-            for begun, given, ended in work.events:
-                moved = cuda.get_elapsed_time(begun, given) if launches.points.bytes_given(1) else 0
-                seconds.add(cuda.get_elapsed_time(given, ended), moved)
-        return merged(parts)
+        return merged(self._told(launches, group) for group in groups)
+
+    def _told(self, launches: Launches, chunks: Sequence[tuple[int, int]]) -> BlockStatistics:
+        """The figures of the rows of some chunks, which are computed one after the other."""
+        elapsed = self._place.xp.cuda.get_elapsed_time
+        work = _Work(self._place.xp, launches, chunks)
+        for chunk in chunks:
+            work.launch(*chunk, None, self._store.rows(*chunk))
+        statistics = launches.told(chunks, work.figures.get(), work.places).statistics()
+        for begun, given, ended in work.events:
+            self._engine.seconds.add(elapsed(given, ended), elapsed(begun, given) if launches.points.gives else 0)
+        return statistics
 
     def _made_points(self) -> Any:
         with self._place.context, naming_memory("the points of a sweep", self._place):
@@ -197,8 +198,7 @@ class ReducingCourse:
     def _take_ends(self) -> None:
         """Gives the store the first and the last number of every row."""
         engine = self._engine
-        one = ChunkLength(SEGMENT, SEGMENT)
-        chunks = Chunks(engine.launches(SEGMENT), engine.places[:1], one, engine.rows, engine.dtype)
+        chunks = Chunks(engine.launches(1), engine.places[:1], ChunkLength(1, 1), engine.rows, engine.dtype)
         for end, at in ((0, 0), (1, self._num - 1)):
             rows = np.empty((engine.rows, 1), engine.dtype)
 

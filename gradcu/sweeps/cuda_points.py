@@ -46,6 +46,11 @@ class KernelPoints:
             pointers = sum(len(axis.inputs) for axis in self.axes if axis.is_given)
             self.parameters = (axes_dtype(self.axes), *[Pointer(domain.dtype)] * pointers)
 
+    @property
+    def gives(self) -> bool:
+        """Whether any values come to the device."""
+        return bool(self._given)
+
     def bytes_given(self, count: int) -> int:
         """The bytes of the given values that any so many points, one after the other, have at most."""
         lengths = [min(self._longest(number, count), self.domain.axes[number].num) for number in self._given]
