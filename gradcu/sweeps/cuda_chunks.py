@@ -55,26 +55,34 @@ class _Card:
             self.compute, self.copies = (place.xp.cuda.Stream(non_blocking=True) for _ in range(2))
 
 
+class _Parts:
+    """Where in the memory of a chunk of ``length`` points its parts are.
+
+    ``results`` come to the host, ``given`` come from there, and both have pinned memory too; ``places`` stay.
+    """
+
+    def __init__(self, launches: Launches, length: int, rows: int, dtype: np.dtype[Any]) -> None:
+        self.blocks = length // launches.run + 2
+        told = self.blocks * launches.bytes_of_figures + launches.bytes_of_counts
+        self.results = slice(0, _padded(told) + rows * _stride(length, dtype))
+        self.given = slice(self.results.stop, self.results.stop + launches.points.bytes_given(length))
+        self.places = slice(self.given.stop, self.given.stop + self.blocks * launches.bytes_of_places)
+        self.size = _padded(self.places.stop)
+
+
 class Chunk:
-    """Memory for ``length`` points of some rows on a device, and pinned memory for the same on the host."""
+    """Memory of a device for points of some rows, and pinned memory for the same on the host."""
 
     def __init__(
-        self, card: _Card, launches: Launches, length: int, rows: int, dtype: np.dtype[Any], edges: np.ndarray | None
+        self, card: _Card, launches: Launches, memory: Any, parts: _Parts, dtype: np.dtype[Any], edges: Any
     ) -> None:
-        self._card, self._launches, self._rows, self._dtype = card, launches, rows, dtype
-        blocks = length // launches.run + 2
-        told = blocks * launches.bytes_of_figures + launches.bytes_of_counts
-        size = _padded(told) + rows * self._stride(length)
-        # What is given has a place of its own behind the rest.
-        whole = slice(size, size + launches.points.bytes_given(length))
+        self._card, self._launches, self._dtype, self._edges = card, launches, dtype, edges
         xp: Any = card.place.xp
         with card.place.context:
-            there = xp.empty(whole.stop, np.uint8)
-            here = importlib.import_module("cupyx").empty_pinned(whole.stop, np.uint8)
-            self._there, self._given_there = there[:size], there[whole]
-            self._here, self._given_here = here[:size], here[whole]
-            self._places = xp.empty((blocks, launches.bytes_of_places), np.uint8) if launches.signed else None
-            self._edges = None if edges is None else xp.asarray(edges)
+            pinned = importlib.import_module("cupyx").empty_pinned(parts.given.stop, np.uint8)
+            self._there, self._given_there = memory[parts.results], memory[parts.given]
+            self._here, self._given_here = pinned[parts.results], pinned[parts.given]
+            self._places = memory[parts.places].reshape(parts.blocks, -1) if launches.signed else None
             # Work of the current stream may still use what this memory was before.
             card.compute.wait_event(xp.cuda.get_current_stream().record())
 
@@ -99,7 +107,7 @@ class Chunk:
             part = slice(begin, begin + count * self._dtype.itemsize)
             targets.append(self._there[part].view(self._dtype))
             found.append((target, self._here[part].view(self._dtype)))
-            used += self._stride(count)
+            used += _stride(count, self._dtype)
         given = launches.points.give(first, count, self._given_here)
         with card.place.context:
             events = [xp.cuda.Event() for _ in range(5)]
@@ -136,9 +144,10 @@ class Chunk:
         found_counts = None if self._edges is None else self._here[end:after].copy()
         return launches.told([(first, count)], self._here[:end], self._places, found_counts)
 
-    def _stride(self, count: int) -> int:
-        """The bytes from one row to the next."""
-        return _padded(count * self._dtype.itemsize) + _PACK
+
+def _stride(count: int, dtype: np.dtype[Any]) -> int:
+    """The bytes from one row to the next."""
+    return _padded(count * dtype.itemsize) + _PACK
 
 
 def _padded(size: int) -> int:
@@ -191,11 +200,15 @@ class Chunks:
             self._free.put((card, chunk))
 
     def _made(self, card: _Card) -> list[Chunk]:
-        """All chunks of a device."""
+        """All chunks of a device, in one piece of its memory, so that what is too large leaves no holes there."""
+        xp: Any = card.place.xp
         while True:
             length = self._length.points
+            parts = _Parts(self._launches, length, self._rows, self._dtype)
             try:
-                arguments = card, self._launches, length, self._rows, self._dtype, self._edges
-                return [Chunk(*arguments) for _ in range(IN_WORK)]
+                with card.place.context:
+                    memory = xp.empty((IN_WORK, parts.size), np.uint8)
+                    edges = None if self._edges is None else xp.asarray(self._edges)
+                return [Chunk(card, self._launches, part, parts, self._dtype, edges) for part in memory]
             except MemoryError as error:
                 self._length.halve(length, card.place, error)

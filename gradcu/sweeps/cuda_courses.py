@@ -49,13 +49,8 @@ class ResidentCourse:
     def __init__(self, engine: CudaEngine, store: MemoryStore, num: int, chunk: int | None, progress: Progress) -> None:
         self._engine, self._store, self._num, self._progress = engine, store, num, progress
         self._place = store.place
-        length = min(chunk or num, num, MOST_POINTS)
-        self._length = engine.length = ChunkLength(length, min(length, SEGMENT))
-
-    @property
-    def length(self) -> int:
-        """How many points a chunk has."""
-        return self._length.points
+        self.length = min(chunk or num, num, MOST_POINTS)
+        engine.length = ChunkLength(self.length, min(self.length, SEGMENT))
 
     @property
     def make_points(self) -> Callable[[], Any] | None:
@@ -70,18 +65,18 @@ class ResidentCourse:
         """Computes all rows. The collector gets their figures."""
         with self._place.context:
             while True:
-                length = self.length
                 try:
-                    collector.add(0, self._filled(length))
+                    collector.add(0, self._filled())
                     break
                 except MemoryError as error:
-                    self._length.halve(length, self._place, error)
+                    self._engine.length.halve(self.length, self._place, error)
+                    self.length = self._engine.length.points
         self._progress.update(self._num)
 
-    def _filled(self, length: int) -> BlockStatistics:
-        """The figures of all rows, which are computed in chunks of so many points."""
-        launches, chunks = self._engine.launches(length), self._chunks(length)
-        groups = [[chunk] for chunk in chunks] if self._length.is_short else [chunks]
+    def _filled(self) -> BlockStatistics:
+        """Computes all rows; their figures."""
+        launches, chunks = self._engine.launches(self.length), self._chunks()
+        groups = [[chunk] for chunk in chunks] if self._engine.length.is_short else [chunks]
         return merged(self._told(launches, group) for group in groups)
 
     def _told(self, launches: Launches, chunks: Sequence[tuple[int, int]]) -> BlockStatistics:
@@ -98,14 +93,14 @@ class ResidentCourse:
     def _made_points(self) -> Any:
         with self._place.context, naming_memory("the points of a sweep", self._place):
             x = self._place.xp.empty(self._num, self._engine.dtype)
-            chunks = self._chunks(self.length)
+            chunks = self._chunks()
             work = _Work(self._place.xp, self._engine.launches(self.length), chunks)
             for first, count in chunks:
                 work.launch(first, count, x[first : first + count], [None] * self._engine.rows)
             return x
 
-    def _chunks(self, length: int) -> list[tuple[int, int]]:
-        return [(first, min(length, self._num - first)) for first in range(0, self._num, length)]
+    def _chunks(self) -> list[tuple[int, int]]:
+        return [(first, min(self.length, self._num - first)) for first in range(0, self._num, self.length)]
 
 
 class _Work:
@@ -169,6 +164,15 @@ class ReducingCourse:
         edges = _edges(store.histograms) if store.histograms else None
         bins = store.reductions.bins if store.histograms else 0
         launches = engine.launches(self.length, sums, range(engine.rows) if all_changes else None, bins)
+        self._reduce(launches, sums, all_changes, edges, collector)
+        if store.wants_sums and engine.domain.line is not None and not store.is_second:
+            self._take_ends(launches, edges)
+
+    def _reduce(
+        self, launches: Launches, sums: Sums, all_changes: bool, edges: np.ndarray | None,
+        collector: Collector[BlockStatistics],
+    ) -> None:  # fmt: skip
+        engine, store = self._engine, self._store
         chunks = Chunks(launches, engine.places, engine.length, 0, engine.dtype, edges)
 
         def compute(block: int) -> int:
@@ -192,13 +196,11 @@ class ReducingCourse:
             return count
 
         for_each(compute, range(-(-self._num // self.length)), self.threads, self._progress)
-        if store.wants_sums and engine.domain.line is not None and not store.is_second:
-            self._take_ends()
 
-    def _take_ends(self) -> None:
+    def _take_ends(self, launches: Launches, edges: np.ndarray | None) -> None:
         """Gives the store the first and the last number of every row."""
         engine = self._engine
-        chunks = Chunks(engine.launches(1), engine.places[:1], ChunkLength(1, 1), engine.rows, engine.dtype)
+        chunks = Chunks(launches, engine.places[:1], ChunkLength(1, 1), engine.rows, engine.dtype, edges)
         for end, at in ((0, 0), (1, self._num - 1)):
             rows = np.empty((engine.rows, 1), engine.dtype)
 

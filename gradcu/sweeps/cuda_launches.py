@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _BYTES, _INT32, _INT64, _UINT64, _FLOAT64 = map(np.dtype, ("u1", "i4", "i8", "u8", "f8"))
 
 _SHARED, _MOST_SHARED = 48 << 10, 8 << 10
-"""The bytes of a block's shared memory, and those that its counts may take of what the figures of its warps leave; those
-of more bins are in the device's memory, and slower."""
+"""The bytes of a block's shared memory, and those that its counts may take of what the figures of its warps leave; the
+counts of more bins are in the device's memory, and slower."""
 
 _ROUNDS = 8
 """A multiprocessor gets so many blocks, one after the other, for each that it runs at a time: the last one, which
@@ -93,8 +93,9 @@ class Launches:
     ) -> None:  # fmt: skip
         """Lets the current stream compute up to `MOST_POINTS` points into x and the rows, where these are not None.
 
-        ``given`` has the bytes that `KernelPoints.give` gives for these points. ``figures`` and ``places`` are arrays of bytes with a row of `bytes_of_figures`, or `bytes_of_places`, for each
-        block; ``counts`` are `bytes_of_counts` and are added to. Sums are right where ``first`` is a multiple of `run`.
+        ``given`` has the bytes that `KernelPoints.give` gives for these points. ``figures`` and ``places`` are arrays
+        of bytes with a row of `bytes_of_figures`, or `bytes_of_places`, for each block; ``counts`` are
+        `bytes_of_counts` and are added to. Sums are right where ``first`` is a multiple of `run`.
         """
         assert count <= MOST_POINTS
         origin = first // self.run * self.run

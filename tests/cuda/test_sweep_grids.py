@@ -67,8 +67,8 @@ def test_rows_are_those_of_the_cpu(place: str, kind: str, dtype: str):
     assert found.partials == expected.partials
     for row, right in zip(rows_of(found), rows_of(expected), strict=True):
         assert row.shape == right.shape
-        eps = np.finfo(dtype).eps
-        np.testing.assert_allclose(row, right, rtol=16 * eps, atol=16 * eps * np.abs(right).max())
+        eps = float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(row, right, rtol=16 * eps, atol=16 * eps * float(np.abs(right).max()))
     assert str(found.y.device) == place
     for name in summary.axes:
         assert str(found.axis(name).device) == place
@@ -89,7 +89,7 @@ def test_partials_are_those_of_the_formula(cuda: str, dtype: str):
         ("u", "u"): 2 * np.sin(v) + 0 * u, ("u", "v"): 2 * u * np.cos(v), ("v", "v"): -(u**2) * np.sin(v),
     }  # fmt: skip
     for partial, expected in formulas.items():
-        eps = np.finfo(dtype).eps
+        eps = float(np.finfo(dtype).eps)
         np.testing.assert_allclose(found.partial(*partial).cpu().numpy(), expected, rtol=8 * eps, atol=8 * eps)
 
 
@@ -186,9 +186,10 @@ def test_a_sweep_that_is_gone_on_with_has_the_same_bits(
             raise Interrupted
         launch(self, *arguments)
 
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         patch.setattr(Launches, "launch", interrupted)
-        swept(kind, "cuda", **options)
+        with pytest.raises(Interrupted):
+            swept(kind, "cuda", **options)
     found = swept(kind, "cuda", resume=True, **options)
     assert bytes_of(found) == expected
     summary = found.summary()

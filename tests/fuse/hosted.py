@@ -129,9 +129,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 class HostedSweep:
     """The sweep kernel of a program."""
 
-    def __init__(
-        self, program: Program, axes: Axes | None = None, sums: Sums = (), signed: range = range(0)
-    ) -> None:
+    def __init__(self, program: Program, axes: Axes | None = None, sums: Sums = (), signed: range = range(0)) -> None:
         self._program, self._signed = program, signed
         self._figures, self._place = figures_dtype(program.dtype, sums), place_dtype(program.dtype)
         self.kernel = Hosted(sweep_source(program, axes, sums=sums, signed=signed), waits=True)

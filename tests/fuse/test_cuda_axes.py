@@ -33,7 +33,7 @@ WAYS = ("grid", "params", "scattered", "mixed")
 
 def domain(way: str, dtype: str, lengths: list[int], start: float = -2.5, stop: float = 3.0) -> Domain:
     """Axes of these lengths, in as many ways as there are to give them; a linspace is from start to stop."""
-    first, second, third, *_ = lengths
+    _, second, third = lengths
     lines = [(start, stop, length) for length in lengths]
     some = NUMBERS[:second]
     arguments: dict[str, dict[str, Any]] = {
