@@ -49,7 +49,7 @@ class ResidentCourse:
     def __init__(self, engine: CudaEngine, store: MemoryStore, num: int, chunk: int | None, progress: Progress) -> None:
         self._engine, self._store, self._num, self._progress = engine, store, num, progress
         self._place = store.place
-        self.length = min(chunk or num, num, MOST_POINTS)
+        self.length = engine.points.fitting(min(chunk or num, num, MOST_POINTS))
         engine.length = ChunkLength(self.length, min(self.length, SEGMENT))
 
     @property
@@ -144,7 +144,7 @@ class ReducingCourse:
     ) -> None:
         self._engine, self._store, self._num, self._progress = engine, store, num, progress
         # Both a power of two, so that a chunk is whole blocks of the kernel.
-        wanted = min(chunk or _MANY, _MANY, num)
+        wanted = engine.points.fitting(min(chunk or _MANY, _MANY, num))
         self.length = store.length(max(wanted, engine.launches(wanted).run), _MANY, 1)
         self.threads = min(engine.threads, -(-num // self.length))
         # The sums of less than a block of the kernel would be no parts of the tree.

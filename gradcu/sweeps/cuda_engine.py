@@ -40,7 +40,7 @@ class CudaEngine:
     name = "cuda"
 
     def __init__(self, program: Program, domain: Domain, places: Sequence[device]) -> None:
-        self.domain, self._points = domain, KernelPoints(domain, program)
+        self.domain, self.points = domain, KernelPoints(domain, program)
         self._program, self.places, self.seconds = program, tuple(places), DeviceSeconds()
         self.dtype, self.rows = domain.dtype, len(program.outputs)
         self.threads = IN_WORK * len(places)
@@ -59,7 +59,7 @@ class CudaEngine:
         runtime = self.places[0].xp.cuda.runtime
         processors = runtime.deviceGetAttribute(runtime.cudaDevAttrMultiProcessorCount, self.places[0].index)
         signed = signed_rows(self._program, self.domain) if signed is None else signed
-        return Launches(self._program, self._points, length, processors, sums, signed, bins)
+        return Launches(self._program, self.points, length, processors, sums, signed, bins)
 
     def evaluate(self, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray]) -> BlockStatistics:
         """Writes f and its partials at points first, first + 1, ... into ``rows``, and the points into x if given.

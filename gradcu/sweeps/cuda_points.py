@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._launch import Parameter, Pointer
+from .._linspace import SEGMENT
 from ..fuse.cuda_points import LINE, Axes, KernelAxis, axes_dtype, line_of, line_window, window
 from .domain import Domain, around
 from .engine import UnsuitableError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _ALIGNED = 16
 """Each input's given values begin at a multiple of so many bytes."""
+
+_MOST_GIVEN = 64 << 20
+"""The bytes of given values that are on their way to a device at a time: enough that starting a copy takes no time."""
 
 
 class KernelPoints:
@@ -56,6 +60,12 @@ class KernelPoints:
         lengths = [min(self._longest(number, count), self.domain.axes[number].num) for number in self._given]
         names = [len(self.domain.axes[number].names) for number in self._given]
         return sum(each * self._stride(length) for each, length in zip(names, lengths, strict=True))
+
+    def fitting(self, count: int) -> int:
+        """So many points or, where their given values are more than the host should have a second time, fewer."""
+        while count > SEGMENT and self.bytes_given(count) > _MOST_GIVEN:
+            count = -(-count // 2)
+        return count
 
     def give(self, first: int, count: int, memory: np.ndarray) -> int:
         """Writes the given values of points first, ..., first + count - 1 to an array of bytes; how many it were."""

@@ -13,6 +13,7 @@ import pytest
 import gradcu
 from gradcu import Tensor, cli
 from gradcu.fuse.reduction import NumpyReducer
+from gradcu.sweeps import cuda_points
 from gradcu.sweeps.cuda_launches import Launches
 from tests.cpu_cuda.bed import Bed, Counts
 
@@ -103,6 +104,16 @@ def test_what_is_told_is_what_numpy_finds_in_the_rows(cuda: str, kind: str):
         assert found.summary().sign_change_count == (signs[1:] != signs[:-1]).sum() == 2
 
 
+def test_nan_and_infinity_among_given_points(cuda: str):
+    points = np.array([np.nan, 1, np.inf, -1, 0, 4] * 2_000)
+    found, expected = (gradcu.sweep(gradcu.log, points=points, device=device) for device in (cuda, "cpu"))
+    assert found.summary().engine == "cuda"
+    for told, right in zip(found.summary().rows, expected.summary().rows, strict=True):
+        assert (told.nan, told.infinite) == (right.nan, right.infinite)
+        assert (told.minimum_at, told.maximum_at) == (right.minimum_at, right.maximum_at)
+    np.testing.assert_allclose(rows_of(found)[0], rows_of(expected)[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_bits_do_not_depend_on_chunks_and_devices(bed: Bed, kind: str, tmp_path: Path):
     expected = bytes_of(swept(kind, "cuda"))
@@ -143,6 +154,15 @@ def test_a_chunk_that_stays_is_one_launch(bed: Bed, cuda: str, kind: str):
     found = counted(bed, lambda: swept(kind, cuda, order=order, chunk=8_192))
     assert (found.launches, found.to_device) == (chunks, GIVEN[kind] * chunks)
     assert (found.to_host, found.synchronisations, found.on_device, found.allocations) == (1, 1, 0, 0)
+
+
+def test_given_values_come_in_pieces(bed: Bed, cuda: str, monkeypatch: pytest.MonkeyPatch):
+    """20,001 points of 4 bytes are halved twice. The host has a piece of them once more, and no more than that."""
+    expected = [bytes_of(swept("points", cuda)), figures_of(swept("points", cuda, reduce="mean"))]
+    monkeypatch.setattr(cuda_points, "_MOST_GIVEN", 40_000)
+    found = counted(bed, lambda: swept("points", cuda))
+    assert (found.launches, found.to_device, found.bytes_to_device) == (4, 4, 3 * 20_016 + 20_000)
+    assert [bytes_of(swept("points", cuda)), figures_of(swept("points", cuda, reduce="mean"))] == expected
 
 
 BYTES_GIVEN = {"grid": 0, "points": 4 * 20_001, "params": 3 * 2 * 16}
