@@ -5,8 +5,8 @@
    exp(-x*x/8) * sin(3*x) + cos(x), after common subexpressions are shared, are 20 launches with the linspace, which move
    192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take. To find the extremes of
    both, and to count NaNs and infinities, takes CuPy 12 launches more, which move 40 bytes; here they are found while
-   the results are in registers. So are their sums, for which no result is written at all. Over a grid, CuPy's way is to
-   write every coordinate of every point as well.
+   the results are in registers. So are their sums, for which no result is written at all. Over a grid of two variables
+   CuPy's way is also to write both coordinates of every point and to read them again, 16 bytes; here they are made.
 
    gradcu/fuse/cuda_source.py puts a program in place of the marks; it compiles with NVRTC and, behind a header that
    supplies blocks of threads, with a C++ compiler for the host. */
