@@ -14,11 +14,12 @@ from ..fuse.cuda_source import Sums
 from .chunk_length import ChunkLength
 from .cuda_chunks import Chunk, Chunks
 from .cuda_engine import CudaEngine
+from .cuda_figures import merged
 from .cuda_launches import Launches
 from .engine import Engine
 from .progress import Progress
 from .reducing import Changes, Histogram, PairwiseSum, Reduced, ReducingStore
-from .statistics import BlockStatistics, Collector, merged
+from .statistics import BlockStatistics, Collector
 from .store import MemoryStore, Store
 from .workers import for_each
 

@@ -13,11 +13,12 @@ from ..fuse.cuda_points import MOST_POINTS
 from ..fuse.cuda_source import Sums, slopes
 from .chunk_length import ChunkLength
 from .cuda_chunks import IN_WORK, Chunk, Chunks, DeviceSeconds
+from .cuda_figures import merged
 from .cuda_launches import Launches
 from .cuda_points import KernelPoints
 from .domain import Domain
 from .identity import cuda_build, digest
-from .statistics import BlockStatistics, merged
+from .statistics import BlockStatistics
 
 if TYPE_CHECKING:
     from ..fuse.program import Program

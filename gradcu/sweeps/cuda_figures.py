@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .statistics import CHANGES_LISTED, BlockStatistics, Entry, RowStatistics, SignChanges
+from .statistics import CHANGES_LISTED, BlockStatistics, Entry, Figures, RowStatistics, SignChanges
 
 
 class Told:
@@ -99,3 +99,11 @@ class Told:
             float(found["least"][low]), int(self._begins[low] + found["least_at"][low]),
             float(found["largest"][high]), int(self._begins[high] + found["largest_at"][high]), nan, infinite,
         )  # fmt: skip
+
+
+def merged(parts: Iterable[Figures]) -> Figures:
+    """The figures of parts that follow each other, of which there is one at least; the first one takes the others."""
+    whole, *others = parts
+    for part in others:
+        whole.merge(part)
+    return whole

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -234,14 +234,6 @@ class _Mergeable(Protocol):
 
 
 Figures = TypeVar("Figures", bound=_Mergeable)
-
-
-def merged(parts: Iterable[Figures]) -> Figures:
-    """The figures of parts that follow each other, of which there is one at least; the first one takes the others."""
-    whole, *others = parts
-    for part in others:
-        whole.merge(part)
-    return whole
 
 
 class Collector(Generic[Figures]):
