@@ -123,8 +123,9 @@ def product_sweep(size: int, dtype: str) -> None:
         return
     given = np.random.default_rng(size).standard_normal((2, size))
     points, params = dict(zip("uv", given, strict=True)), {"a": given[0, :3]}
-    gradcu.sweep(ridge, grid={"u": (-1, 2, size), "v": (0, 3, 9)}, order=2, dtype=dtype, device="cuda", chunk=8175)
-    gradcu.sweep(ridge, grid={"u": (-1, 2, 2), "v": (0, 3, size)}, params=params, dtype=dtype, device="cuda")
+    v = (0, 3, size)
+    gradcu.sweep(ridge, grid={"u": (-1, 2, 3), "v": v}, order=2, dtype=dtype, device="cuda", chunk=2 * size + 1)
+    gradcu.sweep(ridge, grid={"u": (-1, 2, 1), "v": v}, params=params, dtype=dtype, device="cuda")
     gradcu.sweep(ridge, points=points, params=params, dtype=dtype, device="cuda", chunk=max(size - 9, 1))
 
 
@@ -132,7 +133,7 @@ def reduced_grid(size: int, dtype: str) -> None:
     """Its figures alone: the sums of numbers and of those with weights, a histogram."""
     names = ("min", "argmax", "mean", "integral", "histogram")
     if size:
-        gradcu.sweep(ridge, grid={"u": (-1, 2, 37), "v": (0, 3, size)}, dtype=dtype, device="cuda", reduce=names)
+        gradcu.sweep(ridge, grid={"u": (-1, 2, 3), "v": (0, 3, size)}, dtype=dtype, device="cuda", reduce=names)
 
 
 PROGRAMS: dict[str, Callable[[int, str], None]] = {
