@@ -182,6 +182,9 @@ class Walk:
             return False
         leads, edges = self.leads, node.edges
         targets = tuple(step.target for step in node.plan.steps if leads is None or owner(edges[step.target]) in leads)
+        # What no kernel takes is read by the rules, and need not be read here before.
+        if not cuda_kernels().takes(gradient):
+            return False
         found = _by_kernel(node, targets, gradient, _values(node, False))
         if found is None:
             return False

@@ -7,7 +7,7 @@ computed in integers; the offsets of segments in a span, and of points in a segm
 of two float64 (double-double), added with Knuth's exact TwoSum (The Art of Computer Programming, volume 2, 4.2.2,
 theorem B). That leaves a relative error below 2**-80 everywhere but at the points next to a zero crossing, which are
 computed in integers too. Spans begin at multiples of their length, so a point depends on start, stop, num and its
-index, never on the block in which it was asked for; and kernels/sweep.cu does the same additions on a GPU.
+index, never on the block in which it was asked for; and kernels/line.cuh does the same additions on a GPU.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class Spans:
 def linspace_spans(start: float, stop: float, num: int, first: int, count: int) -> Spans | None:
     """What points first, ..., first + count - 1 are made of; None where `linspace_block` does more than adding up."""
     if num <= 2:
-        return None
+        # Nothing but ends.
+        return Spans(np.zeros((1, 2)), (0.0, 0.0, 0.0), list(range(num)), [start, stop][:num])
     line = _line(start, stop, num)
     if line.shift:
         return None

@@ -68,7 +68,12 @@ def _eager(
         )
     if wanted.order and depth is not None and graph_is_lost(f, domain, place):
         _warn_of_lost_graph(f, domain, depth + 1)
-    return EagerEngine(f, domain, wanted, place, reason)
+    engine = EagerEngine(f, domain, wanted, place, reason)
+    if place is CPU:
+        return engine
+    from .cuda_eager import EagerOnCuda
+
+    return EagerOnCuda(engine, place)
 
 
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:

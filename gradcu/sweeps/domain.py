@@ -61,7 +61,7 @@ class Domain:
             lengths = np.full(end - begin, min(stride, count))
             lengths[0] = min(stride - first % stride, count)
             lengths[-1] -= lengths.sum() - count
-            found |= zip(axis.names, np.repeat(_around(axis, begin, end - begin), lengths, axis=1), strict=True)
+            found |= zip(axis.names, np.repeat(around(axis, begin, end - begin), lengths, axis=1), strict=True)
         return [found[name] for name in self.names]
 
     def sample(self, count: int) -> list[np.ndarray]:
@@ -130,7 +130,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join((*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]))
 
 
-def _around(axis: Axis, first: int, count: int) -> np.ndarray:
+def around(axis: Axis, first: int, count: int) -> np.ndarray:
     """Points first, ..., first + count - 1 of an axis that begins again at its end."""
     if count >= axis.num:
         return axis.block(0, axis.num).take(np.arange(first, first + count) % axis.num, axis=1)

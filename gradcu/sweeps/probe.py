@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._device import CPU, naming_memory
 from .._graph import Node
 from .._op import FUNCTIONS
 from .._tensor import Tensor
@@ -91,11 +92,17 @@ def checked_value(f: Callable[..., Tensor], tensors: Sequence[Tensor], domain: D
 
 def leaves(points: Sequence[np.ndarray], domain: Domain, device: Any) -> list[Tensor]:
     """The coordinates as Tensors; the operations on the variables are recorded."""
-    with device.context:
-        tensors = [Tensor._wrap(device.xp.asarray(column)) for column in points]
+    tensors = [_on(device, column) for column in points]
     for tensor in tensors[: len(domain.variables)]:
         tensor._requires_grad = True
     return tensors
+
+
+def _on(device: Any, column: np.ndarray) -> Tensor:
+    if device is CPU:
+        return Tensor._wrap(np.asarray(column))
+    with device.context, naming_memory("the points of a sweep", device):
+        return Tensor._wrap(device.xp.asarray(column))
 
 
 def as_numpy(tensor: Tensor) -> np.ndarray:
@@ -128,9 +135,7 @@ def _gradient_leaks(y: Tensor, variables: Sequence[Tensor]) -> bool:
     for offset in (0, 1):
         cotangent = np.zeros(_POINTS, y.dtype)
         cotangent[offset::2] = 1
-        with y.device.context:
-            given = Tensor._wrap(y.device.xp.asarray(cotangent))
-        for found in gradient(y, variables, given, retain_graph=True, allow_unused=True):
+        for found in gradient(y, variables, _on(y.device, cotangent), retain_graph=True, allow_unused=True):
             others = np.zeros(0) if found is None else as_numpy(found)[1 - offset :: 2]
             # Zero times an infinite slope is NaN.
             if bool(((others != 0) & ~np.isnan(others)).any()):

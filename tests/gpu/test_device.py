@@ -14,6 +14,12 @@ pytestmark = pytest.mark.gpu
 
 LARGE = 3 * 10**7
 
+PRODUCTS: dict[str, dict[str, Any]] = {
+    "grid": {"grid": {"u": (-1, 2, 6_001), "v": (0.5, 3, 5_000)}},
+    "points": {"points": {"u": np.linspace(-1, 2, LARGE), "v": np.geomspace(0.5, 3, LARGE)}},
+    "params": {"grid": {"u": (-1, 2, LARGE // 3)}, "params": {"v": [0.5, 1.25, 3.0]}},
+}
+
 
 def cubic(x: Tensor) -> Tensor:
     return x**3 - 3 * x**2 + 4
@@ -36,6 +42,20 @@ def test_a_sweep_is_that_of_the_cpu(f: Any, dtype: str, cuda: str):
     for order in range(3):
         found, expected = (result.derivative(order).cpu().numpy() for result in (there, here))
         np.testing.assert_allclose(found, expected, rtol=16 * eps, atol=256 * eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_a_sweep_over_a_product_is_that_of_the_cpu(kind: str, dtype: str, cuda: str):
+    def ridge(u: Tensor, v: Tensor) -> Tensor:
+        return u * u * gradcu.sin(v)
+
+    there, here = (gradcu.sweep(ridge, dtype=dtype, device=place, **PRODUCTS[kind]) for place in (cuda, "cpu"))
+    assert there.summary().engine == "cuda"
+    eps = float(np.finfo(dtype).eps)
+    for partial in there.partials:
+        found, expected = (result.partial(*partial).cpu().numpy() for result in (there, here))
+        np.testing.assert_allclose(found, expected, rtol=16 * eps, atol=64 * eps)
 
 
 def test_kernels_of_large_arrays(cuda: str):
