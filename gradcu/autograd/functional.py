@@ -114,9 +114,9 @@ def jacobian(
 ) -> Any:
     """Returns the Jacobian of ``func`` at ``inputs``, of shape ``output.shape + input.shape``.
 
-    ``strategy="forward-mode"`` takes a walk for each element of the inputs (see ``jvp``), which is quicker where there are
-    fewer of them; it goes with neither ``create_graph`` (NotImplementedError) nor ``strict`` (RuntimeError), and another
-    strategy is a ValueError.
+    ``strategy="forward-mode"`` takes a walk for each element of the inputs (see ``jvp``), which is quicker where there
+    are fewer of them. It goes with neither ``create_graph`` (NotImplementedError) nor ``strict`` (RuntimeError), and
+    another strategy is a ValueError.
 
     It is a Tensor for one input and one output, a tuple of them for a tuple of either, and a tuple (by output) of
     tuples (by input) for tuples of both. It takes a walk back through the graph for each element of the outputs;
