@@ -11,21 +11,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._linspace import SEGMENT, SPAN, linspace_spans
+from .._linspace import MOST_EXACT, SEGMENT, SPAN, linspace_spans
 from .._template import kernel_file
 
 MOST_POINTS = 16 * SPAN
 """How many points one launch of a sweep can compute."""
 
 # Those of a launch begin amid a span; and where they go on at the beginning of an axis, the axis ends amid another.
-_MOST_SPANS, _MOST_EXACT = MOST_POINTS // SPAN + 2, 4
+_MOST_SPANS = MOST_POINTS // SPAN + 2
 
 _STATEMENT = "\n" + " " * 12
 
 LINE = np.dtype(
     [
-        ("step", "f8", 3), ("origins", "f8", (_MOST_SPANS, 2)), ("exact_at", "i8", _MOST_EXACT),
-        ("exact", "f8", _MOST_EXACT), ("quick_step", "f4", 2), ("offset_error", "f4"),
+        ("step", "f8", 3), ("origins", "f8", (_MOST_SPANS, 2)), ("exact_at", "i8", MOST_EXACT),
+        ("exact", "f8", MOST_EXACT), ("quick_step", "f4", 2), ("offset_error", "f4"),
     ],
     align=True,
 )  # fmt: skip
@@ -106,7 +106,7 @@ def points_fillings(inputs: Sequence[str], axes: Axes | None) -> dict[str, str]:
         "LINE": kernel_file("line.cuh"),
         "POINTS": kernel_file("one_line.cuh" if axes is None else "axes.cuh"),
         "MOST_SPANS": str(_MOST_SPANS),
-        "MOST_EXACT": str(_MOST_EXACT),
+        "MOST_EXACT": str(MOST_EXACT),
         "INPUT_COUNT": str(len(inputs)),
         "INPUTS": ", ".join(f"const T {name}" for name in inputs),
         "INPUT_VALUES": ", ".join(f"inputs[{k}].values[w]" for k in range(len(inputs))),
