@@ -206,7 +206,7 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.sinc: fn.sinc, np.round: lambda a, decimals=0: fn.round(a, decimals=decimals), np.copy: lambda a: fn.clone(a),
     np.isclose: _plain(fn.isclose), np.allclose: _plain(fn.allclose), np.array_equal: _array_equal,
     np.shape: lambda a: tuple(a.shape), np.ndim: lambda a: a.ndim, np.size: lambda a: a.numel(),
-    np.repeat: lambda a, repeats, axis=None: fn.repeat_interleave(a, repeats, axis),
+    np.repeat: lambda a, repeats, axis=None: fn.repeat_interleave(as_operand(a), as_operand(repeats), axis),
     np.diagonal: lambda a, offset=0, axis1=0, axis2=1: fn.diagonal(a, offset, axis1, axis2),
     np.zeros_like: lambda a: fn.zeros_like(a), np.ones_like: lambda a: fn.ones_like(a),
     np.full_like: lambda a, fill_value: fn.full_like(a, fill_value),

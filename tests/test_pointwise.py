@@ -23,6 +23,8 @@ inf, nan = math.inf, math.nan
 
 CALLS = """
 torch.add(x, y); torch.add(x, y, alpha=2); torch.add(1, x); torch.add(i, 2, alpha=3); torch.add(b, b, alpha=2)
+torch.add(small, small, alpha=-3); torch.sub(small, small, alpha=-3); torch.add(small, small, alpha=300)
+torch.add(small, i[:2], alpha=300); torch.sub(small, 2, alpha=-1)
 torch.add(x, y, alpha="a"); torch.add(i, i, alpha=2.5); torch.add(i, i, alpha=True); torch.add(x, None)
 x.add(y, alpha=-1)
 torch.sub(x, y); torch.sub(2, x); torch.sub(x, 2, alpha=0.5); torch.subtract(x, y); 1 - x; 1.5 - i; y - x

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._define import function
 from .._device import CPU, copied, device_of, moved, naming_memory, resolve
-from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
+from .._dtype import as_dtype, c_name, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
 
@@ -144,22 +144,20 @@ def _fill_number(name: str, value: Any) -> Any:
 def held(value: Any, dtype: np.dtype[Any]) -> Any:
     """The number ``value`` in ``dtype``. Raises RuntimeError where the dtype does not hold it."""
     kind = dtype.kind
-    if isinstance(value, complex):
-        if kind == "c":
-            return dtype.type(value)
+    if isinstance(value, complex) and kind not in "cb":
         if value.imag:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
         value = value.real
     if kind in "iu":
         limits = np.iinfo(dtype)
         least = -limits.max if kind == "u" else limits.min
         if not least <= value <= limits.max:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
         return dtype.type(int(value) % (limits.max + 1) if kind == "u" else int(value))
     with np.errstate(all="ignore"):
         found = dtype.type(value)
     if kind == "f" and np.isinf(found) and abs(value) != np.inf:
-        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+        raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
     return found
 
 

@@ -50,7 +50,15 @@ ROWS = [
         torch=".repeat",
     ),
     Row("tile", (S(A((2, 3)), (2,)), S(A((3,)), (2, 2)), S(A((2, 3)), ()))),
-    Row("repeat_interleave", (S(A((2, 3)), 2), S(A((2, 3)), 3, 0), S(A((2, 3)), 2, dim=-1))),
+    Row(
+        "repeat_interleave",
+        (
+            *(S(A((2, 3)), 2), S(A((2, 3)), 3, 0), S(A((2, 3)), 2, dim=-1)),
+            *(S(A((2, 3)), A((3,), 0, 4, kind="i"), 1), S(A((4,)), A((1,), 2, 3, kind="i"))),
+            S(A((2, 3)), A((2,), 1, 3, kind="i"), 0),
+        ),
+        lambda x, repeats, dim=None: np.repeat(x, repeats, dim),
+    ),
     Row("tril", (S(A((3, 4))), S(A((2, 3, 3)), -1), S(A((3, 4)), 2))),
     Row("triu", (S(A((3, 4))), S(A((2, 3, 3)), -1), S(A((3, 4)), 2))),
     Row("diag", (S(A((3,))), S(A((3,)), -2), S(A((3, 4))), S(A((3, 4)), 1))),
