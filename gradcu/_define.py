@@ -91,6 +91,7 @@ def structured(
     prepare: Callable[..., tuple[Any, ...]] | None = None,
     joint: Callable[..., Any] | None = None,
     native: Callable[..., Any] | None = None,
+    keeps_layout: bool = False,
     public: bool = True,
     method: bool = True,
     doc: str = "",
@@ -128,6 +129,7 @@ def structured(
             variadic=variadic,
             varargs=varargs,
             prepare=prepare,
+            keeps_layout=keeps_layout,
             doc=doc or forward.__doc__ or "",
         )
         op.call = named(rule_function(op), op)

@@ -17,6 +17,7 @@ SETTING = """
 s, v = torch.tensor(2.0, requires_grad=True), torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 m, o = torch.ones(3, 4, requires_grad=True), torch.ones(2, 1, 4, 1, requires_grad=True)
 x = torch.ones(2, 3, 4, requires_grad=True)
+p, n = torch.arange(48.0).reshape(2, 4, 6).permute(2, 0, 1), torch.arange(3.0).reshape(3, 1)
 result = """
 
 EXPRESSIONS = [
@@ -41,6 +42,15 @@ EXPRESSIONS = [
     "v.ravel(), m.t().ravel(), s.ravel()",
     "m.unflatten(1, (2, 3))",
     "m.unflatten(5, (2, 2))",
+    *(
+        f"[torch.{f}.stride() for p in (p, p.mT, p[::2], p[1:4], p.transpose(0, 1), n.expand(3, 4), m.t())]"
+        for f in (
+            *("clone(p)", "empty_like(p)", "zeros_like(p)", "ones_like(p)", "full_like(p, 2)", "exp(p)", "sign(p)"),
+            *("flip(p, (0,))", "cumsum(p, 0)", "softmax(p, 0)", "roll(p, 1, 0)", "tril(p)", "masked_fill(p, p > 2, 1)"),
+            *("amax(p, 0)", "mean(p, -1)", "cat([p, p])", "stack([p, p])", "tile(p, (2,))", "relu(p)", "cumprod(p, 1)"),
+        )
+    ),
+    "x.detach().mT.double().stride(), x.mT.to(torch.int32).is_contiguous()",
     "m.contiguous() is m, m.t().contiguous() is m.t(), m.t().contiguous(), s.contiguous() is s",
     "o.squeeze(7)",
     "o.squeeze((1, 1))",

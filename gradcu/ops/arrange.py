@@ -9,6 +9,7 @@ from .._define import function, publish, structured
 from .._op import FUNCTIONS
 from .._tensor import Tensor
 from ._arguments import distinct_dims, require_tensor, sizes
+from .convert import laid_out_as
 from .dims import one_dim
 from .shape import reshape, sum_to
 
@@ -125,6 +126,7 @@ def _flip_vjp(g: Any, dims: tuple[int, ...]) -> Any:
 @structured(
     statics=1,
     varargs="dims",
+    keeps_layout=True,
     prepare=lambda x, dims: (distinct_dims(x.ndim, dims, "flip"),),
     dx=_flip_vjp,
 )
@@ -138,7 +140,11 @@ def flip(xp: Any, x: Any, dims: Any) -> Any:
     tensor([[3, 4],
             [1, 2]])
     """
-    return xp.flip(x, dims).copy() if x.ndim else x.copy()
+    if not x.ndim:
+        return x.copy()
+    out = laid_out_as(x, lambda shape: xp.empty(shape, x.dtype))
+    out[...] = xp.flip(x, dims)
+    return out
 
 
 def _shifts(x: Any, shifts: Any, dims: Any) -> tuple[Any, Any]:

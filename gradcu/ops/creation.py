@@ -12,6 +12,7 @@ from .._device import CPU, copied, device_of, moved, naming_memory, resolve
 from .._dtype import as_dtype, c_name, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
+from .convert import laid_out_as
 
 
 def made(array: Any, requires_grad: bool) -> Tensor:
@@ -162,12 +163,12 @@ def held(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _like(name: str, make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """A new leaf of the shape of ``input``, and of its dtype and device where no other is given."""
+    """A new leaf of the shape and layout of ``input``, and of its dtype and device where no other is given."""
     require_tensor(name, input)
     array = input._array
     kind = array.dtype if dtype is None else as_dtype(dtype)
     place = device_of(array) if device is None else device
-    return built(name, lambda xp: make(xp, array.shape, kind), place, requires_grad)
+    return built(name, lambda xp: laid_out_as(array, lambda shape: make(xp, shape, kind)), place, requires_grad)
 
 
 @function(method=False)

@@ -12,7 +12,7 @@ from .._op import FUNCTIONS
 from .._tensor import Tensor
 from ._accumulation import added, total_dtype
 from ._arguments import distinct_dims, expanded_shape, require_tensor, resolved_shape, sizes
-from .convert import clone
+from .convert import in_rows
 from .dims import one_dim
 
 
@@ -195,7 +195,7 @@ def contiguous(input: Tensor) -> Tensor:
     """
     require_tensor("contiguous", input)
     array = input._array
-    return input if array.ndim == 0 or array.flags.c_contiguous else clone(input)
+    return input if array.ndim == 0 or array.flags.c_contiguous else in_rows(input)
 
 
 def _squeezed(ndim: int, dim: Any) -> Any:
