@@ -94,6 +94,7 @@ EXPRESSIONS = [
     "torch.full((2,), 1e300)", "torch.full((2,), 1e300, dtype=torch.float16)",
     "torch.full((2,), 2**40, dtype=torch.int32)",
     "torch.full((2,), 1j, dtype=torch.float64)", "torch.full((2,), 1j, dtype=torch.bool)",
+    "torch.full((2,), -1.0, dtype=torch.uint8)",
     "torch.logspace(0, 1, 1)", "torch.logspace(0, 2, -1)", "torch.randint(3, 3, (2,))", "torch.randint(-5, (3,))",
     "torch.randint(0, 5, (2, -1))", "torch.randperm(-1)", "torch.randint(3, (2,), requires_grad=True)",
     "torch.manual_seed(2**64)", "torch.randint(1, 2, (1,)), torch.randint(1, (2,), dtype=torch.float32)",

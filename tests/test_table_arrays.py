@@ -35,8 +35,9 @@ from tests.table import TABLE, A, Row, leaves, special_values
 REPEATABLE = [case for case in CASES if case.sample.operands and (case.row.reference or case.row.torch_name)]
 # Whose operand is the condition as a function, but what is chosen as a method.
 OTHER_METHODS = {"where"}
-# The remainder 0 has the divisor's sign in NumPy and Python, the dividend's in PyTorch.
-NUMPYS_ZEROS = {"remainder"}
+# The remainder 0 has the divisor's sign in NumPy and Python, the dividend's in PyTorch; and of two zeros fmax and fmin
+# may take either.
+NUMPYS_ZEROS = {"remainder", "fmax", "fmin"}
 # Of two zeros the larger is the one without a sign on CUDA, and the first on x86.
 CUDAS_ZEROS = {"maximum", "minimum", "relu"}
 

@@ -26,7 +26,10 @@ from . import shape as shape
 from . import special as special
 from . import trigonometry as trigonometry
 
-BY_NEED = ("diagonals", "einsum", "join", "linalg", "pick", "randomness", "reduce_max", "softmax", "statistics")
+BY_NEED = (
+    *("diagonals", "einsum", "join", "linalg", "pick", "randomness", "reduce_max", "softmax", "statistics"),
+    *("floats", "logarithms", "weighted", "piecewise", "losses", "entropies"),
+)
 
 
 def load_all() -> None:

@@ -151,7 +151,8 @@ def held(value: Any, dtype: np.dtype[Any]) -> Any:
         value = value.real
     if kind in "iu":
         limits = np.iinfo(dtype)
-        least = -limits.max if kind == "u" else limits.min
+        # A negative int wraps around in unsigned dtypes, a float does not, as in PyTorch.
+        least = -limits.max if kind == "u" and isinstance(value, int) else limits.min
         if not least <= value <= limits.max:
             raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
         return dtype.type(int(value) % (limits.max + 1) if kind == "u" else int(value))
