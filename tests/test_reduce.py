@@ -74,6 +74,29 @@ EXPRESSIONS = [
         f"x.{name}(dtype=torch.float64), i.{name}(dtype=torch.float32), i.{name}(0, dtype=torch.int8), b.{name}()"
         for name in ("sum", "prod")
     ),
+    *(
+        f"{call} for t in (torch.tensor([2.0, nan, 1.0]), torch.tensor([[0, 5, 2], [3, 1, 4]]), s)]"
+        for call in (
+            *(
+                "[t.sort()",
+                "[t.sort(dim=0, descending=True, stable=True)",
+                "[torch.argsort(t)",
+                "[torch.msort(t)",
+                "[t.topk(1)",
+            ),
+            *("[t.topk(1, 0, largest=False)", "[t.kthvalue(1)", "[t.kthvalue(1, 0, True)", "[t.median()"),
+            *("[t.median(0)", "[t.median(dim=-1, keepdim=True)", "[t.cummax(0)", "[t.cummin(-1)"),
+        )
+    ),
+    "x.sort(2)",
+    "x.topk(4)",
+    "b.topk(1)",
+    "x.kthvalue(0)",
+    "b.kthvalue(1)",
+    "x.median(2)",
+    "b.median()",
+    "none.median(), rows.sort(), none.cummax(0)",
+    "x.cummax(2)",
     "x.mean(dtype=torch.float64), i.mean(dtype=torch.float32)",
     "x.mean(dtype=torch.int64)",
     "x.detach().sum(dtype=torch.int64)",

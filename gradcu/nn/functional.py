@@ -22,6 +22,7 @@ from .._functions import hardshrink as hardshrink
 from .._functions import huber_loss as huber_loss
 from .._functions import kl_div as kl_div
 from .._functions import l1_loss as l1_loss
+from .._functions import linear as linear
 from .._functions import log_softmax as log_softmax
 from .._functions import logsigmoid as logsigmoid
 from .._functions import mse_loss as mse_loss

@@ -145,7 +145,9 @@ def _fill_number(name: str, value: Any) -> Any:
 def held(value: Any, dtype: np.dtype[Any]) -> Any:
     """The number ``value`` in ``dtype``. Raises RuntimeError where the dtype does not hold it."""
     kind = dtype.kind
-    if isinstance(value, complex) and kind not in "cb":
+    if isinstance(value, complex):
+        if kind in "cb":
+            return dtype.type(value)
         if value.imag:
             raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
         value = value.real

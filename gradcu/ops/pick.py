@@ -335,13 +335,15 @@ def repeat_interleave(
     if times.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     if times.size == 1:
-        repeats = expand(reshape(repeats, (1,)), (length,))
-    elif times.size != length:
+        times_of_each: Tensor = expand(reshape(repeats, (1,)), (length,))
+    elif times.size == length:
+        times_of_each = repeats
+    else:
         raise RuntimeError(
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {times.size} and "
             f"input.size({at}) = {length}"
         )
-    return index_select(x, at, _interleaving(repeats, length, output_size))
+    return index_select(x, at, _interleaving(times_of_each, length, output_size))
 
 
 def _interleaving(repeats: Tensor, length: int, output_size: int | None) -> Tensor:

@@ -67,4 +67,18 @@ ROWS = [
         (S(A((3, 4))), S(A((3, 4)), 1), S(A((4, 3)), -2), S(A((2, 3, 4)), 0, 1, 2), S(A((2, 3, 4)), 1, -1, 0)),
     ),
     Row("diag_embed", (S(A((3,))), S(A((2, 3)), 1), S(A((2, 3)), -1, 0, 2))),
+    Row("atleast_1d", (S(A(())), S(A((3,)))), np.atleast_1d),
+    Row("atleast_2d", (S(A(())), S(A((3,))), S(A((2, 3)))), np.atleast_2d),
+    Row("atleast_3d", (S(A(())), S(A((3,))), S(A((2, 3))), S(A((1, 2, 3, 1)))), np.atleast_3d),
+    Row("fliplr", (S(A((3, 4))), S(A((2, 3, 4)))), np.fliplr),
+    Row("flipud", (S(A((3,))), S(A((2, 3, 4)))), np.flipud),
+    Row("rot90", (S(A((3, 4))), S(A((3, 4)), 2), S(A((3, 4)), -1), S(A((2, 3, 4)), 1, (2, 0))), np.rot90),
+    Row(
+        "tensor_split",
+        (S(A((5, 2)), 2), S(A((2, 5)), [1, 3], 1), S(A((5,)), (-2, 9)), S(A((5,)), [3, 1]), S(A((2,)), 3)),
+        lambda x, where, dim=0: tuple(np.array_split(x, where, dim)),
+    ),
+    Row("hsplit", (S(A((4,)), 2), S(A((2, 4)), [1])), lambda x, where: tuple(np.hsplit(x, where))),
+    Row("vsplit", (S(A((4, 2)), 2), S(A((4, 2)), [1])), lambda x, where: tuple(np.vsplit(x, where))),
+    Row("dsplit", (S(A((1, 2, 4)), 2), S(A((1, 2, 4)), [1])), lambda x, where: tuple(np.dsplit(x, where))),
 ]
