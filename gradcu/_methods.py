@@ -79,7 +79,7 @@ def install() -> None:
     for name in sorted(ELEMENTWISE & METHODS.keys()):
         if has_in_place_form(name):
             publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
-    for name in ("masked_fill", "index_put", *IN_PLACE_BY_NEED):
+    for name in (*_WRITERS, *IN_PLACE_BY_NEED):
         publish(f"{name}_", in_place(_functional(name), f"{name}_"), namespace=False)
     for function in (backward, copy_, fill_, zero_):
         publish(function.__name__, function, namespace=False)
@@ -108,6 +108,7 @@ _PROTOCOLS = {
     "__array_ufunc__": "._numpy_protocol",
     "__cupy_override_elementwise_kernel__": "._cupy_protocol",
 }
+_WRITERS = ("index_add", "index_copy", "index_fill", "index_put", "masked_fill", "scatter", "scatter_add")
 _NOT_IN_PLACE = {"fmax", "fmin", "hardshrink", "logaddexp2", "maximum", "minimum", "positive", "prelu"}
 
 _OPERATORS = {

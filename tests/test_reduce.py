@@ -88,6 +88,26 @@ EXPRESSIONS = [
             *("[t.median(0)", "[t.median(dim=-1, keepdim=True)", "[t.cummax(0)", "[t.cummin(-1)"),
         )
     ),
+    *(
+        f"[torch.{call} for t in (torch.tensor([[2.0, nan], [1.0, 0.0]]), s)]"
+        for call in (
+            "nansum(t)",
+            "nansum(t, 0, keepdim=True)",
+            "nanmean(t)",
+            "nanmean(t, -1)",
+            "count_nonzero(t)",
+            "count_nonzero(t, 0)",
+            "logcumsumexp(t, 0)",
+            "var_mean(t, correction=0)",
+            "std_mean(t, -1, correction=0)",
+        )
+    ),
+    "torch.nansum(i), torch.nansum(i, dtype=torch.float32), torch.count_nonzero(b)",
+    "torch.logcumsumexp(torch.tensor([-inf, inf]), 0)",
+    "torch.nanmean(i)",
+    "torch.var_mean(i)",
+    "torch.nansum(x, 2)",
+    "torch.logcumsumexp(x, 2)",
     "x.sort(2)",
     "x.topk(4)",
     "b.topk(1)",

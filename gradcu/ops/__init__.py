@@ -29,7 +29,7 @@ from . import trigonometry as trigonometry
 BY_NEED = (
     *("diagonals", "einsum", "join", "linalg", "pick", "randomness", "reduce_max", "softmax", "statistics"),
     *("floats", "logarithms", "weighted", "piecewise", "losses", "entropies"),
-    *("dimensions", "differences", "products", "order"),
+    *("dimensions", "differences", "products", "order", "scatter", "totals", "beside"),
 )
 
 

@@ -166,11 +166,11 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
     if input.dtype == np.uint8:
         raise RuntimeError("gradcu.gradient does not support uint8 input.")
     at = range(input.ndim) if dim is None else distinct_dims(input.ndim, dim, "gradient")
-    spacing = 1 if spacing is None else spacing
+    given: Any = 1 if spacing is None else spacing
     if edge_order not in (1, 2):
         raise RuntimeError("gradcu.gradient only supports edge_order=1 and edge_order=2.")
-    one_for_all = isinstance(spacing, int | float) or (isinstance(spacing, Tensor) and not spacing.ndim)
-    spacings = [spacing] * len(at) if one_for_all else list(spacing)
+    one_for_all = isinstance(given, int | float) or (isinstance(given, Tensor) and not given.ndim)
+    spacings: list[Any] = [given] * len(at) if one_for_all else list(given)
     if len(spacings) != len(at):
         raise RuntimeError(
             "gradcu.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have "
@@ -178,7 +178,7 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
             f"{len(at)}."
             if dim is not None
             else "gradcu.gradient expected spacing to be unspecified, a scalar, or a list of length equal to "
-            f"'self.dim() = {input.ndim}', but got a list of length {len(spacings)}"
+            f"'self.dim() = {input.ndim}', since dim argument was not given, but got a list of length {len(spacings)}"
         )
     for one in at:
         if input.shape[one] < edge_order + 1:

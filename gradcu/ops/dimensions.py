@@ -153,11 +153,15 @@ def _turn(x: Any, k: Any, dims: Any) -> tuple[int, tuple[int, int]]:
     return k, (first, second)
 
 
+def _turn_back(g: Any, k: int, dims: tuple[int, int]) -> Any:
+    return rot90(g, -k, dims)
+
+
 @structured(
     "rot90",
     statics=2,
     prepare=_turn,
-    dx=lambda g, k, dims: rot90(g, -k, dims),
+    dx=_turn_back,
 )
 def rot90(xp: Any, x: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     """A copy of ``input`` turned ``k`` times by 90 degrees, from the first of two ``dims`` towards the second.

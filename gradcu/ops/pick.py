@@ -26,8 +26,9 @@ def _check_index(name: str, index: Any, dtypes: str = "int32/int64") -> None:
 
 def _gather_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
     at = one_dim(x.ndim, dim, "gather")
-    if index.size:
-        _check_index("gather", index)
+    if not index.size:
+        return (at,)
+    _check_index("gather", index)
     if max(index.ndim, 1) != max(x.ndim, 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     for d, (length, found) in enumerate(zip(x.shape, index.shape, strict=False)):
@@ -54,21 +55,25 @@ def _gather_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) -> Any:
     prepare=_gather_dim,
     dx=_gather_vjp,
 )
-def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
+def gathered(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The elements of ``x`` at the places that ``index`` names along ``dim``."""
     kernels = index_kernels(xp)
     shape = index.shape
+    if not index.size:
+        return xp.empty(shape, x.dtype)
     x, index = x.reshape(x.shape or (1,)), index.reshape(shape or (1,))
     if kernels is not None:
         return kernels.gathered_along(x, index, dim).reshape(shape)
     return x[places_along(xp, index, dim)].reshape(shape)
 
 
-@structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
+@structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: gathered(g, index, dim))
 def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to which ``g`` was added where `gather` took from: the adjoint of gather."""
     kernels = adding_kernels(xp)
     out = xp.zeros(shape or (1,), g.dtype)
+    if not index.size:
+        return out.reshape(shape)
     g, index = g.reshape(g.shape or (1,)), index.reshape(index.shape or (1,))
     if kernels is not None:
         kernels.add_along(out, index, dim, g)
@@ -92,7 +97,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     require_tensor("gather", input)
     require_tensor("gather", index, "index", 2)
-    return _gather(input, index, dim)
+    return gathered(input, index, dim)
 
 
 @function()
@@ -111,7 +116,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     require_tensor("take_along_dim", indices, "indices", 1)
     _check_index("take_along_dim", indices)
     if dim is None:
-        return _gather(reshape(input, (-1,)), reshape(_from_start(indices, input._array.size), (-1,)), 0)
+        return gathered(reshape(input, (-1,)), reshape(_from_start(indices, input._array.size), (-1,)), 0)
     shape, wanted = input._array.shape, indices._array.shape
     if len(shape) != len(wanted):
         raise RuntimeError(
@@ -120,10 +125,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         )
     at = one_dim(len(shape), dim, "take_along_dim")
     if not shape:
-        return _gather(input, indices, at)
+        return gathered(input, indices, at)
     indices = _from_start(indices, shape[at])
     common = broadcast_shape((*shape[:at], 1, *shape[at + 1 :]), (*wanted[:at], 1, *wanted[at + 1 :]))
-    return _gather(
+    return gathered(
         expand(input, (*common[:at], shape[at], *common[at + 1 :])),
         expand(indices, (*common[:at], wanted[at], *common[at + 1 :])),
         at,
@@ -159,12 +164,12 @@ def _index_select_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) ->
     prepare=_index_select_dim,
     dx=_index_select_vjp,
 )
-def _index_select(xp: Any, x: Any, index: Any, dim: int) -> Any:
+def selected(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The slices of ``x`` along ``dim`` that ``index`` names."""
     return xp.take(x, index.reshape(-1), axis=dim) if x.ndim else x.copy()
 
 
-@structured(public=False, statics=2, node="IndexAddBackward0", dg=lambda g, index, dim: _index_select(g, index, dim))
+@structured(public=False, statics=2, node="IndexAddBackward0", dg=lambda g, index, dim: selected(g, index, dim))
 def index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to whose slices along ``dim`` those of ``g`` were added: the adjoint of index_select."""
     if not shape:
@@ -187,7 +192,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     require_tensor("index_select", input)
     require_tensor("index_select", index, "index", 2)
-    return _index_select(input, index, dim)
+    return selected(input, index, dim)
 
 
 @structured(

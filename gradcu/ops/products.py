@@ -373,13 +373,21 @@ def _cross_dim(a: Any, b: Any, dim: Any) -> tuple[int]:
     return (at,)
 
 
+def _cross_left(g: Any, b: Any, dim: int) -> Any:
+    return cross(b, g, dim)
+
+
+def _cross_right(g: Any, a: Any, dim: int) -> Any:
+    return cross(g, a, dim)
+
+
 @structured(
     "cross",
     statics=1,
     node="LinalgCrossBackward0",
     prepare=_cross_dim,
-    da=lambda g, b, dim: cross(b, g, dim),
-    db=lambda g, a, dim: cross(g, a, dim),
+    da=_cross_left,
+    db=_cross_right,
 )
 def cross(xp: Any, a: Any, b: Any, dim: Any = None) -> Any:
     """The cross products of vectors of length 3 along ``dim``, or along the first dimension of that length; broadcast.
