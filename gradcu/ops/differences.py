@@ -166,11 +166,9 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
     if input.dtype == np.uint8:
         raise RuntimeError("gradcu.gradient does not support uint8 input.")
     at = range(input.ndim) if dim is None else distinct_dims(input.ndim, dim, "gradient")
-    given: Any = 1 if spacing is None else spacing
     if edge_order not in (1, 2):
         raise RuntimeError("gradcu.gradient only supports edge_order=1 and edge_order=2.")
-    one_for_all = isinstance(given, int | float) or (isinstance(given, Tensor) and not given.ndim)
-    spacings: list[Any] = [given] * len(at) if one_for_all else list(given)
+    spacings = [1 if spacing is None else spacing] * len(at) if _is_one(spacing) else list(spacing)
     if len(spacings) != len(at):
         raise RuntimeError(
             "gradcu.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have "
@@ -184,6 +182,11 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
         if input.shape[one] < edge_order + 1:
             raise RuntimeError("gradcu.gradient expected each dimension size to be at least edge_order+1")
     return tuple(_slope(input, one, space, edge_order) for one, space in zip(at, spacings, strict=True))
+
+
+def _is_one(spacing: Any) -> bool:
+    """Whether it is the spacing of all dimensions."""
+    return spacing is None or isinstance(spacing, int | float) or (isinstance(spacing, Tensor) and not spacing.ndim)
 
 
 def _slope(x: Tensor, dim: int, space: Any, edge_order: int) -> Tensor:

@@ -216,12 +216,16 @@ def added_slices(xp: Any, x: Any, index: Any, source: Any, dim: int, alpha: Any)
     return out.reshape(x.shape)
 
 
+def _unfilled(g: Any, index: Any, dim: int) -> Any:
+    return filled_slices(g, index, 0.0, dim)
+
+
 @structured(
     "index_copy",
     statics=1,
     public=False,
     prepare=lambda x, index, source, dim: (_check_slices("index_copy", x, index, source, dim),),
-    dx=lambda g, index, dim: filled_slices(g, index, 0.0, dim),
+    dx=_unfilled,
     dsource=lambda g, index, dim: selected(g, index, dim),
 )
 def copied_slices(xp: Any, x: Any, index: Any, source: Any, dim: int) -> Any:
@@ -237,9 +241,9 @@ def copied_slices(xp: Any, x: Any, index: Any, source: Any, dim: int) -> Any:
     node=lambda tensors: f"IndexFillBackward{int(tensors[2])}",
     public=False,
     prepare=lambda x, index, value, dim: (_check_slices("index_fill", x, index, None, dim),),
-    dx=lambda g, index, dim: filled_slices(g, index, 0.0, dim),
+    dx=_unfilled,
     # An index that is repeated fills its slice once.
-    dvalue=lambda g, index, dim: sum(g - filled_slices(g, index, 0.0, dim)),
+    dvalue=lambda g, index, dim: sum(g - _unfilled(g, index, dim)),
 )
 def filled_slices(xp: Any, x: Any, index: Any, value: Any, dim: int) -> Any:
     """``x`` with ``value`` in the slices that ``index`` names."""

@@ -27,9 +27,11 @@ def areas(y: Any, x: Any = None, dx: Any = None, dim: int = -1) -> Any:
     return np.stack(parts, dim)
 
 
-def slopes(x: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> Any:
+def slopes(x: Any, *, spacing: Any = 1, dim: Any = None, edge_order: Any = 1) -> Any:
     dims = tuple(range(x.ndim)) if dim is None else dim
-    found = np.gradient(x, *(spacing if isinstance(spacing, tuple) else (spacing,)), axis=dims, edge_order=edge_order)
+    found: Any = np.gradient(
+        x, *(spacing if isinstance(spacing, tuple) else (spacing,)), axis=dims, edge_order=edge_order
+    )
     return found if isinstance(found, tuple | list) else (found,)
 
 

@@ -16,11 +16,11 @@ def in_order(x: Any, dim: int = -1, descending: bool = False, **options: Any) ->
     return (np.take_along_axis(x, order, dim) if x.ndim else x), order
 
 
-def first(x: Any, k: int, dim: int = -1, largest: bool = True, **options: Any) -> tuple[Any, Any]:
+def first(x: Any, k: int, dim: int = -1, largest: bool = True, **options: Any) -> tuple[Any, ...]:
     return tuple(np.take(part, range(k), dim) for part in in_order(x, dim, largest))
 
 
-def ranked(x: Any, rank: int, dim: int = -1, keepdim: bool = False) -> tuple[Any, Any]:
+def ranked(x: Any, rank: int, dim: int = -1, keepdim: bool = False) -> tuple[Any, ...]:
     return tuple(np.take(part, [rank] if keepdim else rank, dim) for part in in_order(x, dim))
 
 
