@@ -122,6 +122,7 @@ heaviside = pointwise(
     operands=("a", "values"),
     promotion="none",
     prepare=_refuse_two_dtypes,
+    floats=False,
     c="{a} == T(0) ? {values} : T({a} > T(0))",
     doc="""0 where ``input`` is below 0, ``values`` where it is 0, and 1 above, elementwise and broadcast.
 

@@ -18,6 +18,7 @@ from .dims import flag, one_dim
 from .pick import gathered_from
 from .predicates import isnan
 from .reduce import restored, sum
+from .scan import scanned
 
 
 def _order(xp: Any, x: Any, dim: int, descending: bool) -> Any:
@@ -242,14 +243,22 @@ def _running_statics(name: str) -> Callable[..., tuple[Any, ...]]:
     return lambda x, dim: (one_dim(x.ndim, dim, name),)
 
 
+def _so_far(xp: Any, x: Any, dim: int, extreme: str) -> Any:
+    return (
+        np.asarray(getattr(np, extreme).accumulate(x, axis=dim))
+        if xp is np
+        else scanned(xp, x, dim, getattr(xp, extreme))
+    )
+
+
 def _running_extreme(xp: Any, x: Any, dim: int, extreme: str) -> tuple[Any, Any]:
     if not x.ndim or not x.size:
         return x.copy(), xp.zeros(x.shape, np.int64)
-    values = getattr(xp, extreme).accumulate(x, axis=dim)
+    values = _so_far(xp, x, dim, extreme)
     # The last place so far that has the extreme.
     numbers = xp.arange(x.shape[dim]).reshape((-1, *(1,) * (x.ndim - dim - 1)))
     held = (x == values) | (x != x)
-    return values, xp.maximum.accumulate(xp.where(held, numbers, 0), axis=dim).astype(np.int64, copy=False)
+    return values, _so_far(xp, xp.where(held, numbers, 0), dim, "maximum").astype(np.int64, copy=False)
 
 
 @structured("cummax", statics=1, public=False, outputs=("values", "indices"), prepare=_running_statics("cummax"),

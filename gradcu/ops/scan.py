@@ -111,6 +111,18 @@ def recurrence(xp: Any, a: Any, b: Any, dim: int, reverse: bool) -> Any:
     return b
 
 
+def scanned(xp: Any, x: Any, dim: int, combine: Callable[[Any, Any], Any]) -> Any:
+    """The elements up to each one along ``dim``, combined by an associative function, by the same doubling scan."""
+    out = xp.array(x)
+    length = out.shape[dim] if out.ndim else 1
+    step = 1
+    while step < length:
+        here, there = _part(dim, step), _part(dim, -step)
+        out[here] = combine(out[here], out[there])
+        step *= 2
+    return out
+
+
 def _part(dim: int, by: int) -> tuple[slice, ...]:
     """All but the first ``by`` places along ``dim``, or all but the last ``-by``."""
     return (*(slice(None),) * dim, slice(by, None) if by > 0 else slice(None, by))

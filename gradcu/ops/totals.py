@@ -17,7 +17,7 @@ from .dims import flag, one_dim, some_dims
 from .elementary import exp
 from .predicates import isnan, logical_not
 from .reduce import restored, sum
-from .scan import recurrence, shifted
+from .scan import recurrence, scanned, shifted
 
 
 def _nansum_statics(x: Any, dim: Any, keepdim: Any, dtype: Any) -> tuple[Any, ...]:
@@ -96,13 +96,5 @@ def logcumsumexp(xp: Any, x: Any, dim: Any) -> Any:
     tensor([1000.0000, 1000.6931])
     """
     result = x.dtype if x.dtype.kind in "fc" else get_default_dtype()
-    out = widened(x.astype(result))
-    length = out.shape[dim] if out.ndim else 1
-    step = 1
-    # The doubling scan of `scan.recurrence`.
-    while step < length:
-        here = (slice(None),) * dim + (slice(step, None),)
-        there = (slice(None),) * dim + (slice(None, -step),)
-        out[here] = xp.logaddexp(out[here], out[there])
-        step *= 2
+    out = scanned(xp, widened(x.astype(result, copy=False)), dim, xp.logaddexp)
     return out.astype(result, copy=False)
