@@ -289,7 +289,6 @@ IN_PLACE = (
     "addcmul",
     "copysign",
     "deg2rad",
-    "float_power",
     "lerp",
     "logit",
     "nan_to_num",

@@ -109,7 +109,7 @@ _PROTOCOLS = {
     "__cupy_override_elementwise_kernel__": "._cupy_protocol",
 }
 _WRITERS = ("index_add", "index_copy", "index_fill", "index_put", "masked_fill", "scatter", "scatter_add")
-_NOT_IN_PLACE = {"fmax", "fmin", "hardshrink", "logaddexp2", "maximum", "minimum", "positive", "prelu"}
+_NOT_IN_PLACE = {"float_power", "fmax", "fmin", "hardshrink", "logaddexp2", "maximum", "minimum", "positive", "prelu"}
 
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floor_divide": "floordiv", "remainder": "mod",

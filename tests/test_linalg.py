@@ -39,6 +39,7 @@ PRODUCTS = [
     "torch.inner(u, v)",
     "torch.tensordot(m, n, 1), torch.tensordot(b, c, ([0, 1], [0, 2])), torch.tensordot(u, v, dims=0)",
     "torch.tensordot(m, m, 1)",
+    "torch.tensordot(m[:1].int(), m.int(), ([0], [0]))",
     "torch.trace(q), torch.trace(m), i.trace(), torch.trace(t[None] * 1)",
     "torch.trace(v)",
     "torch.cross(v, v + 1, dim=0), torch.cross(m, q[:2], dim=-1), j.cross(j + 1, dim=0)",

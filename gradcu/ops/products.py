@@ -278,9 +278,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for one, other in zip(ours, theirs, strict=True):
         # A length of 1 is broadcast.
         if a.shape[one] == 1:
-            b = sum(b, (other,), True)
+            b = sum(b, (other,), True, b.dtype)
         elif b.shape[other] == 1:
-            a = sum(a, (one,), True)
+            a = sum(a, (one,), True, a.dtype)
     shape_a, shape_b = a._array.shape, b._array.shape
     for one, other, *named in zip(ours, theirs, *pair, strict=True):
         if shape_a[one] != shape_b[other]:

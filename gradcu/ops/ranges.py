@@ -89,6 +89,9 @@ def arange(
     kind = (_INT64 if whole else get_default_dtype()) if dtype is None else as_dtype(dtype)
     if kind.kind in "bc":
         raise NotImplementedError(f"arange() is not implemented for {kind}: give an integer or floating-point dtype")
+    if kind == _INT64 and by and all(map(math.isfinite, (first, last, by))):
+        # PyTorch cuts them off before it counts, for this dtype alone.
+        first, last, by, whole = int(first), int(last), int(by) or by, True
     count = _count(first, last, by, whole)
     if kind.kind in "iu":
         first, by = int(first), int(by)
