@@ -257,6 +257,14 @@ def test_second_derivatives_where_pytorchs_are_nan_or_wrong():
         assert second(gradcu.logaddexp, *point) == [0.0] * 4
 
 
+@pytest.mark.parametrize("dtype", [gradcu.float16, gradcu.float32, gradcu.float64])
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (5000,)])
+def test_relu_keeps_the_sign_of_a_zero(dtype: Any, shape: tuple[int, ...]):
+    zeros = gradcu.full(shape, -0.0, dtype=dtype)
+    assert np.signbit(gradcu.relu(zeros).numpy()).all()
+    assert not np.signbit(gradcu.relu(zeros - 1).numpy()).any()
+
+
 def test_the_gradient_of_relu_is_a_constant_that_can_be_differentiated():
     x = gradcu.tensor([-1.0, 2.0], requires_grad=True)
     (first,) = gradcu.autograd.grad(gradcu.relu(x).sum(), x, create_graph=True)
