@@ -21,6 +21,12 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "exp(-x*x/8)*sin(3*x) + cos(x)": lambda m, x: m.exp(-x * x / 8) * m.sin(3 * x) + m.cos(x),
     "tanh(sin(x)**2 + x/2)*exp(-x**2/50)": lambda m, x: m.tanh(m.sin(x) ** 2 + x / 2) * m.exp(-(x**2) / 50),
 }
+# None of whose high derivatives vanish, as those of the polynomial and of relu do.
+FURTHER: dict[str, Callable[[Any, Any], Any]] = {
+    "1/(1 + x**2)": lambda m, x: 1 / (1 + x**2),
+    "exp(sin(x))": lambda m, x: m.exp(m.sin(x)),
+    "sin(x)**10": lambda m, x: m.sin(x) ** 10,
+}
 WAVES = "exp(-x*x/8)*sin(3*x) + cos(x)"
 CHAIN = "tanh(sin(x)**2 + x/2)*exp(-x**2/50)"
 
@@ -35,7 +41,8 @@ class Job(NamedTuple):
 
     def function(self, names: Any) -> Callable[[Any], Any]:
         """The function in a library's names."""
-        return lambda x: FUNCTIONS[self.expression](names, x)
+        function = (FUNCTIONS | FURTHER)[self.expression]
+        return lambda x: function(names, x)
 
 
 # Runs one sweep from start to stop; f, f', f'', ... are complete when it returns.

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import gradcu
 from gradcu import Tensor
 
@@ -71,6 +73,31 @@ def sweeps(options: argparse.Namespace, found: Rates) -> str:
                 rate = written / taken / found.fill
                 rows.append([name, dtype, str(order), f"{1000 * taken:.2f}", f"{rate:.0%}", where])
     return table(["function", "dtype", "order", "ms", "of the fill rate", "results on"], rows)
+
+
+def products(options: argparse.Namespace, found: Rates) -> str:
+    """Sweeps of u u sin(v) over a grid, at given points (which the host sends) and with a param, all first partials."""
+    given = np.linspace(0.5, 3, options.num)
+    side = int(options.num**0.5)
+    kinds: dict[str, dict[str, Any]] = {
+        "grid": {"grid": {"u": (-1, 2, side), "v": (0.5, 3, side)}},
+        "points": {"points": {"u": given, "v": given[::-1]}},
+        "params": {"grid": {"u": (-1, 2, options.num // 4)}, "params": {"v": given[:4]}},
+    }
+    rows = []
+    for name, points in kinds.items():
+        for dtype in ("float32", "float64"):
+            swept: Any = []
+
+            def sweep(points: Any = points, dtype: str = dtype, swept: Any = swept) -> None:
+                swept.clear()
+                swept.append(gradcu.sweep(lambda u, v: u * u * gradcu.sin(v), dtype=dtype, device="cuda", **points))
+
+            taken = seconds(sweep, options.rounds)
+            written = sum(swept[0].partial(*partial).numel() for partial in swept[0].partials)
+            rate = written * swept[0].y.element_size() / taken / found.fill
+            rows.append([name, dtype, f"{1000 * taken:.2f}", f"{rate:.0%}", swept[0].summary().engine])
+    return table(["points", "dtype", "ms", "of the fill rate", "engine"], rows)
 
 
 def pointwise(options: argparse.Namespace, found: Rates) -> str:
@@ -215,7 +242,7 @@ def golden(options: argparse.Namespace, found: Rates) -> str:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, Rates], str]] = {
-    part.__name__: part for part in (memory, sweeps, pointwise, peers, counts, sanitizers, golden)
+    part.__name__: part for part in (memory, sweeps, products, pointwise, peers, counts, sanitizers, golden)
 }
 
 

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 
 from ._common import machine, table, usable_cores, versions
 from ._rounds import Figures, measure
-from ._sweepers import CHAIN, FILLS, FUNCTIONS, PEERS, REDUCED, WAVES, Job
+from ._sweepers import CHAIN, FILLS, FUNCTIONS, FURTHER, PEERS, REDUCED, WAVES, Job
 
 OURS = ("gradcu, cc", "gradcu, numpy")
 LIBRARIES = [name for name in PEERS if name not in REDUCED]
 # More points' rows take more memory than many a machine has.
 _MOST_KEPT = 10**8
+# There are forty jobs, of which each starts its processes.
+_ROUNDS_AN_ORDER = 2
 Outcome = dict[str, Figures | str]
 
 
@@ -86,18 +88,32 @@ def scaling(options: argparse.Namespace) -> str:
 
 
 def orders(options: argparse.Namespace) -> str:
-    """Orders 1 to 8 on 1000 points, beside PyTorch's nested grad."""
-    compared = ("gradcu, cc", "gradcu, numpy", "PyTorch eager")
-    parts = []
-    for function in (WAVES, CHAIN):
-        rows = []
-        for order in range(1, 9):
-            job, repeats = Job(function, 1000, "float64", order), 20 if order < 6 else 3
-            outcome = measure(job, compared, options.rounds, options.limit, repeats=repeats)
-            cells = [in_ms(outcome.get(name, "not installed"), digits=3) for name in compared]
-            rows.append([str(order), *cells, ratio(outcome, ["PyTorch eager"], ["gradcu, cc"])])
+    """Orders 1 to 8 on 1000 points, beside PyTorch's nested grad; and what these come to, function by function."""
+    ours, theirs = "gradcu, cc", "PyTorch eager"
+    compared = (ours, "gradcu, numpy", theirs)
+    functions = (WAVES, CHAIN, *FURTHER)
+    rounds = min(options.rounds, _ROUNDS_AN_ORDER)
+    parts, found = [], []
+    for function in functions:
+        outcomes = {
+            order: measure(
+                Job(function, 1000, "float64", order), compared, rounds, options.limit, repeats=40 if order < 7 else 4
+            )
+            for order in range(1, 9)
+        }
+        rows = [
+            [
+                str(order),
+                *(in_ms(outcome.get(name, "not installed"), digits=3) for name in compared),
+                ratio(outcome, [theirs], [ours]),
+            ]
+            for order, outcome in outcomes.items()
+        ]
         parts.append(f"{function}, float64, 1000 points")
         parts.append(table(["order; ms: best (median)", *compared, "PyTorch / cc"], rows))
+        highest = {"order 8": outcomes[8][ours], "order 1": outcomes[1][ours]}
+        found.append([function, ratio(outcomes[6], [theirs], [ours]), ratio(highest, ["order 8"], ["order 1"])])
+    parts.append(table(["ratio of the best", "order 6: PyTorch / cc", "cc: order 8 / order 1"], found))
     return "\n\n".join(parts)
 
 

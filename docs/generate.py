@@ -207,9 +207,14 @@ def methods_stub() -> str:
         "    def __dlpack__(self, **options: Any) -> Any: ...\n",
         "    def __dlpack_device__(self) -> tuple[int, int]: ...\n",
         "    @property\n    def __cuda_array_interface__(self) -> dict[str, Any]: ...\n",
+        "    @property\n    def is_cpu(self) -> bool: ...\n",
         "    @property\n    def is_cuda(self) -> bool: ...\n",
         "    T: Tensor\n",
         "    mT: Tensor\n",
+        "    H: Tensor\n",
+        "    mH: Tensor\n",
+        "    real: Tensor\n",
+        "    imag: Tensor\n",
     ]
     return "".join(lines)
 

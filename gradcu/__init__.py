@@ -62,9 +62,12 @@ try:
     from ._methods import install as _install
     from ._tensor import Size as Size
     from ._tensor import Tensor as Tensor
+    from ._tensor import is_inference as is_inference
     from ._tensor import is_tensor as is_tensor
     from .autograd import enable_grad as enable_grad
+    from .autograd import inference_mode as inference_mode
     from .autograd import is_grad_enabled as is_grad_enabled
+    from .autograd import is_inference_mode_enabled as is_inference_mode_enabled
     from .autograd import no_grad as no_grad
     from .autograd import set_grad_enabled as set_grad_enabled
     from .ops.data import from_cupy as from_cupy
@@ -84,6 +87,8 @@ try:
                 "compile": ".fuse",
                 "cuda": ".cuda",
                 "fuse": ".fuse",
+                "is_anomaly_check_nan_enabled": ".autograd.anomaly_mode",
+                "is_anomaly_enabled": ".autograd.anomaly_mode",
                 "math": ".math",
                 "nn": ".nn",
                 "return_types": ".return_types",
@@ -118,5 +123,7 @@ if _TYPE_CHECKING:
     from ._determinism import use_deterministic_algorithms as use_deterministic_algorithms
     from ._format import set_printoptions as set_printoptions
     from ._functions import *  # noqa: F403
+    from .autograd.anomaly_mode import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+    from .autograd.anomaly_mode import is_anomaly_enabled as is_anomaly_enabled
     from .fuse import compile as compile
     from .sweeps import sweep as sweep

@@ -11,10 +11,11 @@ import numpy as np
 
 from ._device import CPU, copied, device_of, frames_inside, naming_memory
 from ._engine import Walk, accumulate
-from ._graph import GRAD_ENABLED
+from ._graph import GRAD_ENABLED, LEAF_HOOKS, AccumulateGrad, GradientEdge, accumulator
+from ._hooking import run_accumulated_hooks, run_node_hooks, run_node_prehooks
 from ._tensor import Tensor, current_edge, retain_gradient
 
-Tensors = Tensor | Sequence[Tensor]
+Tensors = Tensor | GradientEdge | Sequence[Tensor | GradientEdge]
 
 # Threads that walk back to the same leaf must not lose each other's gradients. A finalizer may walk in between.
 _ACCUMULATING = threading.RLock()
@@ -31,7 +32,8 @@ def backward(
 ) -> None:
     """Accumulates the gradients of ``tensors`` in the ``grad`` of the leaves, or of ``inputs``, that they depend on.
 
-    Parameters are those of https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html:
+    Parameters are those of https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html: a Tensor may be
+    replaced by its gradient edge;
     ``grad_tensors`` are the cotangents, one a tensor and of its shape, and may be left out for tensors of one element;
     ``retain_graph`` keeps what the graph saved for another walk; ``create_graph`` records the walk, for higher orders.
 
@@ -53,20 +55,23 @@ def backward(
             UserWarning,
             stacklevel=1 + frames_inside(),
         )
-    roots = _roots(_sequence(tensors), grad_tensors, create_graph)
+    roots = _roots(tuple(map(_tensor, _sequence(tensors))), grad_tensors, create_graph)
     targets = None
     wanted: tuple[Tensor, ...] = ()
     if inputs is not None:
-        wanted = tuple(dict.fromkeys(_sequence(inputs)))
+        given = tuple(dict.fromkeys(_sequence(inputs)))
+        wanted = tuple(map(_tensor, given))
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        for tensor in wanted:
+        for position, tensor in enumerate(wanted):
             if not tensor.requires_grad:
                 raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-            if not tensor._retains_grad:
+            # Nobody could look at the gradient that a stand-in retains.
+            if not tensor._retains_grad and not isinstance(given[position], GradientEdge):
                 retain_gradient(tensor)
         targets = [_target(tensor) for tensor in wanted]
-    walk = Walk(targets, keep_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
+    keep_graph = create_graph if retain_graph is None else retain_graph
+    walk = Walk(targets, keep_graph=keep_graph, create_graph=create_graph, store=_store)
     arrived = walk.run(roots)
     if targets is None:
         for leaf, value in arrived.items():
@@ -93,7 +98,8 @@ def grad(
 
     Parameters are those of https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html. One Tensor an
     input comes back, of its shape and dtype; with ``allow_unused`` None where nothing depends on the input, with
-    ``materialize_grads`` zeros.
+    ``materialize_grads`` zeros. With ``is_grads_batched`` the first dimension of each of ``grad_outputs`` counts rows,
+    and so does that of the results; it takes a walk for each row. A Tensor may be replaced by its gradient edge.
 
     Raises RuntimeError where an input is not in the graph, besides the reasons of ``backward``.
 
@@ -103,18 +109,19 @@ def grad(
     >>> gradcu.autograd.grad(first, x)
     (tensor(18.),)
     """
-    wanted = _sequence(inputs)
+    given = _sequence(inputs)
+    wanted = tuple(map(_tensor, given))
     if not only_inputs:
         raise ValueError("only_inputs=False is not supported: call backward to accumulate in all leaves")
-    if is_grads_batched:
-        raise ValueError("is_grads_batched=True is not supported: call grad once for each row of grad_outputs")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    roots = _roots(_sequence(outputs), grad_outputs, create_graph)
+    if is_grads_batched:
+        return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+    roots = _roots(tuple(map(_tensor, _sequence(outputs))), grad_outputs, create_graph)
     for tensor in wanted:
         if not tensor.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
@@ -122,13 +129,18 @@ def grad(
     walk = Walk(targets, keep_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
     arrived = walk.run(roots)
     found: list[Any] = []
-    given: set[int] = set()
+    returned: set[int] = set()
     for position, (tensor, target) in enumerate(zip(wanted, targets, strict=True)):
         value = arrived.get(target)
         if value is None:
             if materialize_grads:
+                if isinstance(given[position], GradientEdge):
+                    raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
                 with tensor.device.context, naming_memory("grad", tensor.device):
-                    found.append(Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype)))
+                    zeros = Tensor._wrap(tensor.device.xp.zeros(tensor.shape, tensor.dtype))
+                # Zeros are their own derivatives: with ``create_graph`` they can be differentiated like the others.
+                zeros.requires_grad = create_graph
+                found.append(zeros)
                 continue
             if not allow_unused:
                 raise RuntimeError(
@@ -137,20 +149,78 @@ def grad(
                 )
             found.append(None)
             continue
-        found.append(value if isinstance(value, Tensor) else _owned(value, target in walk.fresh, given))
+        found.append(value if isinstance(value, Tensor) else _owned(value, target in walk.fresh, returned))
     return tuple(found)
 
 
-def _owned(value: Any, fresh: bool, given: set[int]) -> Tensor:
+def _batched(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+    materialize_grads: bool,
+) -> tuple[Any, ...]:
+    """What `grad` gives for each row of ``grad_outputs``, stacked."""
+    # Here, since a program may need no more than backward.
+    from .ops.join import stack
+
+    if grad_outputs is None:
+        raise ValueError("is_grads_batched=True needs grad_outputs, of one row at least")
+    rows = _sequence(grad_outputs)
+    for position, (output, batch) in enumerate(zip(map(_tensor, _sequence(outputs)), rows, strict=False)):
+        if batch.shape[1:] != output.shape or not batch.ndim:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{position}] has a shape of {batch.shape!r} and "
+                f"output[{position}] has a shape of {output.shape!r}."
+            )
+    counts = sorted({batch.shape[0] for batch in rows})
+    if len(counts) != 1 or not counts[0]:
+        raise ValueError(f"is_grads_batched=True needs as many rows, 1 or more, of all grad_outputs, but got {counts}")
+    keep_graph = create_graph if retain_graph is None else retain_graph
+    found = [
+        grad(
+            outputs,
+            inputs,
+            tuple(batch[row] for batch in rows),
+            keep_graph or row < counts[0] - 1,
+            create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
+        )
+        for row in range(counts[0])
+    ]
+    return tuple(None if column[0] is None else stack(column) for column in zip(*found, strict=True))
+
+
+def _owned(value: Any, fresh: bool, returned: set[int]) -> Tensor:
     """A Tensor of a gradient whose memory no other result shares."""
-    if not isinstance(value, np.generic) and (not fresh or id(value) in given):
+    if not isinstance(value, np.generic) and (not fresh or id(value) in returned):
         value = copied(value)
-    given.add(id(value))
+    returned.add(id(value))
     return Tensor._wrap(value)
 
 
-def _sequence(tensors: Any) -> tuple[Tensor, ...]:
-    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+def _sequence(tensors: Any) -> tuple[Any, ...]:
+    return (tensors,) if isinstance(tensors, (Tensor, GradientEdge)) else tuple(tensors)
+
+
+def _tensor(given: Any) -> Tensor:
+    """A Tensor as it is; for a gradient edge one that it leads to, without memory of its own."""
+    if not isinstance(given, GradientEdge):
+        return given
+    node, edge = given.node, given.inner
+    if isinstance(node, AccumulateGrad):
+        return edge
+    shape, dtype = (node.shape, node.dtype) if type(edge) is not tuple else (node.shape[edge[1]], node.dtype[edge[1]])
+    place = CPU if node.place is None else node.place.device
+    with place.context:
+        tensor = Tensor._wrap(place.xp.broadcast_to(place.xp.zeros((), dtype), shape))
+    tensor._edge, tensor._requires_grad = edge, True
+    return tensor
 
 
 def _target(tensor: Tensor) -> Any:
@@ -159,6 +229,11 @@ def _target(tensor: Tensor) -> Any:
 
 
 def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
+    """Adds a gradient to a leaf's ``grad``, and runs the hooks that are told of it."""
+    node = None
+    if LEAF_HOOKS and (tensor._node_hooks or tensor._node_prehooks):
+        node = accumulator(tensor)
+        value, fresh = run_node_prehooks(node, value, create_graph), False
     # Since it was recorded, the leaf may have been detached.
     if tensor._requires_grad:
         place = device_of(tensor._array)
@@ -168,12 +243,13 @@ def _store(tensor: Tensor, value: Any, create_graph: bool, fresh: bool) -> None:
         else:
             with _ACCUMULATING, place.context, naming_memory("AccumulateGrad", place):
                 accumulate(tensor, value, create_graph, fresh=fresh)
-    if tensor._accumulated_hooks:
+    if LEAF_HOOKS and (tensor._accumulated_hooks or node is not None):
         # A hook may update the leaf in place, as optimisers do, which only an unrecorded operation can.
         token = GRAD_ENABLED.set(create_graph)
         try:
-            for hook in list(tensor._accumulated_hooks.values()):
-                hook(tensor)
+            run_accumulated_hooks(tensor)
+            if node is not None:
+                run_node_hooks(node, (), value, create_graph)
         finally:
             GRAD_ENABLED.reset(token)
 
@@ -202,7 +278,9 @@ def _roots(outputs: tuple[Tensor, ...], cotangents: Any, create_graph: bool) -> 
             if array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if array.dtype.kind == "c":
-                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {array.dtype}")
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got gradcu.{array.dtype}"
+                )
             one: Any = _one_of(array)
             value: Any = Tensor._wrap(one) if create_graph else one
         else:
@@ -228,11 +306,11 @@ def _checked(cotangent: Any, output: Tensor, position: int, create_graph: bool) 
             f"Mismatch in shape: grad_output[{position}] has a shape of {cotangent.shape!r} and output[{position}] "
             f"has a shape of {output.shape!r}."
         )
-    if cotangent.dtype.kind == "c" and output.dtype.kind != "c":
+    if (cotangent.dtype.kind == "c") != (output.dtype.kind == "c"):
         raise RuntimeError(
             f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[{position}] has a dtype of {cotangent.dtype} and output[{position}] has a dtype of "
-            f"{output.dtype}."
+            f"grad_output[{position}] has a dtype of gradcu.{cotangent.dtype} and output[{position}] has a dtype of "
+            f"gradcu.{output.dtype}."
         )
     if cotangent.device != output.device:
         raise RuntimeError(

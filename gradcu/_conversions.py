@@ -11,8 +11,8 @@ import numpy as np
 from ._define import publish
 from ._device import CPU, copied, moved, resolve
 from ._device import device as device_type
-from ._dtype import as_dtype, get_default_dtype, scalar_name
-from ._tensor import Tensor, current_edge
+from ._dtype import as_dtype, get_default_dtype
+from ._tensor import Tensor, current_edge, type_of
 from .ops.convert import clone, to_device, to_dtype
 
 
@@ -98,11 +98,16 @@ def as_array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.nd
 def _represent(self: Tensor) -> str:
     from ._format import format_tensor
 
-    node = self.grad_fn
+    try:
+        node = self.grad_fn
+        name = None if node is None else type(node).__name__
+    except RuntimeError:
+        # A view that nothing could make again, changed where that was not recorded; it can be looked at all the same.
+        name = "Invalid"
     return format_tensor(
         self._array,
-        requires_grad=self.requires_grad,
-        grad_fn_name=None if node is None else type(node).__name__,
+        requires_grad=self._requires_grad,
+        grad_fn_name=name,
         device=None if self.device.type == "cpu" else str(self.device),
         class_name="tensor" if type(self) is Tensor else type(self).__name__,
         default_dtype=get_default_dtype(),
@@ -268,7 +273,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             dtype, place = value.dtype, value.device
         elif isinstance(value, bool):
             flags.append(value)
-        elif isinstance(value, device_type | int) or (isinstance(value, str) and _names_device(value)):
+        elif isinstance(value, device_type | int) or (isinstance(value, str) and not _names_dtype(value)):
             place = value
         elif value is not None:
             dtype = as_dtype(value)
@@ -285,8 +290,12 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return to_dtype(self, wanted)
 
 
-def _names_device(text: str) -> bool:
-    return text.partition(":")[0] in ("cpu", "cuda", "auto")
+def _names_dtype(text: str) -> bool:
+    try:
+        np.dtype(text)
+    except TypeError:
+        return False
+    return True
 
 
 @method
@@ -297,7 +306,12 @@ def cpu(self: Tensor) -> Tensor:
 
 @method
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
-    """This Tensor on ``device``, by default the current CUDA device. Raises RuntimeError where it can't be used."""
+    """This Tensor on ``device``, by default the current CUDA device.
+
+    Raises RuntimeError where it can't be used, or is no CUDA device.
+    """
+    if device is not None and device_type(device).type == "cpu":
+        raise RuntimeError(f"Invalid device, must be cuda device: {device}")
     return to(self, "cuda" if device is None else device, non_blocking=non_blocking)
 
 
@@ -332,7 +346,7 @@ _publish_casts()
 def _type(self: Tensor, dtype: Any = None) -> Any:
     """This Tensor as another dtype; without one, the name of its type as PyTorch writes it."""
     if dtype is None:
-        return f"gradcu.{scalar_name(self._array.dtype)}Tensor"
+        return type_of(self)
     return to(self, as_dtype(dtype))
 
 
@@ -341,8 +355,8 @@ publish("type", _type, namespace=False)
 
 @method
 def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """This Tensor in the dtype of ``other``."""
-    return to(self, other.dtype)
+    """This Tensor in the dtype of ``other``, and on its device."""
+    return to(self, other)
 
 
 # Copies and pickles

@@ -40,6 +40,7 @@ def pointwise(
     method: bool = True,
     aliases: tuple[str, ...] = (),
     floats: bool = True,
+    holomorphic: bool = True,
     **rules: Callable[..., Any],
 ) -> Callable[..., Any]:
     """Defines an elementwise op.
@@ -48,7 +49,8 @@ def pointwise(
     equivalent on NumPy, and ``fills`` says that it writes to an array that it is given as ``out``. ``c`` is the same in
     C, with ``{x}`` for operand or static argument x and ``T(2)`` for a constant of the operands' type, or a function of
     the static arguments that gives it. ``aliases`` are more names of the same public function; ``floats`` is False
-    where ``prepare`` refuses them. A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
+    where ``prepare`` refuses them, ``holomorphic`` where the rules themselves say what complex gradients are: see `Op`.
+    A rule's keyword is ``d`` and the operand's name: ``dx=lambda g, out: g * out``.
     """
     operands = operands or tuple(rule.removeprefix("d") for rule in rules)
     op = Op(
@@ -65,6 +67,7 @@ def pointwise(
         elementwise=True,
         c=c,
         fills=fills,
+        holomorphic=holomorphic,
         ufunc=forward if isinstance(forward, str) else native.__name__ if isinstance(native, np.ufunc) else None,
         doc=doc,
     )
@@ -92,6 +95,7 @@ def structured(
     joint: Callable[..., Any] | None = None,
     native: Callable[..., Any] | None = None,
     keeps_layout: bool = False,
+    holomorphic: bool = True,
     public: bool = True,
     method: bool = True,
     doc: str = "",
@@ -102,7 +106,8 @@ def structured(
     Parameters that a rule names (``dx=...``), or the first where ``joint`` gives all gradients at once, are operands;
     ``statics`` counts, from the end, the parameters that are not. A ``variadic`` op's first parameter is a sequence of
     operands. ``prepare`` maps the call's arguments to the static ones in canonical form, raising where they are wrong.
-    ``native`` is a C function that does on NumPy what a call with the one operand alone does: see ``_fast.whole``.
+    ``native`` is a C function that does on NumPy what a call with the one operand alone does: see ``_fast.whole``;
+    ``holomorphic`` is False where the rules themselves say what complex gradients are: see `Op`.
     """
 
     def define(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,6 +135,7 @@ def structured(
             varargs=varargs,
             prepare=prepare,
             keeps_layout=keeps_layout,
+            holomorphic=holomorphic,
             doc=doc or forward.__doc__ or "",
         )
         op.call = named(rule_function(op), op)

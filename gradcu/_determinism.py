@@ -9,8 +9,12 @@ def use_deterministic_algorithms(mode: bool) -> None:
     """Says whether operations must give the same bits whenever they are repeated, as they do from the start.
 
     With False, gradients at repeated indices are summed on CUDA devices by atomic operations, in whatever order threads
-    come: without a sort of the indices and without memory for it, and with last digits that differ from run to run. It
-    holds for all threads. Raises TypeError where ``mode`` is no bool.
+    come: without a sort of the indices and without memory for it, and with last digits that differ from run to run. And
+    of values that are assigned at a repeated index any may stay, not the last one. It holds for all threads.
+
+    Matrix products on CUDA are cuBLAS's, which gives the same bits as long as one stream at a time asks for them; for
+    several at a time it wants CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment
+    (https://docs.nvidia.com/cuda/cublas/#results-reproducibility). Raises TypeError where ``mode`` is no bool.
 
     >>> import gradcu
     >>> gradcu.use_deterministic_algorithms(True)

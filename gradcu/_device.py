@@ -280,12 +280,12 @@ def naming_memory(operation: str, place: device) -> Iterator[None]:
 
 
 class Place:
-    """A CUDA device, and the stream on it that was current when a node was recorded: where its backward runs too."""
+    """A CUDA device and a stream on it: of a node the one that was current, where its backward runs too."""
 
     __slots__ = ("device", "stream")
 
-    def __init__(self, of: device) -> None:
-        self.device, self.stream = of, of.xp.cuda.get_current_stream(of.index)
+    def __init__(self, of: device, stream: Any = None) -> None:
+        self.device, self.stream = of, of.xp.cuda.get_current_stream(of.index) if stream is None else stream
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
@@ -300,9 +300,12 @@ class Place:
     def wait_for(self, other: Place) -> None:
         """Lets the work that this stream is given from here on begin after all that the other was given so far."""
         if not self.is_at(other):
-            with other.device.context:
-                event = other.stream.record()
-            self.stream.wait_event(event)
+            self.stream.wait_event(other.mark())
+
+    def mark(self) -> Any:
+        """An event, which has happened once all that the stream was given so far is done."""
+        with self.device.context:
+            return self.stream.record()
 
 
 def copied(array: Any) -> Any:
@@ -343,8 +346,25 @@ def _to_host(array: Any, non_blocking: bool) -> Any:
     with place.context, naming_memory("to", place):
         if not non_blocking:
             return array.get()
-        pinned = importlib.import_module("cupyx").empty_pinned(array.shape, array.dtype)
-        return array.get(out=pinned, blocking=False)
+        from ._cuda_memory import to_pinned
+
+        return to_pinned(array, Place(place))
+
+
+def pinned(array: Any, refusal: str) -> Any:
+    """A copy of a NumPy array in pinned memory; in ordinary memory with GRADCU_DEVICE=cpu, where no device copies it.
+
+    Raises RuntimeError where there is no CUDA device, in words that begin with ``refusal``.
+    """
+    try:
+        place = resolve("cuda")
+    except RuntimeError as error:
+        raise RuntimeError(f"{refusal}: {error}") from None
+    if place is CPU:
+        return copied(np.asarray(array))
+    from ._cuda_memory import in_pinned_memory
+
+    return in_pinned_memory(array)
 
 
 def _setting() -> str:
@@ -395,4 +415,6 @@ def _working_cuda(wanted: device) -> device:
 
 
 def _refuse(wanted: device, problem: str) -> NoReturn:
-    raise RuntimeError(f"device '{wanted}' cannot be used: {problem}. {_HINT}")
+    # Where another device works, nothing is to be installed.
+    hint = "" if _find_cuda(None)[0] else f". {_HINT}"
+    raise RuntimeError(f"device '{wanted}' cannot be used: {problem}{hint}")

@@ -7,20 +7,22 @@ to be differentiated (``create_graph``): then they are Tensors and the same text
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from ._graph import FREED_MESSAGE, GRAD_ENABLED, Node, version_error
-from ._hooking import as_tensor, run_hooks, run_node_hooks, run_node_prehooks
+from ._anomaly import RUNNING, Anomaly, refuse_nan, tell_origin
+from ._graph import FREED_MESSAGE, GRAD_ENABLED, LEAF_HOOKS, Node, version_error
+from ._hooking import as_tensor, run_hooks, run_node_hooks, run_node_prehooks, users_of_hooked_leaves
 from ._journey import Journey
 from ._pending import FUSING, TRACES
 from ._record import cuda_kernels
+from ._saved import Packed, revived
 from ._silence import QUIET, silenced
 from ._tensor import Tensor
-from .ops.convert import clone, to_dtype
+from .ops.convert import clone, overwritten, to_dtype
 from .ops.shape import expand, sum_to
 
 
@@ -28,15 +30,24 @@ class Walk:
     """One pass from the outputs to the leaves, or to the ``targets`` (edges) where only these are wanted.
 
     ``arrived`` maps a leaf, or a target edge, to its gradient: a Tensor under ``create_graph``, else a raw array.
-    ``fresh`` holds the leaves whose gradient's memory nobody else can know.
+    ``fresh`` holds the leaves whose gradient's memory nobody else can know. With ``store``, which adds a gradient to a
+    leaf, a leaf that has hooks gets its gradient as soon as that is whole, and is not among ``arrived``.
     """
 
     __slots__ = (
-        "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "targets",
+        "_notes", "arrived", "create_graph", "fresh", "journey", "keep_graph", "leads", "pending", "queue", "roots",
+        "store", "targets", "users",
     )  # fmt: skip
 
-    def __init__(self, targets: Sequence[Any] | None, *, keep_graph: bool, create_graph: bool) -> None:
-        self.keep_graph, self.create_graph = keep_graph, create_graph
+    def __init__(
+        self,
+        targets: Sequence[Any] | None,
+        *,
+        keep_graph: bool,
+        create_graph: bool,
+        store: Callable[[Tensor, Any, bool, bool], None] | None = None,
+    ) -> None:
+        self.keep_graph, self.create_graph, self.store = keep_graph, create_graph, store
         self.targets = None if targets is None else frozenset(targets)
         self.arrived: dict[Any, Any] = {}
         self.fresh: set[Tensor] = set()
@@ -44,11 +55,18 @@ class Walk:
         self.queue: list[tuple[int, Node]] = []
         self.leads: dict[Any, bool] | None = None
         self.journey: Journey | None = None
+        # How many edges still lead to each leaf that has hooks, where there are any.
+        self.users: dict[Tensor, int] | None = None
+        # What the walk and hooks remember of each other, and of leaves whose hooks have run.
+        self._notes: dict[Any, Any] | None = None
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         """Carries each root's gradient, given as (edge, gradient), backwards; returns ``arrived``."""
+        self.roots = roots
         if self.targets is not None:
             self.leads = _leading_to(self.targets, [edge for edge, _ in roots])
+        if LEAF_HOOKS:
+            self.users = users_of_hooked_leaves([edge for edge, _ in roots], self.leads)
         token = GRAD_ENABLED.set(self.create_graph)
         try:
             self._run(roots)
@@ -56,11 +74,30 @@ class Walk:
             GRAD_ENABLED.reset(token)
         return self.arrived
 
+    @property
+    def notes(self) -> dict[Any, Any]:
+        """What hooks want to be remembered as long as the walk goes on."""
+        if self._notes is None:
+            self._notes = {}
+        return self._notes
+
+    def reaches(self, edge: Any) -> bool:
+        """Whether the walk comes by where an edge leads to."""
+        reached: Any = self.leads
+        if reached is None:
+            reached = self.notes.get("reached")
+        if reached is None:
+            reached = self.notes["reached"] = _reachable([root for root, _ in self.roots])
+        return owner(edge) in reached
+
     @silenced
     def _run(self, roots: Sequence[tuple[Any, Any]]) -> None:
         for edge, gradient in roots:
             if self.leads is None or owner(edge) in self.leads:
                 self.send(edge, gradient, None, False)
+        if self.users:
+            for edge, _ in roots:
+                self._count_off(edge)
         try:
             self._walk()
         except MemoryError as error:
@@ -70,13 +107,13 @@ class Walk:
         finally:
             if self.journey is not None:
                 self.journey.end()
-        for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor) and edge._hooks]:
-            assert leaf._hooks is not None
-            self.fresh.discard(leaf)
-            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self.create_graph)
+        if LEAF_HOOKS:
+            for leaf in [edge for edge in self.arrived if isinstance(edge, Tensor)]:
+                self._run_leaf_hooks(leaf)
 
     def _walk(self) -> None:
         pending, queue, leads = self.pending, self.queue, self.leads
+        careful = bool(self.users) or Anomaly.enabled
         keep_graph, create_graph = self.keep_graph, self.create_graph
         # In a chain no node waits in the queue: the one to go to next is at hand, with its gradient.
         following: Node | None = None
@@ -92,14 +129,16 @@ class Walk:
             if leads is not None:
                 self._capture(node, gradient)
                 if not leads[node]:
+                    if node.uncommon and self.store is not None:
+                        self._run_uncommon(node, gradient)
                     continue
             plan = node.plan
             if node.place is not None:
                 self.journey = self.journey or Journey(node)
                 self.journey.go_to(node)
-                if plan is not None and self._launch(node, gradient):
+                if not careful and not node.uncommon and self._launch(node, gradient):
                     continue
-            if plan is None or node.hooks is not None or node.prehooks is not None:
+            if careful or node.uncommon:
                 self._run_uncommon(node, gradient)
                 continue
             edges, steps = node.edges, plan.steps
@@ -139,10 +178,13 @@ class Walk:
 
     def _launch(self, node: Node, gradient: Any) -> bool:
         """Runs a node on a CUDA device whose wanted gradients one kernel gives; says whether it did."""
-        if self.create_graph or not node.plan.op.elementwise or node.hooks is not None or node.prehooks is not None:
+        if self.create_graph or not node.plan.op.elementwise:
             return False
         leads, edges = self.leads, node.edges
         targets = tuple(step.target for step in node.plan.steps if leads is None or owner(edges[step.target]) in leads)
+        # What no kernel takes is read by the rules, and need not be read here before.
+        if not cuda_kernels().takes(gradient):
+            return False
         found = _by_kernel(node, targets, gradient, _values(node, False))
         if found is None:
             return False
@@ -193,18 +235,37 @@ class Walk:
                     self.fresh.add(edge)
 
     def _run_uncommon(self, node: Node, gradient: Any) -> None:
-        """A node with hooks of its own, or one of a user's Function."""
+        """A node with hooks of its own, one of a user's Function, or any while the walk is watched."""
         if node.prehooks is not None:
             gradient = run_node_prehooks(node, gradient, self.create_graph)
-        if node.plan is None:
-            values = node.backward(gradient, self.create_graph)
-        else:
-            values = _all_gradients(node, gradient, self.create_graph)
+        values = (_watched_gradients if Anomaly.enabled else _gradients)(node, gradient, self.create_graph)
         if node.hooks is not None:
             values = run_node_hooks(node, values, gradient, self.create_graph)
         self._send_all(node, values)
         if not self.keep_graph:
             node.release()
+        if self.users:
+            for edge in node.edges:
+                self._count_off(edge)
+
+    def _count_off(self, edge: Any) -> None:
+        """Notes that what leads along ``edge`` has run; a leaf that nothing else leads to is done."""
+        assert self.users is not None
+        if not isinstance(edge, Tensor) or edge not in self.users:
+            return
+        self.users[edge] -= 1
+        # On a CUDA device the gradient may still come from another stream.
+        if self.users[edge] or edge not in self.arrived or self.journey is not None:
+            return
+        self._run_leaf_hooks(edge)
+        if self.store is not None:
+            self.store(edge, self.arrived.pop(edge), self.create_graph, edge in self.fresh)
+
+    def _run_leaf_hooks(self, leaf: Tensor) -> None:
+        if leaf._hooks and ("done", leaf) not in self.notes:
+            self.notes["done", leaf] = True
+            self.fresh.discard(leaf)
+            self.arrived[leaf] = run_hooks(leaf._hooks, self.arrived[leaf], self)
 
     def _capture(self, node: Node, gradient: Any) -> None:
         assert self.targets is not None
@@ -220,8 +281,7 @@ class Walk:
         single = node.output_count == 1
         slots = [gradient] if single else gradient
         for number, hooks in (node.tensor_hooks or {}).items():
-            if slots[number] is not None:
-                slots[number] = run_hooks(hooks, slots[number], self.create_graph)
+            slots[number] = run_hooks(hooks, slots[number], self)
         for number, reference in (node.retained or {}).items():
             tensor = reference()
             if tensor is not None and slots[number] is not None:
@@ -239,6 +299,11 @@ def fitted(value: Any, shape: tuple[int, ...], dtype: Any, source: Node | None, 
     """A gradient in the shape and dtype of what it is the gradient of."""
     if value.dtype is not dtype and value.dtype != dtype:
         if value.dtype.kind == "c" and dtype.kind != "c":
+            if source is not None and source.plan is None:
+                raise RuntimeError(
+                    f"Function {source.name()} returned an invalid gradient at index {position} - got gradcu."
+                    f"{value.dtype} for an input of real numbers: take the real part of what its rule gives"
+                )
             value = value.real
         value = to_dtype(value, dtype)
     found = value.shape
@@ -262,9 +327,9 @@ def _takes_number(node: Node, value: Any) -> bool:
     """
     return (
         type(value) is node.dtype.type
-        and node.plan is not None
+        and not node.uncommon
         and node.plan.of_one
-        and node.tensor_hooks is node.retained is node.hooks is node.prehooks is None
+        and node.tensor_hooks is node.retained is None
     )
 
 
@@ -287,34 +352,19 @@ def _values(node: Node, create_graph: bool) -> list[Any]:
             continue
         value, counter, expected = entry
         if counter[0] != expected:
-            if position < plan.operand_count:
+            if type(value) is Packed:
+                value, counter = value.array(), [0]
+            elif position < plan.operand_count:
                 raise version_error(value, node.edges[position], counter, expected)
-            raise version_error(value, node, counter[:1], expected)
-        values.append(_revived(node, position, value, counter) if create_graph else value)
+            else:
+                raise version_error(value, node, counter[:1], expected)
+        values.append(revived(node, position, value, counter) if create_graph else value)
     if not saved:
         values = [None] * (plan.operand_count + len(plan.op.outputs))
     values += node.statics
     if plan.reads_shapes:
         values += (plan.wanted, node.operand_shapes, *node.operand_shapes)
     return values
-
-
-def _revived(node: Node, position: int, value: Any, counter: list[int]) -> Any:
-    """A saved value as the Tensor it was, so that the walk records where it came from."""
-    count = node.plan.operand_count
-    if position >= count:
-        edge: Any = node if node.output_count == 1 else (node, position - count)
-    else:
-        edge = node.edges[position]
-        if edge is None and not hasattr(value, "dtype"):
-            return value
-        if isinstance(edge, Tensor) and edge._array is value:
-            return edge
-    tensor = Tensor._wrap(value, counter)
-    if edge is not None and value.dtype.kind in "fc":
-        # Behind a promotion the edge's dtype differs from the value's; the walker casts what goes along it.
-        tensor._edge, tensor._requires_grad = edge, True
-    return tensor
 
 
 def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
@@ -334,15 +384,59 @@ def _all_gradients(node: Node, gradient: Any, create_graph: bool) -> list[Any]:
     return out
 
 
+def gradients_of(node: Node, grad_outputs: Sequence[Tensor]) -> Any:
+    """What the backward of one node gives, without its hooks: a Tensor, or a tuple of them and of None."""
+    if len(grad_outputs) != node.output_count:
+        raise TypeError(f"expected {node.output_count} arguments, got {len(grad_outputs)} instead")
+    create_graph = GRAD_ENABLED.get()
+    given = [gradient if create_graph or gradient is None else gradient._array for gradient in grad_outputs]
+    found = _gradients(node, given[0] if node.output_count == 1 else given, create_graph)
+    results = tuple(
+        None if value is None or edge is None else as_tensor(_fitted_to(edge, value, node, position))
+        for position, (edge, value) in enumerate(zip(node.edges, found, strict=True))
+    )
+    return results[0] if len(results) == 1 else results
+
+
+@silenced
+def _gradients(node: Node, gradient: Any, create_graph: bool) -> Iterable[Any]:
+    """The gradients of all operands, of any node."""
+    if node.plan is None:
+        return node.backward(gradient, create_graph)
+    return _all_gradients(node, gradient, create_graph)
+
+
+def _watched_gradients(node: Node, gradient: Any, create_graph: bool) -> Iterable[Any]:
+    """`_gradients`, under anomaly detection."""
+    before, RUNNING.node = RUNNING.node, node
+    try:
+        values = list(_gradients(node, gradient, create_graph))
+        if Anomaly.check_nan:
+            refuse_nan(node, values)
+    except Exception:
+        tell_origin(node)
+        raise
+    finally:
+        RUNNING.node = before
+    return values
+
+
+def _fitted_to(edge: Any, value: Any, source: Node, position: int) -> Any:
+    if type(edge) is tuple:
+        node, number = edge
+        return fitted(value, node.shape[number], node.dtype[number], source, position)
+    target = edge if isinstance(edge, Node) else edge._array
+    return fitted(value, target.shape, target.dtype, source, position)
+
+
 def _by_kernel(node: Node, targets: tuple[int, ...], gradient: Any, values: Sequence[Any]) -> list[Any] | None:
     """The gradients of the operands in ``targets`` of a node on a CUDA device; None where there is no kernel."""
     assert node.place is not None
     return cuda_kernels().gradients(node.plan, targets, node.place.device.xp, gradient, values)
 
 
-def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
-    """The leaves and nodes through which a target is reached, each with whether something lies behind it."""
-    owners = {owner(target) for target in targets}
+def _reachable(roots: list[Any]) -> set[Any]:
+    """The leaves and nodes that the roots depend on."""
     reachable: set[Any] = set()
     stack = [owner(root) for root in roots]
     while stack:
@@ -351,6 +445,13 @@ def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
             reachable.add(node)
             if isinstance(node, Node):
                 stack.extend(owner(edge) for edge in node.edges if edge is not None)
+    return reachable
+
+
+def _leading_to(targets: frozenset[Any], roots: list[Any]) -> dict[Any, bool]:
+    """The leaves and nodes through which a target is reached, each with whether something lies behind it."""
+    owners = {owner(target) for target in targets}
+    reachable = _reachable(roots)
     leads: dict[Any, bool] = {leaf: False for leaf in owners if isinstance(leaf, Tensor)}
     for node in sorted((n for n in reachable if isinstance(n, Node)), key=lambda n: n.sequence):
         behind = any(owner(edge) in leads for edge in node.edges if edge is not None)
@@ -371,7 +472,7 @@ def accumulate(leaf: Tensor, value: Any, create_graph: bool, *, fresh: bool) -> 
         # What is pending may read the old gradient.
         value = FUSING.trace.before_accumulation(old, value)
     if create_graph:
-        leaf._grad = clone(value) if old is None else old + value
+        leaf._grad = overwritten(Tensor._wrap(value._array), value) if old is None else old + value
     elif old is None:
         kept = isinstance(value, np.generic) or (fresh and is_writeable(value))
         leaf._grad = Tensor._wrap(value if kept else value.copy())

@@ -9,20 +9,21 @@ import numpy as np
 from ._define import publish
 from ._device import CPU
 from ._dtype import scalar_name
+from ._graph import GRAD_ENABLED
 from ._tensor import Tensor
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The elements as an array that shares this Tensor's memory.
 
-    Raises RuntimeError where this Tensor requires grad, and TypeError on another device than the CPU: with ``force``
-    it is detached and copied to the CPU first.
+    Raises RuntimeError where this Tensor requires grad, outside ``no_grad``, and TypeError on another device than the
+    CPU: with ``force`` it is detached and copied to the CPU first.
 
     >>> import gradcu
     >>> gradcu.ones(2).numpy()
     array([1., 1.], dtype=float32)
     """
-    if not force and self.requires_grad:
+    if not force and GRAD_ENABLED.get() and self.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if self.device.type != "cpu":
         if not force:
@@ -51,6 +52,11 @@ def cupy(self: Tensor) -> Any:
 def _is_cuda(self: Tensor) -> bool:
     """Whether the elements are on a CUDA device."""
     return self.device.type == "cuda"
+
+
+def _is_cpu(self: Tensor) -> bool:
+    """Whether the elements are in the host's memory."""
+    return self.device is CPU
 
 
 def _cuda_array_interface(self: Tensor) -> dict[str, Any]:
@@ -100,5 +106,6 @@ EXCHANGE = {
     "__dlpack__": _dlpack,
     "__dlpack_device__": _dlpack_device,
     "__cuda_array_interface__": property(_cuda_array_interface),
+    "is_cpu": property(_is_cpu),
     "is_cuda": property(_is_cuda),
 }

@@ -241,10 +241,10 @@ def whole(op: Op, native: Callable[..., Any], otherwise: Callable[..., Any]) -> 
     statics = tuple(op.defaults[1:])
     plan = op.plan((0,), op.node_name((True,), statics), 1)
     assert not plan.saves
-    quiet = QUIET
+    quiet, traces = QUIET, TRACES
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 1 or type(args[0]) is not Tensor:
+        if kwargs or len(args) != 1 or type(args[0]) is not Tensor or traces:
             return otherwise(*args, **kwargs)
         input = args[0]
         array = input._array

@@ -1,5 +1,7 @@
 """The recorder's short way for pointwise ops on values that are not computed yet, as a traced function has them.
 
+A function that `gradcu.compile` runs begins with arrays, which become such values in its first ops.
+
 It does what ``gradcu._record.apply`` does, without its questions, for Tensors of one floating-point dtype and Python
 numbers, which need no promotion, no module and no device; whatever else comes goes to ``otherwise``.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ._graph import GRAD_ENABLED, Node, next_sequence
 from ._op import Op, Plan
-from ._pending import Pending
+from ._pending import FUSING, Pending
 from ._record import save
 from ._tensor import Tensor
 
@@ -23,7 +27,9 @@ _PLANS: dict[tuple[Op, int], Plan | None] = {}
 
 
 def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a pointwise op, of which pending operands go the short way and all others to ``otherwise``.
+    """The function of a pointwise op, of which pending operands go the short way, and those that become so.
+
+    All others go to ``otherwise``.
 
     The op's ``prepare`` must leave floating-point operands, and numbers among the static arguments, as they are.
     """
@@ -32,9 +38,12 @@ def on_pending(op: Op, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         if kwargs:
             return otherwise(*values, **kwargs)
         tensor = values[0] if type(values[0]) is Tensor else values[-1]
-        if type(tensor) is not Tensor or not isinstance(tensor._array, Pending):
+        if type(tensor) is not Tensor:
             return otherwise(*values)
-        found = tensor._array.followed(op, values)
+        is_pending = isinstance(tensor._array, Pending)
+        if not is_pending and FUSING.trace is None:
+            return otherwise(*values)
+        found = tensor._array.followed(op, values) if is_pending else None
         if found is None:
             found = _computed(op, values)
         return otherwise(*values) if found is None else found
@@ -48,7 +57,10 @@ def _computed(op: Op, values: tuple[Any, ...]) -> Tensor | None:
     if not count <= len(values) <= total:
         return None
     operands, statics = values[:count], values[count:]
-    first: Any = None
+    # What says what becomes of the op: the first pending operand, or where there is none, what records the arrays.
+    taker: Any = None
+    dtype: Any = None
+    has_arrays = False
     arrays: list[Any] = []
     # Of each operand a digit: 0 for a number, 1 for a Tensor, 2 for one that requires grad.
     key = 0
@@ -56,13 +68,22 @@ def _computed(op: Op, values: tuple[Any, ...]) -> Tensor | None:
         kind = type(operand)
         if kind is Tensor:
             array = operand._array
-            if first is None:
-                if not isinstance(array, Pending) or array.dtype.kind != "f":
+            if dtype is None:
+                dtype = array.dtype
+                if dtype.kind != "f":
                     return None
-                first = array
-            elif type(array) is not type(first) or array.dtype is not first.dtype:
+            elif array.dtype is not dtype:
                 return None
             if operand._view is not None:
+                return None
+            if isinstance(array, Pending):
+                if taker is None:
+                    taker = array
+                elif type(array) is not type(taker):
+                    return None
+            elif type(array) is np.ndarray:
+                has_arrays = True
+            else:
                 return None
             key = 3 * key + 1 + operand._requires_grad
         elif kind is float or kind is int:
@@ -76,18 +97,23 @@ def _computed(op: Op, values: tuple[Any, ...]) -> Tensor | None:
         for static in statics:
             if type(static) is not int and type(static) is not float:
                 return None
-    if first is None or not first.takes(op, arrays):
+    if has_arrays:
+        trace = FUSING.trace
+        if trace is None or (taker is not None and taker.trace is not trace):
+            return None
+        taker = trace
+    if taker is None or not taker.takes(op, arrays):
         return None
     used: list[Any] = []
     for position, operand in enumerate(operands):
         array = operand
         if type(operand) is Tensor:
             # What is saved meets pending gradients, so nothing else may be among it.
-            array = arrays[position] = first.lifted(arrays[position], operand)
+            array = arrays[position] = taker.lifted(arrays[position], operand)
             if not operand._requires_grad:
                 array = array.held()
         used.append(array)
-    result = first.computed(op, used, statics)
+    result = taker.computed(op, used, statics)
     out = _new(Tensor)
     out._array, out._edge, out._requires_grad, out._version_counter = result, None, False, [0]
     plan: Any = None
@@ -96,7 +122,7 @@ def _computed(op: Op, values: tuple[Any, ...]) -> Tensor | None:
         if plan is _MISSING:
             plan = _PLANS[op, key] = _plan(op, key, statics)
     node = None if plan is None else _recorded(plan, operands, arrays, statics, out)
-    first.recorded((out,), node)
+    taker.recorded((out,), node)
     return out
 
 

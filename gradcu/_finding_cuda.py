@@ -61,6 +61,11 @@ def trial(index: int) -> str:
     return ""
 
 
+def was_tried() -> bool:
+    """Whether a computation was tried on a CUDA device: before that, and elsewhere, nothing has asked for one."""
+    return trial.cache_info().currsize > 0
+
+
 def _without_device(cupy: ModuleType, error: Exception) -> str:
     """What is wrong where CUDA does not even count its devices, or has none."""
     driver, needed = _cuda_versions(cupy)

@@ -11,7 +11,8 @@ import contextvars
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._dtype import scalar_name
 
@@ -24,6 +25,10 @@ next_sequence = itertools.count().__next__
 GRAD_ENABLED: contextvars.ContextVar[bool] = contextvars.ContextVar("GRAD_ENABLED", default=True)
 """Whether operations are recorded, in this context (thread, task)."""
 
+INFERENCE: contextvars.ContextVar[bool] = contextvars.ContextVar("INFERENCE", default=False)
+"""Whether new Tensors are inference tensors, in this context. While it is so anywhere, ``gradcu._pending.TRACES`` is
+not empty, so that every op takes the generic path."""
+
 FREED_MESSAGE = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
     "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
@@ -34,6 +39,25 @@ FREED_MESSAGE = (
 UNVERSIONED = [0]
 """The version counter of what can't change: Python numbers. A counter is a list of the number of in-place writes and,
 after a recorded one, the name of the node that made the last."""
+
+
+class InferenceCounter(list[Any]):
+    """The version counter of a Tensor that was made in inference mode, and of its views: it counts nothing.
+
+    Whoever reads a version in order to save it with a value is refused.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([0])
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return super().__getitem__(index)
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
+            "it in autograd, or use `gradcu.no_grad()` instead of `gradcu.inference_mode()`."
+        )
 
 
 class Node:
@@ -56,6 +80,8 @@ class Node:
 
     # What few nodes have stands in __dict__; the class holds the absent value.
     output_count = 1
+    # Whether the walker can't just run the plan: there are hooks of the node itself, or there is no plan.
+    uncommon = False
     hooks: HookTable | None = None
     prehooks: HookTable | None = None
     tensor_hooks: dict[int, HookTable] | None = None
@@ -102,7 +128,7 @@ class Node:
         tensor(7.)
         """
         if self.hooks is None:
-            self.hooks = HookTable()
+            self.hooks, self.uncommon = HookTable(), True
         return self.hooks.register(fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
@@ -117,8 +143,21 @@ class Node:
         tensor(20.)
         """
         if self.prehooks is None:
-            self.prehooks = HookTable()
+            self.prehooks, self.uncommon = HookTable(), True
         return self.prehooks.register(fn)
+
+    def __call__(self, *grad_outputs: Any) -> Any:
+        """The gradients of the operands for those of the outputs: one Tensor, or a tuple. Hooks are not called.
+
+        Raises TypeError for another number of gradients than there are outputs.
+
+        >>> import gradcu
+        >>> x = gradcu.tensor(3.0, requires_grad=True)
+        >>> (x * x).grad_fn(gradcu.tensor(1.0))
+        (tensor(3., grad_fn=<MulBackward0>), tensor(3., grad_fn=<MulBackward0>))
+        """
+        # The walker stands above this module, and is loaded with the first walk.
+        return import_module("._engine", __package__).gradients_of(self, grad_outputs)
 
     def release(self) -> None:
         """Lets go of what was saved for backward."""
@@ -139,20 +178,49 @@ class AccumulateGrad(Node):
     def __init__(self, variable: Any) -> None:
         self.variable = variable
         self.edges, self.saved = (), ()
+        self.hooks, self.prehooks = variable._node_hooks, variable._node_prehooks
 
     def name(self) -> str:
         """The name that PyTorch gives it."""
         return "gradcu::autograd::AccumulateGrad"
 
     def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
-        """Raises NotImplementedError: a leaf's own hooks do this."""
-        raise NotImplementedError(
-            "hooks on AccumulateGrad are not supported: use variable.register_post_accumulate_grad_hook(fn)"
-        )
+        """Calls ``fn((), grad_outputs)`` whenever ``backward`` has added to the ``grad`` of ``variable``.
+
+        The leaf keeps the hook, not this node, which edges of the graph do not hold.
+
+        >>> import gradcu
+        >>> x = gradcu.tensor(3.0, requires_grad=True)
+        >>> ((accumulator, _),) = gradcu.exp(x).grad_fn.next_functions
+        >>> handle = accumulator.register_hook(lambda grad_inputs, grad_outputs: print(grad_outputs))
+        >>> (2 * x).backward()
+        (tensor(2.),)
+        """
+        self.hooks = leaf_hooks(self.variable, "_node_hooks")
+        return self.hooks.register(fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
-        """Raises NotImplementedError: a leaf's own hooks do this."""
-        raise NotImplementedError("prehooks on AccumulateGrad are not supported: use variable.register_hook(fn)")
+        """Calls ``fn(grad_outputs)`` before ``backward`` adds to ``variable.grad``; a tuple replaces them."""
+        self.prehooks = leaf_hooks(self.variable, "_node_prehooks")
+        return self.prehooks.register(fn)
+
+
+class GradientEdge(NamedTuple):
+    """Where a gradient goes: a node, and which of its outputs the gradient is of.
+
+    ``backward`` and ``grad`` take one for a Tensor, among outputs and inputs alike: see ``get_gradient_edge``.
+    """
+
+    node: Node
+    output_nr: int
+
+    @property
+    def inner(self) -> Any:
+        """The edge as nodes hold it."""
+        node = self.node
+        if isinstance(node, AccumulateGrad):
+            return node.variable
+        return node if node.output_count == 1 else (node, self.output_nr)
 
 
 class HookTable(dict[int, Callable[..., Any]]):
@@ -165,6 +233,21 @@ class HookTable(dict[int, Callable[..., Any]]):
         handle = RemovableHandle(self)
         self[handle.id] = hook
         return handle
+
+
+LEAF_HOOKS: dict[int, weakref.ref[HookTable]] = {}
+"""The tables of hooks of leaves that are alive, by identity: without any, no walk needs to know when a leaf is done."""
+
+
+def leaf_hooks(leaf: Any, kind: str) -> HookTable:
+    """A leaf's table of hooks of one kind, the attribute of that name."""
+    table = getattr(leaf, kind)
+    if table is None:
+        table = HookTable()
+        setattr(leaf, kind, table)
+        key = id(table)
+        LEAF_HOOKS[key] = weakref.ref(table, lambda _: LEAF_HOOKS.pop(key, None))
+    return table
 
 
 class RemovableHandle:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ._dtype import scalar_name
 from ._graph import HookTable, Node
-from ._tensor import Tensor
+from ._tensor import Tensor, type_of
+
+
+class _Hooked(threading.local):
+    """The walk of this thread whose hooks are running."""
+
+    walk: Any = None
+
+
+HOOKED = _Hooked()
 
 
 def as_tensor(value: Any) -> Tensor:
@@ -15,14 +24,42 @@ def as_tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else Tensor._wrap(value)
 
 
-def run_hooks(hooks: HookTable, value: Any, create_graph: bool) -> Any:
-    """Passes a gradient through a Tensor's hooks; each may replace it."""
-    tensor = as_tensor(value)
-    for hook in list(hooks.values()):
-        result = hook(tensor)
-        if result is not None:
-            tensor = _replacement(hook, result, tensor)
-    return tensor if create_graph else tensor._array
+def run_hooks(hooks: HookTable, value: Any, walk: Any) -> Any:
+    """Passes a gradient through a Tensor's hooks; each may replace it. Of several outputs one may have None."""
+    tensor = None if value is None else as_tensor(value)
+    before, HOOKED.walk = HOOKED.walk, walk
+    try:
+        for hook in list(hooks.values()):
+            result = hook(tensor)
+            if result is not None:
+                tensor = _replacement(hook, result, tensor)
+    finally:
+        HOOKED.walk = before
+    return tensor if walk.create_graph or tensor is None else tensor._array
+
+
+def users_of_hooked_leaves(roots: Sequence[Any], leads: dict[Any, bool] | None) -> dict[Tensor, int]:
+    """How many edges of a walk from ``roots`` lead to each leaf that has hooks; ``leads`` as in the walker."""
+    users: dict[Tensor, int] = {}
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        edge = stack.pop()
+        target = edge[0] if type(edge) is tuple else edge
+        if isinstance(target, Node):
+            if target not in seen and (leads is None or leads.get(target)):
+                seen.add(target)
+                stack.extend(edge for edge in target.edges if edge is not None)
+        elif target._hooks or target._accumulated_hooks or target._node_hooks or target._node_prehooks:
+            users[target] = users.get(target, 0) + 1
+    return users
+
+
+def run_accumulated_hooks(leaf: Tensor) -> None:
+    """Tells a leaf's hooks that its gradient has been added to."""
+    for hook in list((leaf._accumulated_hooks or {}).values()):
+        if hook(leaf) is not None:
+            raise RuntimeError("Tensor post accumulate grad hooks should return None.")
 
 
 def run_node_prehooks(node: Node, gradient: Any, create_graph: bool) -> Any:
@@ -54,14 +91,19 @@ def _hook_arguments(values: Iterable[Any]) -> tuple[Tensor | None, ...]:
 
 def _replacement(hook: Any, result: Any, before: Tensor | None) -> Any:
     """What a hook returned in place of ``before``, checked in PyTorch's words."""
-    if result is None or before is None:
-        return result
+    if result is None:
+        return None
+    if before is None:
+        raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(result, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
-    if result.dtype != before.dtype:
+    if result.dtype != before.dtype or result.device.type != before.device.type:
         raise RuntimeError(
-            f"hook '{_hook_name(hook)}' has changed the type of value (was gradcu.{scalar_name(before.dtype)}Tensor "
-            f"got gradcu.{scalar_name(result.dtype)}Tensor)"
+            f"hook '{_hook_name(hook)}' has changed the type of value (was {type_of(before)} got {type_of(result)})"
+        )
+    if result.device != before.device:
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has changed the device of value (was {before.device} got {result.device})"
         )
     if result.shape != before.shape:
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")

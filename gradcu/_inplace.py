@@ -7,17 +7,22 @@ to while recording; a write into a view is also a change of its base, recorded t
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable
 from typing import Any
 
 from ._device import copied
 from ._dtype import can_cast, scalar_name
-from ._graph import GRAD_ENABLED, UNVERSIONED, Node
+from ._graph import GRAD_ENABLED, INFERENCE, UNVERSIONED, Node
 from ._op import OPS
-from ._pending import FUSING
+from ._pending import FUSING, TRACES
 from ._record import record
+from ._saved import SAVED_HOOKS, Packed
 from ._tensor import Tensor, current_edge, replace_edge
 from .ops.convert import to_dtype
+
+WRITES: contextvars.ContextVar[Any] = contextvars.ContextVar("WRITES", default=None)
+"""What is to be told of each Tensor that is about to be changed in this context, by its ``before_write``."""
 
 
 def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]:
@@ -25,7 +30,8 @@ def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         refuse_leaf(self)
-        result = functional(self, *args, **kwargs)
+        # What hooks are given to keep must not be what is changed.
+        result = functional(_snapshot(self) if TRACES and SAVED_HOOKS.get() else self, *args, **kwargs)
         return result if result is NotImplemented else write(self, result)
 
     method.__name__ = method.__qualname__ = name
@@ -34,8 +40,23 @@ def in_place(functional: Callable[..., Any], name: str) -> Callable[..., Tensor]
     return method
 
 
+def _snapshot(tensor: Tensor) -> Tensor:
+    """A Tensor in the same place of the graph, with memory of its own."""
+    copy = Tensor._wrap(copied(tensor._memory()))
+    copy._edge, copy._requires_grad = current_edge(tensor), tensor._requires_grad
+    return copy
+
+
 def refuse_leaf(tensor: Tensor) -> None:
-    """Raises where an in-place operation would change a leaf that requires grad, or a view of one."""
+    """Raises where an in-place operation would change a leaf that requires grad, or a view of one.
+
+    Outside inference mode an inference tensor is refused too: nobody would find out that it has changed.
+    """
+    if tensor.is_inference() and not INFERENCE.get():
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+            "normal tensor before doing inplace update."
+        )
     if not GRAD_ENABLED.get():
         return
     view, base = tensor._view, tensor._base
@@ -67,9 +88,16 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
                 f"result type {scalar_name(result._array.dtype)} can't be cast to the desired output type "
                 f"{scalar_name(memory.dtype)}"
             )
+        if memory.dtype.kind == "c" and result._array.dtype.kind == "f":
+            # No other elementwise function makes real numbers of complex ones in place.
+            raise RuntimeError("In-place abs is not supported for complex tensors.")
         result = to_dtype(result, memory.dtype)
-    if FUSING.trace is not None:
-        FUSING.trace.before_write(tensor, result)
+    if TRACES:
+        if FUSING.trace is not None:
+            FUSING.trace.before_write(tensor, result)
+        watcher = WRITES.get()
+        if watcher is not None:
+            watcher.before_write(tensor)
     node = result.grad_fn
     if node is not None:
         if tensor._view is not None:
@@ -106,7 +134,9 @@ def _share_saved_output(node: Node, tensor: Tensor) -> None:
         first = node.plan.operand_count
         counter = tensor._version_counter
         node.saved = tuple(
-            (tensor._array, counter, counter[0]) if entry is not None and position >= first else entry
+            (tensor._array, counter, counter[0])
+            if entry is not None and position >= first and type(entry[0]) is not Packed
+            else entry
             for position, entry in enumerate(node.saved)
         )
 

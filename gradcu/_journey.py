@@ -45,12 +45,19 @@ class Journey:
             return before + value
 
     def end(self) -> None:
-        """Goes back to where the caller was, on each device, which waits for what was launched elsewhere."""
+        """Goes back to where the caller was, on each device, which waits for what was launched elsewhere.
+
+        And the other streams wait for that: memory of gradients that they gave out is theirs again, and a stream where
+        the walk went from there may still read it.
+        """
         self._inside.close()
         for device in {place.device for place in self._places}:
             here = Place(device)
             for place in self._places:
                 here.wait_for(place)
+            for place in self._places:
+                if place.device is device:
+                    place.wait_for(here)
 
     def explain(self, error: MemoryError) -> NoReturn:
         """Raises the error with the operation's name in its message."""

@@ -17,6 +17,9 @@ C_TYPES = {"float32": "float", "float64": "double"}
 NARROW = 1 << 30
 """Below so many elements, and bytes from an array's first to its last, 32-bit indices do."""
 
+MOST_BYTES = 4096
+"""Of all parameters: CUDA C++ Programming Guide, "Function Parameters"."""
+
 MOST_DIMENSIONS = 8
 """Of the arrays that the kernels of reductions and indexing take."""
 

@@ -7,7 +7,7 @@ computed in integers; the offsets of segments in a span, and of points in a segm
 of two float64 (double-double), added with Knuth's exact TwoSum (The Art of Computer Programming, volume 2, 4.2.2,
 theorem B). That leaves a relative error below 2**-80 everywhere but at the points next to a zero crossing, which are
 computed in integers too. Spans begin at multiples of their length, so a point depends on start, stop, num and its
-index, never on the block in which it was asked for; and kernels/sweep.cu does the same additions on a GPU.
+index, never on the block in which it was asked for; and kernels/line.cuh does the same additions on a GPU.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ SPAN = SEGMENT * SEGMENT
 
 BEYOND = 512
 """For how many points the table of offsets goes on beyond a segment, unused, for those who read it in such steps."""
+
+MOST_EXACT = 4
+"""How many points are no sums: the ends, and those next to a zero crossing."""
 
 _SCAN = 1 << 16
 
@@ -107,13 +110,13 @@ class Spans:
 def linspace_spans(start: float, stop: float, num: int, first: int, count: int) -> Spans | None:
     """What points first, ..., first + count - 1 are made of; None where `linspace_block` does more than adding up."""
     if num <= 2:
-        return None
+        # Nothing but ends.
+        return Spans(np.zeros((1, 2)), (0.0, 0.0, 0.0), list(range(num)), [start, stop][:num])
     line = _line(start, stop, num)
     if line.shift:
         return None
     spans = range(first // SPAN, (first + max(count, 1) - 1) // SPAN + 1)
-    exact = line.exact(start, stop)
-    return Spans(np.array([line.point(span * SPAN) for span in spans]), line.step, list(exact), list(exact.values()))
+    return Spans(np.array([line.point(span * SPAN) for span in spans]), line.step, *line.exact(start, stop))
 
 
 def equal_neighbours(start: float, stop: float, num: int, dtype: Any) -> bool:
@@ -164,11 +167,11 @@ class _Line:
             self.origin, self.rise = self.origin << self.shift, self.rise << self.shift
         else:
             self.divisor <<= -self.shift
-        self.num = num
+        self.start, self.num = start, num
         self.step = self._step()
-        # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected.
-        crossing = -self.origin // self.rise if self.rise else -1
-        self.crossing = range(max(crossing, 0), min(crossing + 2, num))
+        # Next to a zero crossing the two parts of the sum cancel; these are the one or two points affected, ends apart.
+        crossing = -self.origin // self.rise if self.rise and min(start, stop) <= 0 <= max(start, stop) else -1
+        self.crossing = range(max(crossing, 1), min(crossing + 2, num - 1))
 
     def _step(self) -> tuple[float, float, float]:
         """Two pieces of 40 bits, which multiply every j below 2**13 exactly, and what is left of the step."""
@@ -199,6 +202,8 @@ class _Line:
 
     def point(self, index: int) -> tuple[float, float]:
         """The exact value as a sum of two float64, the first being the value correctly rounded."""
+        if index == 0 and not self.shift:
+            return self.start, 0.0
         top = self.origin + index * self.rise
         high = top / self.divisor
         high_top, high_bottom = high.as_integer_ratio()
@@ -207,13 +212,15 @@ class _Line:
     def pieces(self, start: float, stop: float, first: int, count: int) -> Pieces:
         segment, offset = divmod(first, SEGMENT)
         segments = -(-(offset + count) // SEGMENT)
-        exact = {index: value for index, value in self.exact(start, stop).items() if first <= index < first + count}
-        bases, exact_at = self.bases(segment, segments), [index - first for index in exact]
-        return Pieces(self, offset, bases, exact_at, list(exact.values()))
+        exact_at, exact = self.exact(start, stop)
+        if count < self.num:
+            inside = [k for k, index in enumerate(exact_at) if first <= index < first + count]
+            exact_at, exact = [exact_at[k] - first for k in inside], [exact[k] for k in inside]
+        return Pieces(self, offset, self.bases(segment, segments), exact_at, exact)
 
-    def exact(self, start: float, stop: float) -> dict[int, float]:
-        """The points that are no sums, by their index."""
-        return {index: self.value(index) for index in self.crossing} | {0: start, self.num - 1: stop}
+    def exact(self, start: float, stop: float) -> tuple[list[int], list[float]]:
+        """The indices of the points that are no sums, and these."""
+        return [0, self.num - 1, *self.crossing], [start, stop, *map(self.value, self.crossing)]
 
     def bases(self, segment: int, count: int) -> np.ndarray:
         """The first points of that many segments, each in two parts, the first being the whole rounded."""

@@ -51,6 +51,43 @@ def _matrix_transposed(self: Tensor) -> Tensor:
     return transpose(self, -2, -1)
 
 
+def _complex_parts() -> Any:
+    """The module of what complex numbers have, which is loaded when it is first needed."""
+    return import_module(".ops.complex_parts", __package__)
+
+
+def _adjoint(self: Tensor) -> Tensor:
+    """The conjugate of this matrix, transposed."""
+    if self.ndim != 2:
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+    return _complex_parts().adjoint(self)
+
+
+def _batch_adjoint(self: Tensor) -> Tensor:
+    """The conjugate of this matrix, or of each matrix of a batch, transposed: see ``gradcu.adjoint``."""
+    if self.ndim < 2:
+        raise RuntimeError(f"tensor.mH is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+    return _complex_parts().adjoint(self)
+
+
+def _real_parts(self: Tensor) -> Tensor:
+    """The real parts, as a view, which can be assigned to; real numbers themselves: see ``gradcu.real``."""
+    return _complex_parts().real(self)
+
+
+def _set_real_parts(self: Tensor, value: Any) -> None:
+    set_item(_complex_parts().real(self), ..., value)
+
+
+def _imaginary_parts(self: Tensor) -> Tensor:
+    """The imaginary parts, as a view, which can be assigned to: see ``gradcu.imag``."""
+    return _complex_parts().imag(self)
+
+
+def _set_imaginary_parts(self: Tensor, value: Any) -> None:
+    set_item(_complex_parts().imag(self), ..., value)
+
+
 class AtFirstUse:
     """Stands in Tensor for a method that a module of gradcu gives Tensor when it is loaded, and loads it."""
 
@@ -102,14 +139,22 @@ _SPECIAL: dict[str, Any] = {
     "__setitem__": set_item,
     "T": property(_reversed),
     "mT": property(_matrix_transposed),
+    "H": property(_adjoint),
+    "mH": property(_batch_adjoint),
+    "real": property(_real_parts, _set_real_parts),
+    "imag": property(_imaginary_parts, _set_imaginary_parts),
 }
 _PROTOCOLS = {
     "__array_function__": "._numpy_protocol",
     "__array_ufunc__": "._numpy_protocol",
     "__cupy_override_elementwise_kernel__": "._cupy_protocol",
 }
-_WRITERS = ("index_add", "index_copy", "index_fill", "index_put", "masked_fill", "scatter", "scatter_add")
-_NOT_IN_PLACE = {"float_power", "fmax", "fmin", "hardshrink", "logaddexp2", "maximum", "minimum", "positive", "prelu"}
+_WRITERS = (
+    "conj_physical", "index_add", "index_copy", "index_fill", "index_put", "masked_fill", "scatter", "scatter_add",
+)  # fmt: skip
+_NOT_IN_PLACE = {
+    "angle", "float_power", "fmax", "fmin", "hardshrink", "logaddexp2", "maximum", "minimum", "positive", "prelu",
+}  # fmt: skip
 
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floor_divide": "floordiv", "remainder": "mod",

@@ -23,7 +23,8 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     op.ufunc: FUNCTIONS[name] for name, op in OPS.items() if op.ufunc is not None and name in FUNCTIONS
 } | {
     # Those that gradcu computes by other means, or under several ops.
-    "ceil": fn.ceil, "clip": fn.clamp, "fabs": fn.abs, "floor": fn.floor, "matmul": fn.matmul,
+    "ceil": fn.ceil, "clip": fn.clamp, "conjugate": fn.conj, "fabs": fn.abs, "floor": fn.floor,
+    "logaddexp": fn.logaddexp, "matmul": fn.matmul,
     "positive": fn.positive, "power": fn.pow, "rint": fn.round, "sign": fn.sign, "square": fn.square, "trunc": fn.trunc,
 }  # fmt: skip
 """gradcu's function for each ufunc, by NumPy's name."""
@@ -225,7 +226,7 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.argmax: _one_dim(fn.argmax), np.argmin: _one_dim(fn.argmin), np.cumsum: _one_dim(fn.cumsum),
     np.cumprod: _one_dim(fn.cumprod), np.linalg.norm: _norm, np.where: _where, np.clip: _clip,
     np.concatenate: _sequence(fn.cat), np.stack: _sequence(fn.stack), np.transpose: _transpose, np.dot: _dot,
-    np.vdot: lambda a, b: fn.dot(fn.flatten(as_operand(a)), fn.flatten(as_operand(b))),
+    np.vdot: lambda a, b: fn.vdot(fn.flatten(as_operand(a)), fn.flatten(as_operand(b))),
     np.inner: _by_name("inner"), np.kron: _by_name("kron"), np.fliplr: _by_name("fliplr"),
     np.flipud: _by_name("flipud"),
     np.tensordot: lambda a, b, axes=2: fn.tensordot(as_operand(a), as_operand(b), axes),
@@ -249,7 +250,8 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.flip: lambda m, axis=None: fn.flip(m, tuple(range(m.ndim)) if axis is None else axis),
     np.roll: lambda a, shift, axis=None: fn.roll(a, shift, axis), np.tile: lambda A, reps: fn.tile(A, reps),
     np.tril: lambda m, k=0: fn.tril(m, k), np.triu: lambda m, k=0: fn.triu(m, k), np.diag: lambda v, k=0: fn.diag(v, k),
-    np.sinc: fn.sinc, np.round: lambda a, decimals=0: fn.round(a, decimals=decimals), np.copy: lambda a: fn.clone(a),
+    np.sinc: fn.sinc, np.real: fn.real, np.imag: fn.imag, np.angle: fn.angle,
+    np.round: lambda a, decimals=0: fn.round(a, decimals=decimals), np.copy: lambda a: fn.clone(a),
     np.isclose: _plain(fn.isclose), np.allclose: _plain(fn.allclose), np.array_equal: _array_equal,
     np.shape: lambda a: tuple(a.shape), np.ndim: lambda a: a.ndim, np.size: lambda a: a.numel(),
     np.repeat: lambda a, repeats, axis=None: fn.repeat_interleave(as_operand(a), as_operand(repeats), axis),

@@ -7,6 +7,7 @@ An :class:`Op` holds facts and runs nothing. ``gradcu._record`` turns it into th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, Literal
 
 from ._graph import Node
@@ -29,6 +30,9 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "<required>", "__slots__": ()})()
 """The default of a parameter that has none."""
+
+SAVED_NAMES = {"x": "self", "a": "self", "b": "other", "out": "result"}
+"""What PyTorch's nodes call what has short names in rules."""
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}
 """NumPy's parameter names, accepted for PyTorch's."""
@@ -56,7 +60,7 @@ class Plan:
         "operand_count", "reads", "reads_shapes", "saves", "steps", "wanted",
     )  # fmt: skip
 
-    def __init__(self, op: Op, wanted: tuple[int, ...], node_class: type[Node], count: int) -> None:
+    def __init__(self, op: Op, wanted: tuple[int, ...], node_class: type[Node], count: int, is_complex: bool) -> None:
         self.op, self.wanted, self.node_class = op, wanted, node_class
         operands = op.operands if not op.variadic else tuple(f"{op.operands[0]}{i}" for i in range(count))
         names = (*operands, *op.outputs, *op.statics, "wanted", "shapes", *(f"{name}_shape" for name in operands))
@@ -65,18 +69,23 @@ class Plan:
             rules = [(op.joint, -1, True)]
         else:
             rules = [(op.rules[op.operands[i]], i, False) for i in wanted]
-        self.steps = tuple(
-            Step(rule, tuple(numbers[name] for name in argument_names(rule)[1:]), target, joint)
-            for rule, target, joint in rules
-        )
-        needed = {number for step in self.steps for number in step.needs}
         first_output, end = len(operands), len(operands) + len(op.outputs)
+        first_shape = end + len(op.statics)
+        steps: list[Step] = []
+        for rule, target, joint in rules:
+            needs = tuple(numbers[name] for name in argument_names(rule)[1:])
+            # A rule that reads nothing but shapes has real factors only.
+            if is_complex and op.holomorphic and any(number < first_shape for number in needs):
+                rule = _conjugated(rule)
+            steps.append(Step(rule, needs, target, joint))
+        self.steps = tuple(steps)
+        needed = {number for step in self.steps for number in step.needs}
         self.keeps = tuple(i for i in range(first_output) if i in needed)
         self.keeps_outputs = tuple(i - first_output for i in range(first_output, end) if i in needed)
         self.operand_count = first_output
         self.of_one = op.elementwise and first_output == 1
         self.reads = bool(needed)
-        self.reads_shapes = any(number >= end + len(op.statics) for number in needed)
+        self.reads_shapes = any(number >= first_shape for number in needed)
         self.saves = bool(self.keeps or self.keeps_outputs)
         self.keeps_first, self.keeps_second, self.keeps_out = 0 in self.keeps, 1 in self.keeps, bool(self.keeps_outputs)
 
@@ -89,12 +98,16 @@ class Op:
     the operands, the outputs, the static arguments and the operands' shapes (``x_shape``). ``joint`` is the one rule
     that gives the gradients of all operands at once, where they share work. What an op makes lies in row-major order,
     unless it ``keeps_layout``: that of the operands, as elementwise ops do.
+
+    Of complex numbers a gradient is the conjugate of what the rule multiplies (see `_conjugated`), if the op is
+    ``holomorphic`` in its operands. The rules of one that is not say themselves what the gradients are.
     """
 
     __slots__ = (
         "_flows", "_node_classes", "_node_needs", "_plans", "_position", "_required", "c", "call", "defaults",
-        "differentiable", "doc", "elementwise", "fills", "forward", "joint", "keeps_layout", "name", "node", "numpy",
-        "operands", "outputs", "prepare", "promotion", "rules", "statics", "ufunc", "varargs", "variadic", "view",
+        "differentiable", "doc", "elementwise", "fills", "forward", "holomorphic", "joint", "keeps_layout", "name",
+        "node", "numpy", "operands", "outputs", "prepare", "promotion", "rules", "statics", "ufunc", "varargs",
+        "variadic", "view",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +133,7 @@ class Op:
         ufunc: str | None = None,
         fills: bool = False,
         keeps_layout: bool = False,
+        holomorphic: bool = True,
         doc: str = "",
     ) -> None:
         if name in OPS:
@@ -142,7 +156,7 @@ class Op:
         self.promotion, self.elementwise, self.view = promotion, elementwise, view
         self.keeps_layout = keeps_layout or elementwise
         self.variadic, self.varargs, self.prepare = variadic, varargs, prepare
-        self.c, self.ufunc, self.fills, self.doc = c, ufunc, fills, doc
+        self.c, self.ufunc, self.fills, self.holomorphic, self.doc = c, ufunc, fills, holomorphic, doc
         self.call: Callable[..., Any]
         self._plans: dict[Any, Plan] = {}
         self._node_classes: dict[str, type[Node]] = {}
@@ -197,12 +211,12 @@ class Op:
         """Whether a gradient can flow to the operand at ``position``."""
         return self._flows is None or self._flows[position]
 
-    def plan(self, wanted: tuple[int, ...], node_name: str, count: int) -> Plan:
-        """The backward for these wanted operands, made once."""
-        key = (wanted, node_name, count)
+    def plan(self, wanted: tuple[int, ...], node_name: str, count: int, is_complex: bool = False) -> Plan:
+        """The backward for these wanted operands, of a result of complex numbers or not, made once."""
+        key = (wanted, node_name, count, is_complex)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = Plan(self, wanted, self._node_class(node_name), count)
+            plan = self._plans[key] = Plan(self, wanted, self._node_class(node_name), count, is_complex)
         return plan
 
     def node_name(self, tensors: tuple[bool, ...], statics: tuple[Any, ...]) -> str:
@@ -215,13 +229,70 @@ class Op:
         node_class = self._node_classes.get(name)
         if node_class is None:
             # A class of builtins prints as PyTorch's nodes do: <AddBackward0 object at 0x...>
-            node_class = type(name, (Node,), {"__slots__": (), "__module__": "builtins"})
+            members = {"__slots__": (), "__module__": "builtins"} | self._saved_attributes()
+            node_class = type(name, (Node,), members)
             self._node_classes[name] = node_class
         return node_class
+
+    def _saved_attributes(self) -> dict[str, Any]:
+        """What nodes show of what their rules read, by PyTorch's names: ``_saved_self``, ``_saved_dim`` and so on."""
+        rules = list(self.rules.values()) if self.joint is None else [self.joint]
+        read = {name for rule in rules for name in argument_names(rule)}
+        values = () if self.variadic else (*self.operands, *self.outputs)
+        attributes: dict[str, Any] = {f"_saved_{name}": _Static(number) for number, name in enumerate(self.statics)}
+        for position, name in enumerate(values):
+            if name in read:
+                shown = SAVED_NAMES.get(name, name)
+                attributes[f"_saved_{shown}"] = _Saved(position, "saved_value")
+                attributes[f"_raw_saved_{shown}"] = _Saved(position, "SavedTensor")
+        return attributes
 
     def names_of_rules(self) -> Iterator[str]:
         """The operands that a gradient can flow to."""
         return iter(self.operands) if self.joint is not None else iter(self.rules)
+
+
+def _conjugated(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule of a holomorphic op as PyTorch's gradients of complex numbers want it: conj(rule(conj(g), ...)).
+
+    The gradient of a real L by z = x + iy is dL/dx + i dL/dy, the direction in which L grows fastest: see
+    https://docs.pytorch.org/docs/stable/notes/autograd.html#autograd-for-complex-numbers. With w = f(z) and its
+    gradient g, dL = Re(conj(g) dw) = Re(conj(g) f'(z) dz), and so the gradient by z is conj(conj(g) f'(z)).
+    """
+
+    def conjugated(g: Any, *values: Any) -> Any:
+        return _conjugate(rule(_conjugate(g), *values))
+
+    return conjugated
+
+
+def _conjugate(gradients: Any) -> Any:
+    """The conjugate of a gradient, or of each one of several."""
+    if isinstance(gradients, tuple | list):
+        return tuple(_conjugate(gradient) for gradient in gradients)
+    return gradients if gradients is None or gradients.dtype.kind != "c" else gradients.conj()
+
+
+class _Static:
+    """A static argument, as an attribute of a node."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __get__(self, node: Any, kind: Any = None) -> Any:
+        return self if node is None else node.statics[self._number]
+
+
+class _Saved:
+    """A saved operand or output, as an attribute of a node; ``gradcu._saved``, which stands above, can show it."""
+
+    def __init__(self, position: int, shown_by: str) -> None:
+        self._position, self._shown_by = position, shown_by
+
+    def __get__(self, node: Any, kind: Any = None) -> Any:
+        if node is None:
+            return self
+        return getattr(import_module("._saved", __package__), self._shown_by)(node, self._position)
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -80,4 +80,5 @@ class _Fusing(threading.local):
 FUSING = _Fusing()
 
 TRACES: list[Any] = []
-"""The traces of all threads, so that a function outside of any sees it from a list that is empty."""
+"""The traces of all threads, and something for whatever else wants to see every op. While it is empty, as it mostly is,
+functions need not ask further."""

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ._anomaly import note_origin
 from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
 from ._pending import FUSING, TRACES, Pending
 from ._refusing_views import new_view
+from ._saved import pack
 from ._silence import silenced
 from ._tensor import Replay, Tensor, current_edge
 
@@ -139,7 +141,7 @@ def _apply_view(op: Op, source: Tensor, statics: tuple[Any, ...]) -> Any:
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     _make_views(op, source, array, statics, results, single)
-    if op.differentiable and _grad_enabled():
+    if op.differentiable and _grad_enabled() and not source.is_inference():
         record(op, (source,), (array,), statics, results)
     return results[0] if single else results
 
@@ -160,13 +162,12 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         edges.append(edge)
     if not wanted or all(result._array.dtype.kind not in "fc" for result in results):
         return None
-    if any(result._array.dtype.kind == "c" for result in results):
-        # The rules are written for real numbers, and a wrong gradient is worse than none.
-        raise RuntimeError(f"gradients through complex numbers are not supported: {op.name} gave {results[0].dtype}")
+    # What makes real numbers of complex ones is not holomorphic, and so needs no other plan than for real ones.
+    is_complex = any(result._array.dtype.kind == "c" for result in results)
     name = op.node
     if not isinstance(name, str):
         name = op.node_name(tuple(isinstance(operand, Tensor) for operand in operands), statics)
-    plan = op.plan(tuple(wanted), name, len(edges))
+    plan = op.plan(tuple(wanted), name, len(edges), is_complex)
     node = _new(plan.node_class)
     node.plan, node.sequence, node.edges, node.statics = plan, next_sequence(), tuple(edges), statics
     if plan.reads_shapes:
@@ -178,6 +179,9 @@ def record(op: Op, operands: Sequence[Any], arrays: Sequence[Any], statics: tupl
         node.shape = tuple(result._array.shape for result in results)
         node.dtype = tuple(result._array.dtype for result in results)
     node.saved = save(plan, operands, arrays, results)
+    if TRACES:
+        pack(node, operands, arrays, results)
+        note_origin(node)
     if not isinstance(results[0]._array, _IN_HOST_MEMORY):
         node.place = Place(device_of(results[0]._array))
     for number, result in enumerate(results):
@@ -255,7 +259,7 @@ def _cast(array: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
-    """The dtype of operands that need no promotion: floats of one dtype, beside Python ints and floats."""
+    """The dtype of operands that need no promotion: floats or complex of one dtype, beside Python ints and floats."""
     found = None
     for array in arrays:
         kind = type(array)
@@ -264,7 +268,7 @@ def _common_float(arrays: list[Any]) -> np.dtype[Any] | None:
         if kind is bool or kind is complex or (found is not None and array.dtype is not found):
             return None
         found = array.dtype
-    return found if found is not None and found.kind == "f" else None
+    return found if found is not None and found.kind in "fc" else None
 
 
 def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> Any:
@@ -322,14 +326,24 @@ def wrapped(number: Any, dtype: np.dtype[Any]) -> Any:
 
 def _make_views(op: Op, source: Any, array: Any, statics: tuple[Any, ...], results: tuple[Tensor, ...],
                 single: bool) -> None:  # fmt: skip
-    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again."""
+    """Ties the results that share memory with ``source`` to it: one version, and a way to make the view again.
+
+    A view of what requires grad says that it does too, even where that was not recorded: it is a leaf then.
+    """
+    if source.is_inference():
+        for result in results:
+            if share_memory(result._array, array):
+                result._version_counter = source._version_counter
+        return
     parent = source._view
     base, before = (source, None) if parent is None else (parent.base, parent.replay)
+    requires_grad = source.requires_grad
     for number, result in enumerate(results):
         if share_memory(result._array, array):
             replay = Replay(before, op.call, statics, None if single else number)
             result._version_counter = source._version_counter
             result._view = new_view(base, parent, replay, source._version_counter[0], several=not single)
+            result._requires_grad = requires_grad and result._array.dtype.kind in "fc"
 
 
 def share_memory(one: Any, other: Any) -> bool:

@@ -7,18 +7,20 @@ returns of its inputs' memory, and every view of one of these.
 
 from __future__ import annotations
 
-from ._graph import GRAD_ENABLED, operation_name
+from ._graph import GRAD_ENABLED, INFERENCE, operation_name
 from ._tensor import Replay, Tensor, View
 
 SEVERAL_OUTPUTS = (
     "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be modified inplace. You should replace the inplace operation by an out-of-place one."
 )
-NOT_RECORDED = (
+_CLARIFY = (
     "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
-    "both outside (if you want the inplace to be tracked)."
+    "the view and the inplace either both inside the {} block (if you don't want the inplace to be tracked) or both "
+    "outside (if you want the inplace to be tracked)."
 )
+NOT_RECORDED = _CLARIFY.format("no_grad")
+NOT_RECORDED_IN_INFERENCE = _CLARIFY.format("inference_mode")
 
 
 class RefusingView(View):
@@ -42,14 +44,16 @@ class RefusingView(View):
 
     def _error(self, tensor: Tensor, event: str) -> RuntimeError:
         edge = tensor._edge
-        mode = " with grad mode enabled"
+        made_in, mode = "no_grad mode", " with grad mode enabled"
+        if self.reason == NOT_RECORDED_IN_INFERENCE:
+            made_in, mode = "inference mode", " in normal mode"
         if edge is None:
-            what = "A view was created in no_grad mode"
+            what = f"A view was created in {made_in}"
         else:
             node, number = edge if type(edge) is tuple else (edge, 0)
             what = f"Output {number} of {operation_name(node.name())} is a view"
-            if self.reason == NOT_RECORDED:
-                what += " of a view which was created in no_grad mode"
+            if self.reason in (NOT_RECORDED, NOT_RECORDED_IN_INFERENCE):
+                what += f" of a view which was created in {made_in}"
             else:
                 mode = ""
         return RuntimeError(f"{what} and {event}{mode}. {self.reason}")
@@ -59,7 +63,7 @@ def new_view(base: Tensor, parent: View | None, replay: Replay, seen: int, *, se
     """The view that an op makes of ``base``, or of a view of it, its ``parent``; ``several`` if it is one of many."""
     reason = parent.reason if isinstance(parent, RefusingView) else None
     if not GRAD_ENABLED.get():
-        reason = NOT_RECORDED
+        reason = NOT_RECORDED_IN_INFERENCE if INFERENCE.get() else NOT_RECORDED
     elif several:
         reason = SEVERAL_OUTPUTS
     return View(base, replay, seen) if reason is None else RefusingView(base, replay, seen, reason)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ._dtype import scalar_name
+from ._device import CPU, is_cupy_array
 from ._inplace import refuse_leaf, write
 from ._op import OPS
 from ._record import argument_error
-from ._tensor import Tensor
+from ._tensor import Tensor, type_of
 from .ops._arguments import require_tensor, type_name
 from .ops.convert import filled, overwritten, to_device
 from .ops.creation import held
@@ -21,10 +21,10 @@ _NUMBERS = (bool, int, float, complex, np.generic)
 
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """Replaces the elements that ``index`` selects with ``value``, which broadcasts to them."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) or is_cupy_array(value):
         value = Tensor._wrap(value)
     elif not isinstance(value, (Tensor, *_NUMBERS)):
-        raise TypeError(f"can't assign a {type_name(value)} to a gradcu.{scalar_name(self.dtype)}Tensor")
+        raise TypeError(f"can't assign a {type_name(value)} to a {type_of(self)}")
     if is_basic(index):
         copy_(self if index is Ellipsis else getitem(self, index), value)
         return
@@ -54,14 +54,15 @@ def _is_integer(key: Any) -> bool:
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Copies ``src``, a number or a Tensor that broadcasts to this one, into this Tensor and returns it.
 
-    A Tensor may be on another device; ``non_blocking`` as of ``to``.
+    A Tensor may be on another device; ``non_blocking`` as of ``to``, but a copy to the CPU is waited for.
     """
     if isinstance(src, _NUMBERS):
         return fill_(self, src)
     require_tensor("copy_", src, "other")
     refuse_leaf(self)
     if src.device is not self.device:
-        src = to_device(src, self.device, None, non_blocking)
+        # What comes to the CPU is read at once.
+        src = to_device(src, self.device, None, non_blocking and self.device is not CPU)
     return write(self, overwritten(self, src))
 
 

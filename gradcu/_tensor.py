@@ -15,9 +15,9 @@ import numpy as np
 
 from ._device import device as device_type
 from ._device import device_of
-from ._dtype import get_default_dtype
-from ._graph import GRAD_ENABLED, HookTable, Node
-from ._pending import Pending
+from ._dtype import get_default_dtype, scalar_name
+from ._graph import GRAD_ENABLED, INFERENCE, HookTable, InferenceCounter, Node
+from ._pending import TRACES, Pending
 
 if TYPE_CHECKING:
     from ._tensor_methods import TensorMethods
@@ -131,6 +131,9 @@ class Tensor(TensorMethods):
     _view: View | None = None
     _hooks: HookTable | None = None
     _accumulated_hooks: HookTable | None = None
+    # Those of a leaf's AccumulateGrad.
+    _node_hooks: HookTable | None = None
+    _node_prehooks: HookTable | None = None
     _retains_grad = False
 
     def __new__(cls, *data: Any) -> Tensor:
@@ -147,7 +150,9 @@ class Tensor(TensorMethods):
         self._array = array
         self._edge = None
         self._requires_grad = False
-        self._version_counter = [0] if version_counter is None else version_counter
+        if version_counter is None:
+            version_counter = InferenceCounter() if TRACES and INFERENCE.get() else [0]
+        self._version_counter = version_counter
         return self
 
     def _memory(self) -> Any:
@@ -165,7 +170,19 @@ class Tensor(TensorMethods):
         return self._array if isinstance(self._array, Pending) else self._memory()
 
     def _bump_version(self) -> None:
-        self._version_counter[0] += 1
+        if not self.is_inference():
+            self._version_counter[0] += 1
+
+    def is_inference(self) -> bool:
+        """Whether this Tensor was made in inference mode, or is a view of one that was.
+
+        >>> import gradcu
+        >>> with gradcu.inference_mode():
+        ...     x = gradcu.ones(2)
+        >>> x.is_inference(), x.clone().is_inference()
+        (True, False)
+        """
+        return type(self._version_counter) is InferenceCounter
 
     @property
     def shape(self) -> Size:
@@ -198,7 +215,10 @@ class Tensor(TensorMethods):
         if isinstance(self._array, Pending):
             self._array.settle(self)
         edge = current_edge(self)
-        return edge[0] if type(edge) is tuple else edge
+        if type(edge) is tuple:
+            return edge[0]
+        # Where an edge leads to a leaf, this Tensor stands in for that.
+        return edge if isinstance(edge, Node) else None
 
     @property
     def output_nr(self) -> int:
@@ -208,10 +228,12 @@ class Tensor(TensorMethods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operations on this Tensor are recorded. Settable on leaves of floating-point dtype."""
-        if self._view is not None:
-            current_edge(self)
-        return self._requires_grad
+        """Whether operations on this Tensor are recorded. Settable on leaves of floating-point and complex dtype."""
+        view = self._view
+        if view is None or view.seen == self._version_counter[0]:
+            return self._requires_grad
+        # What was written since, through the base or another view, may have made it part of a graph.
+        return self._requires_grad or view.base.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -222,9 +244,7 @@ class Tensor(TensorMethods):
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
                 "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
-        if value and self._array.dtype.kind == "c":
-            raise RuntimeError(f"gradients of {self._array.dtype} Tensors are not supported: they must be real")
-        if value and self._array.dtype.kind != "f":
+        if value and self._array.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self._requires_grad = bool(value)
 
@@ -290,13 +310,27 @@ class Tensor(TensorMethods):
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._array = value._memory()
 
+    @data.deleter
+    def data(self) -> None:
+        raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
     @property
     def _base(self) -> Tensor | None:
         return None if self._view is None else self._view.base
 
     @property
     def _version(self) -> int:
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._version_counter[0]
+
+
+def type_of(tensor: Tensor) -> str:
+    """The name of a Tensor's type as PyTorch writes it: by its dtype, and where it is."""
+    return f"gradcu.{'cuda.' if tensor.device.type == 'cuda' else ''}{scalar_name(tensor.dtype)}Tensor"
 
 
 def current_edge(tensor: Tensor) -> Any:
@@ -324,6 +358,16 @@ def retain_gradient(tensor: Tensor) -> None:
         node, number = edge if type(edge) is tuple else (edge, 0)
         node.retained = (node.retained or {}) | {number: weakref.ref(tensor)}
         tensor._retains_grad = True
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether ``input`` was made in inference mode, or is a view of a Tensor that was.
+
+    >>> import gradcu
+    >>> gradcu.is_inference(gradcu.ones(2))
+    False
+    """
+    return input.is_inference()
 
 
 def is_tensor(obj: object) -> bool:

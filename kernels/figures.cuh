@@ -2,9 +2,14 @@
    places, NaNs and infinities, sign changes, sums. None of it depends on how the points are shared out. A part of
    sweep.cu, which says what the names in capitals are. */
 
+/* The sum of numbers, and of their absolute values. */
+struct Total {
+    double sum, size;
+};
+
 /* What is told of a row of results, or of a part of it. Places are counted from the first point of the block. */
 struct Figures {
-    double sum, size;                              /* of the numbers, and of their absolute values */
+    Total sums[SUMS_KEPT];
     T least, largest;                              /* of all that is not NaN, the first of equal ones */
     T head, tail;                                  /* the first and the last that is not 0 */
     int least_at, largest_at, head_at, tail_at;    /* NOWHERE where there is none */
@@ -53,8 +58,8 @@ GRADCU_FUNCTION int changes_in(const Pack &pack, unsigned has, int at, T before,
 struct Watch {
     T least, largest, tail;
     int least_at, largest_at, tail_at;
-    int sign;                         /* of the warp's last number that is not 0; 0 where there is none, or NaN */
-    double waiting_sum, waiting_size; /* lane k has the sums of 2^k tiles that wait for their neighbours */
+    int sign;                 /* of the warp's last number that is not 0; 0 where there is none, or NaN */
+    Total waiting[SUMS_KEPT]; /* lane k has the sums of 2^k tiles that wait for their neighbours */
 };
 
 /* Elements of a pack among which is a new extreme, or what is not finite. */
@@ -172,14 +177,14 @@ GRADCU_FUNCTION double halved(const Pack (&packs)[TURNS], int lane, bool of_size
 }
 
 /* The warp's next tile, of which a lane has these packs, with zeros for what is not there. */
-GRADCU_FUNCTION void add(Watch &watch, const Pack (&packs)[TURNS], int tiles, int lane) {
+GRADCU_FUNCTION void add(Total &waiting, const Pack (&packs)[TURNS], int tiles, int lane) {
     double sum = halved(packs, lane, false), size = halved(packs, lane, true);
     int level = 0;
     for (; tiles >> level & 1; level++) {
-        sum += __shfl_sync(ALL, watch.waiting_sum, level);
-        size += __shfl_sync(ALL, watch.waiting_size, level);
+        sum += __shfl_sync(ALL, waiting.sum, level);
+        size += __shfl_sync(ALL, waiting.size, level);
     }
-    if (lane == level) watch.waiting_sum = sum, watch.waiting_size = size;
+    if (lane == level) waiting = Total{sum, size};
 }
 
 /* Puts together what the lanes of the warp have found, after so many tiles. */
@@ -194,14 +199,17 @@ GRADCU_FUNCTION void finish(Watch &watch, Figures &warp, int tiles, int lane) {
         keep_extremes(watch, least, least_at, largest, largest_at);
         if (tail_at > watch.tail_at) watch.tail = tail, watch.tail_at = tail_at;
     }
-    double sum = 0, size = 0;
-    for (int level = 0; tiles >> level; level++)
-        if (tiles >> level & 1) {
-            sum += __shfl_sync(ALL, watch.waiting_sum, level);
-            size += __shfl_sync(ALL, watch.waiting_size, level);
-        }
+    #pragma unroll
+    for (int k = 0; k < SUMS_KEPT; k++) {
+        Total total = {0, 0};
+        for (int level = 0; tiles >> level; level++)
+            if (tiles >> level & 1) {
+                total.sum += __shfl_sync(ALL, watch.waiting[k].sum, level);
+                total.size += __shfl_sync(ALL, watch.waiting[k].size, level);
+            }
+        if (lane == 0) warp.sums[k] = total;
+    }
     if (lane) return;
-    warp.sum = sum, warp.size = size;
     warp.tail = watch.tail, warp.tail_at = watch.tail_at;
     warp.least = watch.least, warp.least_at = watch.least_at;
     warp.largest = watch.largest, warp.largest_at = watch.largest_at;
@@ -212,7 +220,10 @@ GRADCU_FUNCTION void finish(Watch &watch, Figures &warp, int tiles, int lane) {
 GRADCU_FUNCTION Figures merged(Figures (&found)[WARPS], Place *lists) {
     for (int half = 1; half < WARPS; half *= 2)
         for (int k = 0; k < WARPS; k += 2 * half)
-            found[k].sum += found[k + half].sum, found[k].size += found[k + half].size;
+            for (int s = 0; s < SUMS_KEPT; s++) {
+                found[k].sums[s].sum += found[k + half].sums[s].sum;
+                found[k].sums[s].size += found[k + half].sums[s].size;
+            }
     Figures whole = found[0];
     for (int k = 1; k < WARPS; k++) {
         const Figures &later = found[k];

@@ -1,11 +1,12 @@
-/* A derivative sweep: f and its derivatives at the points of a linspace, and what is told of them, in one launch that
-   reads no memory.
+/* A derivative sweep: f and its derivatives at the points of a linspace, of a grid, or at given ones, and what is told of
+   them, in one launch that reads no memory but the coordinates that are given.
 
    With CuPy's own functions every op is a launch that reads its operands and writes its result. f and f' of
    exp(-x*x/8) * sin(3*x) + cos(x), after common subexpressions are shared, are 20 launches with the linspace, which move
    192 bytes a point in float32. Here they are one launch and 8 bytes: what the results take. To find the extremes of
    both, and to count NaNs and infinities, takes CuPy 12 launches more, which move 40 bytes; here they are found while
-   the results are in registers. So are their sums, for which no result is written at all.
+   the results are in registers. So are their sums, for which no result is written at all. Over a grid of two variables
+   CuPy's way is also to write both coordinates of every point and to read them again, 16 bytes; here they are made.
 
    gradcu/fuse/cuda_source.py puts a program in place of the marks; it compiles with NVRTC and, behind a header that
    supplies blocks of threads, with a C++ compiler for the host. */
@@ -14,7 +15,14 @@
 typedef GRADCU_T T;
 
 enum {
+    INPUTS = @INPUT_COUNT@, /* variables and params */
+    AXES = @AXES@,
+    LINES = @LINES@, /* axes that are linspaces */
+    GIVEN = @GIVEN_COUNT@, /* inputs that are given */
     ROWS = @ROWS@, /* f and its derivatives */
+    SUMS = @SUMS@, /* of each row */
+    WEIGHTED = @WEIGHTED@, /* the number of the sum that has the weights of the trapezoidal rule, always the last */
+    SUMS_KEPT = SUMS + !SUMS, /* an array has one element at least */
     /* The rows of which sign changes are wanted: from one on, up to another. */
     SIGNED = @SIGNED@,
     SIGNED_END = @SIGNED_END@,
@@ -34,83 +42,12 @@ enum {
 };
 const unsigned ALL = 0xffffffffu; /* lanes of a warp */
 
-/* What the points are made of: Spans in gradcu/_linspace.py says what the first four members are. */
-struct Line {
-    double step[3];
-    double origins[MOST_SPANS][2];
-    long long exact_at[MOST_EXACT]; /* -1 where there is none */
-    double exact[MOST_EXACT];
-    float quick_step[2]; /* the step in two floats */
-    float offset_error;  /* what is lost of a point's offset in pairs of floats is less */
-};
-
-struct Base {
-    double high, low;
-    float quick_high, quick_low;
-    float tolerance; /* what is lost of a point in pairs of floats is less */
-};
-
-/* The first point of a segment, by the additions of _Line.bases in gradcu/_linspace.py. */
-GRADCU_FUNCTION Base base_of(const Line &line, long long segment, long long first_span) {
-    const double *origin = line.origins[segment / SPAN_SEGMENTS - first_span];
-    const double number = (double)(segment % SPAN_SEGMENTS * SEGMENT);
-    const double large = number * line.step[0], small = number * line.step[1];
-    const double high = large + small;
-    const double low = ((large - high) + small) + number * line.step[2];
-    const double total = high + origin[0];
-    const double part = total - origin[0];
-    const double lost = ((origin[0] - (total - part)) + (high - part)) + (low + origin[1]);
-    Base base;
-    base.high = total + lost;
-    base.low = lost - (base.high - total);
-    base.quick_high = (float)base.high;
-    base.quick_low = (float)(base.high - (double)base.quick_high);
-    base.tolerance = fabs(base.quick_high) * 2.27e-13f + line.offset_error; /* 2^-42 */
-    return base;
-}
-
 struct alignas(16) Pack {
     T values[WIDTH];
 };
 
-/* Points j, j + 1, ... of a segment, by the additions of _Line._fill_segments in gradcu/_linspace.py. */
-GRADCU_FUNCTION void make_points(const Line &line, const Base &base, int j, double (&x)[WIDTH]) {
-    #pragma unroll
-    for (int w = 0; w < WIDTH; w++) {
-        const double number = (double)(j + w), large = number * line.step[0], small = number * line.step[1];
-        const double high = large + small;
-        const double low = ((large - high) + small) + number * line.step[2];
-        const double total = base.high + high;
-        const double part = total - base.high;
-        const double lost = ((base.high - (total - part)) + (high - part)) + (low + base.low);
-        x[w] = total + lost;
-    }
-}
-
-/* The same in float, where the sum in double is rounded to float. Most GPUs have one unit for doubles to 64 for floats,
-   so the sum is taken in pairs of floats, which have 48 bits. If its upper part stays what it is when the tolerance is
-   added to the lower part, or taken from it, then the sum in double rounds to it too (Ziv's test, ACM Transactions on
-   Mathematical Software 17, 1991). If not, which also holds for whatever is not finite, the sum in double is computed:
-   of all points of a pack, since one test for them costs less than one for each. */
-GRADCU_FUNCTION void make_points(const Line &line, const Base &base, int j, float (&x)[WIDTH]) {
-    bool is_sure = true;
-    #pragma unroll
-    for (int w = 0; w < WIDTH; w++) {
-        const float number = (float)(j + w);
-        const float offset = number * line.quick_step[0];
-        const float rest = fmaf(number, line.quick_step[1], fmaf(number, line.quick_step[0], -offset));
-        const float total = base.quick_high + offset;
-        const float part = total - base.quick_high;
-        const float lost = ((base.quick_high - (total - part)) + (offset - part)) + (rest + base.quick_low);
-        const float high = total + lost, low = lost - (high - total);
-        is_sure &= high + (low + base.tolerance) == high && high + (low - base.tolerance) == high;
-        x[w] = high;
-    }
-    if (is_sure) return;
-    #pragma unroll
-    for (int w = 0; w < WIDTH; w++) x[w] = (float)(base.high + ((j + w) * line.step[0] + (j + w) * line.step[1]));
-}
-
+@LINE@
+@POINTS@
 /* Where of a pack `has` the bits, its elements go to at, at + 1, ... of a row, if there is one. */
 GRADCU_FUNCTION void store(T *row, long long at, unsigned has, bool is_aligned, const Pack &pack) {
     if (!row) return;
@@ -128,19 +65,18 @@ GRADCU_FUNCTION void store(T *row, long long at, unsigned has, bool is_aligned, 
 @BINS@
 #endif
 
-GRADCU_FUNCTION void program(const T x, @OUTPUTS@) {
+GRADCU_FUNCTION void program(@INPUTS@, @OUTPUTS@) {
 @BODY@
 }
 
-/* Rows at points first, ..., first + count - 1, and the points themselves, where a pointer to them is not null. Each
-   block has WARPS * stretches stretches of points, of which the first of the first block begins at `origin`: a warp has
-   some that follow each other. What is told of a block's rows goes to `figures`, and to `places`, where a row of which
-   sign changes are wanted has WARPS lists. Sums are right where `first` is `origin`. `edges` has, for each row, those of
-   its histogram and then gradcu_bin's scale; `counts` are added to, by a block at a time where shared memory holds its
-   own. */
+/* Rows at points first, ..., first + count - 1, and the first input, where a pointer to them is not null. Each block has
+   WARPS * stretches stretches of points, of which the first of the first block begins at `origin`: a warp has some that
+   follow each other. What is told of a block's rows goes to `figures`, and to `places`, where a row of which sign changes
+   are wanted has WARPS lists. Sums are right where `first` is `origin`. `edges` has, for each row, those of its histogram
+   and then gradcu_bin's scale; `counts` are added to, by a block at a time where shared memory holds its own. */
 extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
-    const __grid_constant__ Line line, const long long first, const long long count, const long long origin,
-    const int stretches, Figures *const figures, Place *const places,
+    const __grid_constant__ Points made_of, @GIVEN_PARAMETERS@ const long long first, const long long count,
+    const long long origin, const int stretches, Figures *const figures, Place *const places,
 #if @HISTOGRAM@
     const int bins, const int in_shared, const double *const edges, unsigned long long *const counts,
 #endif
@@ -154,9 +90,9 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     __syncthreads();
 #endif
     T *const rows[ROWS] = {@ROW_NAMES@};
+    const T *const given[GIVEN + !GIVEN] = {@GIVEN_NAMES@};
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const long long block = origin + (long long)blockIdx.x * WARPS * stretches * STRETCH;
-    const long long first_span = first / SEGMENT / SPAN_SEGMENTS;
     Place *const lists = places + (long long)blockIdx.x * (SIGNED_END - SIGNED) * WARPS * PLACES;
     /* Packs begin at multiples of their length, counted from point 0. */
     bool is_aligned = !points || ((size_t)points - (size_t)first * sizeof(T)) % sizeof(Pack) == 0;
@@ -164,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
     #pragma unroll
     for (int r = 0; r < ROWS; r++) {
         is_aligned &= !rows[r] || ((size_t)rows[r] - (size_t)first * sizeof(T)) % sizeof(Pack) == 0;
-        watches[r] = Watch{T(INFINITY), T(-INFINITY), T(0), NOWHERE, NOWHERE, NOWHERE, 0, 0, 0};
+        watches[r] = Watch{T(INFINITY), T(-INFINITY), T(0), NOWHERE, NOWHERE, NOWHERE, 0, {}};
         Figures &of_warp = found[r][warp];
         if (lane == 0) of_warp.head_at = NOWHERE, of_warp.nan = of_warp.infinite = of_warp.changes = 0;
     }
@@ -174,34 +110,28 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
         const long long stretch = block + (long long)s * STRETCH;
         if (stretch + STRETCH <= first || stretch >= first + count) continue;
         const bool is_whole = stretch >= first && stretch + STRETCH <= first + count;
-        const Base base = base_of(line, stretch / SEGMENT, first_span);
-        const int offset = (int)(stretch % SEGMENT);
-        bool has_exact = false;
-        for (int k = 0; k < MOST_EXACT; k++) has_exact |= line.exact_at[k] / STRETCH == stretch / STRETCH;
+        Walk walk;
+        come_to(walk, made_of, stretch, first);
         for (int tile = 0; tile < STRETCH; tile += TILE) {
 #if @SUMS@
             /* In local memory, which the cache of the multiprocessor holds: a thread has not so many registers. */
-            Pack kept[ROWS][TURNS];
+            Pack kept[ROWS][TURNS], kept_weights[TURNS];
 #endif
             #pragma unroll 1
             for (int t = 0; t < TURNS; t++) {
                 const int at = tile + t * TURN + lane * WIDTH;
                 const long long index = stretch + at;
                 unsigned has = EVERY;
-                Pack x, results[ROWS];
-                make_points(line, base, offset + at, x.values);
-                if (has_exact)
-                    for (int k = 0; k < MOST_EXACT; k++)
-                        for (int w = 0; w < WIDTH; w++)
-                            if (line.exact_at[k] == index + w) x.values[w] = (T)line.exact[k];
-                #pragma unroll
-                for (int w = 0; w < WIDTH; w++) program(x.values[w], @RESULTS@);
+                Pack inputs[INPUTS], weights, results[ROWS];
                 if (!is_whole) {
                     has = 0;
                     for (int w = 0; w < WIDTH; w++)
                         has |= (unsigned)(index + w >= first && index + w < first + count) << w;
                 }
-                store(points, index - first, has, is_aligned, x);
+                make_inputs(walk, made_of, given, stretch, at, has, inputs, weights);
+                #pragma unroll
+                for (int w = 0; w < WIDTH; w++) program(@INPUT_VALUES@, @RESULTS@);
+                store(points, index - first, has, is_aligned, inputs[0]);
                 #pragma unroll
                 for (int r = 0; r < ROWS; r++) {
                     store(rows[r], index - first, has, is_aligned, results[r]);
@@ -226,10 +156,20 @@ extern "C" __global__ void __launch_bounds__(@BOUNDS@) gradcu_sweep(
                     kept[r][t] = results[r];
 #endif
                 }
+#if @SUMS@
+                if (WEIGHTED != NOWHERE) kept_weights[t] = weights;
+#endif
             }
 #if @SUMS@
             #pragma unroll
-            for (int r = 0; r < ROWS; r++) add(watches[r], kept[r], tiles, lane);
+            for (int r = 0; r < ROWS; r++)
+                #pragma unroll
+                for (int k = 0; k < SUMS; k++) {
+                    if (k == WEIGHTED)
+                        for (int t = 0; t < TURNS; t++)
+                            for (int w = 0; w < WIDTH; w++) kept[r][t].values[w] *= kept_weights[t].values[w];
+                    add(watches[r].waiting[k], kept[r], tiles, lane);
+                }
 #endif
             tiles++;
         }

@@ -14,19 +14,19 @@ import gradcu
 from gradcu import Tensor
 from gradcu._op import FUNCTIONS, METHODS, OPS
 from tests.golden import decode, load
-from tests.table import TABLE, Row, Sample, cast, cotangent
+from tests.table import COMPLEX_OF, TABLE, Row, Sample, cast, cotangent
 
 
 @functools.cache
-def _golden() -> dict[str, Any]:
-    return load("ops")
+def _golden(topic: str) -> dict[str, Any]:
+    return load(topic)
 
 
-def golden(row: Row) -> dict[str, Any]:
+def golden(row: Row, topic: str = "ops") -> dict[str, Any]:
     """What PyTorch gives for a row, still encoded, since no test needs all of it."""
-    if row.name not in _golden():
-        raise LookupError(f"no golden data for row {row.name!r}: run `python -m tests.golden.make ops`")
-    return _golden()[row.name]
+    if row.name not in _golden(topic):
+        raise LookupError(f"no golden data for row {row.name!r}: run `python -m tests.golden.make {topic}`")
+    return _golden(topic)[row.name]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Case:
 
     row: Row
     number: int
+    topic: str = "ops"
 
     @property
     def sample(self) -> Sample:
@@ -43,7 +44,7 @@ class Case:
     @property
     def golden(self) -> dict[str, Any]:
         """What PyTorch gives for this sample."""
-        return golden(self.row)["samples"][self.number]
+        return golden(self.row, self.topic)["samples"][self.number]
 
     @property
     def values(self) -> list[np.ndarray]:
@@ -52,7 +53,7 @@ class Case:
     @property
     def has_gradients(self) -> bool:
         """Whether some operand can require a gradient."""
-        return any(operand.grad and operand.kind == "f" for operand in self.sample.operands)
+        return any(operand.grad and operand.kind in "fc" for operand in self.sample.operands)
 
     def arrays(self, dtype: str = "float64", device: str = "cpu") -> list[Any]:
         """The operands as arrays of the device."""
@@ -66,7 +67,7 @@ class Case:
         """Tensors that hold these very arrays and require gradients where the sample says so."""
         tensors = [Tensor._wrap(array) for array in arrays]
         for tensor, operand in zip(tensors, self.sample.operands, strict=True):
-            tensor.requires_grad = grad and operand.grad and tensor.dtype.kind == "f"
+            tensor.requires_grad = grad and operand.grad and tensor.dtype.kind in "fc"
         return tensors
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
@@ -134,7 +135,7 @@ def weight(tensor: Tensor, number: int, *, grad: bool) -> Tensor:
     """The fixed cotangent of a Tensor."""
     xp = tensor.device.xp
     # A copy, which owns its memory, may be handed on as a gradient; the walker must find that it is somebody's.
-    made = Tensor._wrap(xp.array(cotangent(tensor.shape, number), dtype=tensor.dtype))
+    made = Tensor._wrap(xp.array(cotangent(tensor.shape, number, tensor.is_complex()), dtype=tensor.dtype))
     made.requires_grad = grad
     return made
 
@@ -159,6 +160,11 @@ def assert_close(actual: np.ndarray, expected: np.ndarray, units: float, what: s
     scale = np.abs(rounded[np.isfinite(rounded)]).max(initial=np.finfo(actual.dtype).tiny)
     tolerance = max(units * float(np.finfo(actual.dtype).eps), error)
     np.testing.assert_allclose(actual, rounded, rtol=tolerance, atol=tolerance * float(scale), err_msg=what)
+
+
+def dtype_here(values: np.ndarray, dtype: str) -> Any:
+    """The dtype that golden values, of float64 operands, have where these are of ``dtype``."""
+    return {np.float64: dtype, np.complex128: COMPLEX_OF.get(dtype)}.get(values.dtype.type, values.dtype)
 
 
 def expected_arrays(encoded: Sequence[Any]) -> list[Any]:

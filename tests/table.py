@@ -11,7 +11,7 @@ import math
 import pkgutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from gradcu.ops import load_all
 from tests import rows
 
 load_all()
+
+COMPLEX_OF = {"float32": "complex64", "float64": "complex128"}
 
 TRIED_DTYPES = ["bool", "uint8", "int32", "int64", "float16", "mixed"]
 """The dtypes that float operands take on besides float32 and float64; "mixed" is float32 for the first, float64 for
@@ -34,8 +36,9 @@ SPECIALS = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -3.0, 2.0**600, -(2.0**600), 2
 class A:
     """An operand to make: uniform between ``low`` and ``high``, of this shape; ``avoid`` are points kept 0.1 away.
 
-    ``kind`` is "f" for floats (the test chooses the width), "i" for integers in [low, high), "b" for booleans; an
-    operand that is not ``grad`` never requires a gradient. ``unique`` makes all elements differ by at least 0.01 (for
+    ``kind`` is "f" for floats (the test chooses the width), "c" for complex numbers, whose imaginary parts are between
+    -2 and 2 and kept away from 0, "i" for integers in [low, high), "b" for booleans; an operand that is not ``grad``
+    never requires a gradient. ``unique`` makes all elements differ by at least 0.01 (for
     max and sort). Floats are multiples of a power of 2, exact in float32 and, unless far from 0, in float16, so that
     the results in these can be compared with those in float64.
     """
@@ -49,7 +52,9 @@ class A:
     unique: bool = False
 
     def make(self, rng: np.random.Generator) -> np.ndarray:
-        """The values, as float64, int64 or bool."""
+        """The values, as float64, complex128, int64 or bool."""
+        if self.kind == "c":
+            return replace(self, kind="f").make(rng) + 1j * A(self.shape, avoid=(0.0,)).make(rng)
         if self.kind == "b":
             return np.asarray(rng.integers(0, 2, self.shape)).astype(bool)
         if self.kind == "i":
@@ -89,6 +94,11 @@ class Sample:
         """Every `A`, in the order of the call."""
         return list(_find((self.args, self.kwargs)))
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the first of several complex operands can be real."""
+        return [operand.kind for operand in self.operands][:2] == ["c", "c"]
+
     def filled(self, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments and keyword arguments with ``values`` in place of the operands."""
         return _replace((self.args, self.kwargs), iter(values))
@@ -115,6 +125,10 @@ def _replace(value: Any, values: Iterator[Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_replace(item, values) for item in value)
     return value
+
+
+def _complex(value: Any) -> Any:
+    return _replace(value, (replace(a, kind="c") if a.kind == "f" else a for a in _find(value)))
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,12 @@ class Row:
         """Whether the first sample can be called with `special_values`."""
         return self.is_elementwise and any(operand.kind == "f" for operand in self.samples[0].operands)
 
+    @property
+    def of_complex_numbers(self) -> Row:
+        """The same samples with complex numbers in place of floats."""
+        samples = (replace(s, args=_complex(s.args), kwargs=_complex(s.kwargs)) for s in self.samples)
+        return replace(self, samples=tuple(samples))
+
     def rng(self, sample: int = 0) -> np.random.Generator:
         """The random numbers of one of the row's samples, the same everywhere and always."""
         return np.random.default_rng([zlib.crc32(self.name.encode()), sample])
@@ -167,7 +187,12 @@ class Row:
 
 
 def cast(values: list[np.ndarray], dtype: str) -> list[np.ndarray]:
-    """The operands in the dtype of a test, one of TRIED_DTYPES included; integers and booleans stay what they are."""
+    """The operands in the dtype of a test, one of TRIED_DTYPES included; integers and booleans stay what they are.
+
+    Complex numbers have the width of floats.
+    """
+    if dtype in COMPLEX_OF:
+        values = [value.astype(COMPLEX_OF[dtype]) if value.dtype.kind == "c" else value for value in values]
     floats = [value.dtype.kind == "f" for value in values]
     if dtype == "mixed":
         first = floats.index(True)
@@ -187,10 +212,11 @@ def special_values(sample: Sample) -> list[np.ndarray]:
     return [next(values) if operand.kind == "f" else np.arange(size) % 2 == 0 for operand in sample.operands]
 
 
-def cotangent(shape: tuple[int, ...], number: int = 0) -> np.ndarray:
+def cotangent(shape: tuple[int, ...], number: int = 0, is_complex: bool = False) -> np.ndarray:
     """A fixed cotangent: none of its elements is 0, neighbours differ, and all are exact in every float dtype."""
     count = math.prod(shape)
-    return (((7 * np.arange(count) + 3 * number) % 10 - 4.5) / 4).reshape(shape)
+    values = (((7 * np.arange(count) + 3 * number) % 10 - 4.5) / 4).reshape(shape)
+    return values + 1j * cotangent(shape, number + 1) if is_complex else values
 
 
 def leaves(result: Any) -> list[Any]:
@@ -209,3 +235,12 @@ def _collect() -> dict[str, Row]:
 
 
 TABLE: dict[str, Row] = _collect()
+
+
+def complex_rows() -> list[Row]:
+    """Every row whose first sample takes floats, with complex numbers in their place."""
+    return [
+        row.of_complex_numbers
+        for _, row in sorted(TABLE.items())
+        if row.torch_name is not None and any(operand.kind == "f" for operand in row.samples[0].operands)
+    ]

@@ -54,6 +54,17 @@ def test_as_a_process(here: Path, root: Path, command: list[str]):
     assert bad.returncode == 2
 
 
+@pytest.mark.parametrize("line", [["-2*pi", "-1e0", "1e2"], ["-6.283185307179586", "-1", "100"]])
+def test_values_behind_the_expression_stand_for_the_options(
+    here: Path, capsys: pytest.CaptureFixture[str], line: list[str]
+):
+    options = ["--start", line[0], "--stop", line[1], "--num", line[2]]
+    for behind in ([*line, "--order", "2"], ["--order", "2", *line]):
+        found, expected = figures(capsys, "-x**2", *behind), figures(capsys, "-x**2", *options, "--order", "2")
+        assert (found["num"], found["rows"]) == (100, expected["rows"])
+    assert "-x**2" in succeed(capsys, "-x**2", *line, "--explain")
+
+
 @pytest.mark.parametrize(
     ("start", "value"),
     [
@@ -187,7 +198,12 @@ BAD = {
     "no start": (["sweep", "x", "--stop", "1", "--num", "3"], "the following arguments are required: --start"),
     "unknown option": (["sweep", *CUBIC, "--num", "3", "--shrink"], "unknown option --shrink"),
     "misspelt option": (["sweep", *CUBIC, "--nmu", "3"], "unknown option --nmu; did you mean --num?"),
-    "two expressions": (["sweep", "x", *CUBIC, "--num", "3"], "unrecognized arguments: x**3 - 3*x**2 + 4"),
+    "two expressions": (["sweep", "x", *CUBIC, "--num", "3"], "stand A B N, the first point, the last, and how many"),
+    "no quotes": (["sweep", "x", "-", "1", "--start", "0"], "not '- 1'; an expression with spaces in it needs quotes"),
+    "four values": (["sweep", "x", "0", "1", "5", "2"], "how many, not '0 1 5 2'"),
+    "a line twice": (["sweep", "x", "0", "1", "5", "--num", "5"], "'0 1 5' stands in place of --num; use one of them"),
+    "values and a grid": (["sweep", "u", "0", "1", "5", "--grid", "u=0:1:5"], "--grid stands in place of --start"),
+    "a value not a number": (["sweep", "x", "0", "x", "5"], "--stop must be a number, not 'x'"),
     "missing value": (["sweep", "x", "--start"], "--start needs a value"),
     "forgotten value": (["sweep", "x", "--start", "--stop", "5", "--num", "3"], "--start needs a value"),
     "start not a number": (

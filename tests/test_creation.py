@@ -272,6 +272,38 @@ def test_manual_seed_repeats_all_random_functions():
     assert gradcu.rand(3).tolist() == negative
 
 
+@given(st.integers(-(2**63), 2**64 - 1), st.integers(0, 7))
+def test_a_state_of_the_random_numbers_can_be_gone_back_to(seed: int, drawn: int):
+    gradcu.manual_seed(seed)
+    # Of 16-bit integers NumPy keeps what is left of 32 bits: that is state too.
+    gradcu.rand(drawn, dtype=gradcu.float16)
+    before = gradcu.get_rng_state()
+    assert (before.dtype, before.ndim, gradcu.initial_seed()) == (gradcu.uint8, 1, seed % 2**64)
+    first = gradcu.rand(3, dtype=gradcu.float16).tolist() + gradcu.randn(2).tolist()
+    gradcu.manual_seed(1)
+    gradcu.set_rng_state(before)
+    assert gradcu.initial_seed() == seed % 2**64
+    assert gradcu.rand(3, dtype=gradcu.float16).tolist() + gradcu.randn(2).tolist() == first
+
+
+def test_a_seed_of_its_own_is_told():
+    first, second = gradcu.seed(), gradcu.seed()
+    assert first != second == gradcu.initial_seed()
+    numbers = gradcu.rand(4).tolist()
+    gradcu.manual_seed(second)
+    assert gradcu.rand(4).tolist() == numbers
+
+
+def test_what_is_no_state_is_refused():
+    size = gradcu.get_rng_state().numel()
+    with pytest.raises(TypeError, match=r"expected a gradcu.ByteTensor, but got int"):
+        gradcu.set_rng_state(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"RNG state must be a gradcu.ByteTensor"):
+        gradcu.set_rng_state(gradcu.ones(size))
+    with pytest.raises(RuntimeError, match=f"state of size {size} but found the input RNG state size to be 3"):
+        gradcu.set_rng_state(gradcu.ones(3, dtype=gradcu.uint8))
+
+
 @pytest.mark.parametrize("dtype", [gradcu.float16, gradcu.float32, gradcu.float64])
 def test_random_numbers_are_distributed_as_they_say(dtype: np.dtype[Any]):
     gradcu.manual_seed(0)

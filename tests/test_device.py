@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gradcu
 from gradcu import _device as dv
 from gradcu import _finding_cuda
 from gradcu._device import CPU, device
@@ -187,6 +188,43 @@ def test_cuda_without_cupy(use: Callable[[], object], name: str, no_cupy: None) 
     assert all(part in str(caught.value) for part in [f"'{name}'", *EXTRAS])
 
 
+def test_pinned_memory_without_cupy(no_cupy: None) -> None:
+    x = gradcu.ones(2)
+    assert not x.is_pinned()
+    with pytest.raises(RuntimeError, match=r"Cannot access accelerator device when none is available: .*CuPy is not"):
+        x.pin_memory()
+    with pytest.raises(
+        RuntimeError, match=r"pin_memory=True requires a CUDA .* on this system: .*CuPy is not installed"
+    ):
+        gradcu.ones(2, pin_memory=True)
+    with pytest.raises(RuntimeError, match="for tensors on CUDA devices, and this one is on the CPU"):
+        x.record_stream(None)
+
+
+def test_what_counts_memory_counts_none_without_cupy(no_cupy: None) -> None:
+    cuda = gradcu.cuda
+    assert cuda.memory_allocated() == cuda.max_memory_allocated() == cuda.memory_reserved() == 0
+    assert (cuda.max_memory_reserved(), cuda.memory_stats(), cuda.is_initialized()) == (0, {}, False)
+    cuda.reset_peak_memory_stats()
+    cuda.empty_cache()
+    cuda.set_device(-1)
+    with cuda.device(None), cuda.device(-1), cuda.device_of(gradcu.ones(2)), cuda.stream(None):
+        assert gradcu.ones(1).device is CPU
+    assert cuda.get_rng_state_all() == []
+    for use in (cuda.init, cuda.current_device, cuda.synchronize, cuda.Stream, cuda.Event, cuda.memory_summary):
+        with pytest.raises(RuntimeError, match="device 'cuda' cannot be used: CuPy is not installed"):
+            use()
+
+
+def test_setting_cpu_pins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADCU_DEVICE", "cpu")
+    monkeypatch.setattr(dv, "_noticed", True)
+    x = gradcu.ones(2, requires_grad=True)
+    assert x.pin_memory() is not x
+    assert gradcu.zeros(2, pin_memory=True).tolist() == [0.0, 0.0]
+    assert not x.pin_memory().is_pinned()
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -259,7 +297,6 @@ def test_cupy_is_not_imported_before_cuda_is_used() -> None:
         import sys
         import numpy as np
         from gradcu import _device as dv
-from gradcu import _finding_cuda
         dv.resolve("cpu"), dv.resolve(None), dv.device("cuda:1"), dv.xp_of(np.ones(1)), repr(dv.device(0))
         assert "cupy" not in sys.modules and not any(name.startswith("cupy") for name in sys.modules)
     """

@@ -101,7 +101,7 @@ def test_what_waits_is_there_when_it_is_asked_for(code: str):
     [
         "gradcu.cat([x, x])", "x.unbind()", "x.masked_fill_(mask, 0.0)", "x.max()", "gradcu.max(x)", "np.sum(x)",
         "np.sin(x)", "gradcu.Tensor.softmax(x, 0)", "repr(x)", "gradcu.autograd.grad(x.sum(), x, allow_unused=True)",
-        "(x * x).sum().backward()", "gradcu.compile(gradcu.sin)(x)", "gradcu.autograd.Function()", "iter(x)",
+        "(x * x).sum().backward()", "gradcu.compile(gradcu.sin)(x)", "gradcu.autograd.Function", "iter(x)",
         "gradcu.return_types.max", "gradcu.math.sqrt(2)", "gradcu.sweep(gradcu.sin, 0, 1, 3)",
     ],
 )  # fmt: skip
@@ -118,8 +118,10 @@ print(json.dumps("fine"))
 @pytest.mark.parametrize("frozen", [True, False])
 def test_what_was_frozen_stays_frozen_and_nothing_else_is(frozen: bool):
     freeze = "gc.freeze()" if frozen else "pass"
-    count = in_new_process(f"import gc; {freeze}; import gradcu; print(gc.get_freeze_count())")
-    assert count > 1000 if frozen else count == 0
+    code = f"import gc; {freeze}; before = gc.get_freeze_count(); import gradcu; print([before, gc.get_freeze_count()])"
+    before, after = in_new_process(code)
+    # Python 3.12 has some hundred of its own.
+    assert after > 1000 if frozen else after == before < 1000
 
 
 def test_the_process_is_left_as_it_was():

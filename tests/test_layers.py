@@ -4,14 +4,14 @@ import ast
 from pathlib import Path
 
 LAYERS = [
-    ("_pending", "_by_need", "_first_use", "_finding_cuda"),
+    ("_pending", "_by_need", "_first_use", "_finding_cuda", "_cuda_memory"),
     ("_determinism", "_device", "_dtype", "_format", "_silence", "_linspace", "_template", "math", "return_types"),
     ("_dimensions", "_kernel_text", "_launch"),
     ("_graph",),
-    ("_journey",),
+    ("_anomaly", "_journey"),
     ("_op",),
     ("_tensor",),
-    ("_refusing_views",),
+    ("_refusing_views", "_saved"),
     ("_record",),
     ("_fast", "_fast_pending"),
     ("_define",),

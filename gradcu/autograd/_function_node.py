@@ -6,9 +6,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._anomaly import note_origin
 from .._device import CPU, Place
 from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
+from .._saved import SAVED_HOOKS, Packed
 from .._tensor import Tensor, current_edge
 
 if TYPE_CHECKING:
@@ -74,13 +76,21 @@ class Saved:
     The Tensor itself is held weakly: changed in place later, it could lead to the node that saved it, a cycle.
     """
 
-    __slots__ = ("array", "counter", "edge", "tensor", "version")
+    __slots__ = ("array", "counter", "edge", "packed", "tensor", "version")
+
+    packed: Packed | None
 
     def __init__(self, tensor: Tensor, output: int | None) -> None:
         self.array, self.counter = tensor._array, tensor._version_counter
         self.version = self.counter[0]
         self.edge = edge_of(tensor) if output is None else output
         self.tensor = weakref.ref(tensor)
+        self.packed = None
+        hooks = SAVED_HOOKS.get()
+        if hooks:
+            # An output is known by its number, and held without its node.
+            self.packed = Packed(hooks[-1], tensor if output is None else alias(tensor))
+            self.array = None
 
     def unpack(self, node: Node | None) -> Tensor:
         """The Tensor that was saved, or one just like it."""
@@ -88,6 +98,8 @@ class Saved:
         if type(edge) is int:
             edge = None if node is None else node if node.output_count == 1 else (node, edge)
             counter = counter[:1]
+        if self.packed is not None:
+            return _behind(edge, Tensor._wrap(self.packed.array()))
         if counter[0] != self.version:
             raise version_error(self.array, edge, counter, self.version)
         if isinstance(edge, Tensor):
@@ -95,9 +107,13 @@ class Saved:
         original = self.tensor()
         if original is not None and original._edge is edge:
             return original
-        tensor = Tensor._wrap(self.array, self.counter)
-        tensor._edge, tensor._requires_grad = edge, edge is not None
-        return tensor
+        return _behind(edge, Tensor._wrap(self.array, self.counter))
+
+
+def _behind(edge: Any, tensor: Tensor) -> Tensor:
+    """A new Tensor, with the edge that leads to it."""
+    tensor._edge, tensor._requires_grad = edge, edge is not None
+    return tensor
 
 
 class FunctionNode(Node):
@@ -105,6 +121,7 @@ class FunctionNode(Node):
 
     __slots__ = ()
 
+    uncommon = True
     function: type[Function]
 
     def __init__(
@@ -124,6 +141,7 @@ class FunctionNode(Node):
         self.place = Place(on_cuda[0]) if on_cuda else None
         shapes = tuple(None if tensor is None else tensor._array.shape for tensor in tensors)
         dtypes = tuple(None if tensor is None else tensor._array.dtype for tensor in tensors)
+        note_origin(self)
         self.output_count = len(outputs)
         self.shape, self.dtype = (shapes, dtypes) if len(outputs) > 1 else (shapes[0], dtypes[0])
 

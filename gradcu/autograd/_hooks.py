@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._define import publish
-from .._graph import HookTable, RemovableHandle
+from .._graph import HookTable, RemovableHandle, leaf_hooks
 from .._pending import Pending
 from .._tensor import Tensor, current_edge, retain_gradient
 
@@ -28,9 +28,7 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
         self._array.settle(self)
     edge = current_edge(self)
     if edge is None:
-        if self._hooks is None:
-            self._hooks = HookTable()
-        return self._hooks.register(hook)
+        return leaf_hooks(self, "_hooks").register(hook)
     node, number = edge if type(edge) is tuple else (edge, 0)
     if node.tensor_hooks is None:
         node.tensor_hooks = {}
@@ -40,7 +38,9 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
 def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
     """Calls ``hook(tensor)`` whenever ``backward`` has added to this leaf's ``grad``.
 
-    The handle's ``remove()`` ends that. Raises RuntimeError for a Tensor that is no leaf or does not require grad.
+    That is as soon as nothing more can be added in this walk, so the hook may use up ``grad`` and free it. The handle's
+    ``remove()`` ends that. Raises RuntimeError for a Tensor that is no leaf or does not require grad, and in
+    ``backward`` where the hook returns anything.
 
     >>> import gradcu
     >>> x = gradcu.tensor(3.0, requires_grad=True)
@@ -52,9 +52,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], No
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if not self.is_leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    if self._accumulated_hooks is None:
-        self._accumulated_hooks = HookTable()
-    return self._accumulated_hooks.register(hook)
+    return leaf_hooks(self, "_accumulated_hooks").register(hook)
 
 
 def retain_grad(self: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Grad modes: whether operations are recorded, for a block, a function, or from here on.
+"""Modes: whether operations are recorded, for a block, a function, or from here on.
 
 The mode is a context variable: every thread starts with recording on, and an asyncio task with its parent's mode.
 """
@@ -6,11 +6,13 @@ The mode is a context variable: every thread starts with recording on, and an as
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from .._graph import GRAD_ENABLED
+from .._graph import GRAD_ENABLED, INFERENCE
+from .._pending import TRACES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,21 +44,32 @@ class _Mode:
         # A token could not be reset where the block ends in another context, as one across an await may.
         GRAD_ENABLED.set(self._before.pop())
 
+    def _block(self) -> _Mode:
+        """A block of the same mode, for one call of a decorated function."""
+        return _Mode(self.mode)
+
     def __call__(self, function: F) -> F:
-        mode = self.mode
+        if isinstance(function, type):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You should only decorate "
+                "functions or methods. To preserve the current behavior of class decoration, you can directly decorate "
+                "the `__init__` method and nothing else.",
+                FutureWarning,
+                stacklevel=2,
+            )
         if _is_generator(function):
-            return cast(F, _generator_in_mode(function, mode))
+            return cast(F, _generator_in(self._block, function))
 
         @functools.wraps(function)
         def in_mode(*args: Any, **kwargs: Any) -> Any:
-            with _Mode(mode):
+            with self._block():
                 return function(*args, **kwargs)
 
         return cast(F, in_mode)
 
 
-def _generator_in_mode(function: Callable[..., Any], mode: bool) -> Callable[..., Any]:
-    """A generator whose body runs in ``mode``, while whoever iterates over it keeps their own."""
+def _generator_in(block: Callable[[], _Mode], function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator whose body runs in the mode of ``block``, while whoever iterates over it keeps their own."""
 
     @functools.wraps(function)
     def in_mode(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
@@ -64,7 +77,7 @@ def _generator_in_mode(function: Callable[..., Any], mode: bool) -> Callable[...
         resume, value = generator.send, None
         while True:
             try:
-                with _Mode(mode):
+                with block():
                     item = resume(value)
             except StopIteration as stop:
                 return stop.value
@@ -139,6 +152,57 @@ class set_grad_enabled(_Mode):  # noqa: N801
     def __call__(self, function: F) -> F:
         GRAD_ENABLED.set(self._at_call)
         return super().__call__(function)
+
+
+class inference_mode(_Mode):  # noqa: N801
+    """Records nothing within the block or the decorated function, like ``no_grad``, and makes *inference tensors*.
+
+    These have no version: they can't be saved for backward, nor changed in place elsewhere. ``inference_mode(False)``
+    within such a block is the ordinary mode again.
+
+    >>> import gradcu
+    >>> x = gradcu.tensor(2.0, requires_grad=True)
+    >>> with gradcu.inference_mode():
+    ...     y = x * x
+    >>> y.requires_grad, y.is_inference()
+    (False, True)
+    >>> x * y
+    Traceback (most recent call last):
+    RuntimeError: Inference tensors cannot be saved for backward. ...
+    """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
+        self._inference_before: list[bool] = []
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._inference_before.append(INFERENCE.get())
+        INFERENCE.set(not self.mode)
+        TRACES.append(INFERENCE)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        TRACES.remove(INFERENCE)
+        INFERENCE.set(self._inference_before.pop())
+        super().__exit__(kind, error, trace)
+
+    def _block(self) -> _Mode:
+        return inference_mode(not self.mode)
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether new Tensors are inference tensors here and now.
+
+    >>> import gradcu
+    >>> gradcu.is_inference_mode_enabled()
+    False
+    """
+    return INFERENCE.get()
 
 
 def _is_generator(function: Callable[..., Any]) -> bool:

@@ -6,17 +6,22 @@ The rules are those of https://docs.pytorch.org/docs/stable/notes/extending.html
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NoReturn
 
 from .._graph import GRAD_ENABLED, Node, next_sequence
-from .._inplace import relink
+from .._inplace import refuse_leaf, relink
 from .._pending import FUSING
-from .._refusing_views import RefusingView
+from .._refusing_views import SEVERAL_OUTPUTS, RefusingView
 from .._tensor import Tensor
 from ._function_node import RETURNED_VIEW, FunctionCtx, FunctionNode, Saved, alias, edge_of
 
+_NOT_AN_INPUT = (
+    "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be "
+    "passed to ctx.mark_dirty()."
+)
 _REQUIRES_STATIC = (
     "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
     "with static forward method."
@@ -59,6 +64,14 @@ class Function:
         name = f"{cls.__name__}Backward"
         cls._ctx_class = type(name, (FunctionCtx,), {"__module__": __name__})
         cls._node_class = type(name, (FunctionNode,), {"__module__": __name__, "__slots__": (), "function": cls})
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
+            "invoke them on the class itself: call its apply.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises RuntimeError: a Function is called by ``apply``, on the class."""
@@ -134,7 +147,7 @@ class Function:
         if any(wanted):
             _connect(cls._node_class(ctx, args, edges, outputs), tensors, outputs, wanted)
         else:
-            _alias_inputs(ctx, tensors, outputs)
+            _leave_out(ctx, tensors, outputs)
         ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
         return tuple(outputs) if isinstance(output, tuple) else outputs[0]
 
@@ -162,12 +175,24 @@ def _connect(node: FunctionNode, inputs: list[Tensor], outputs: list[Any], wante
             changed._edge, changed._requires_grad = edge, True
             relink(output, changed)
         else:
-            base = bases[number]
-            if base is not None:
-                # Only the user's forward knows how to make it again.
-                output._view = RefusingView(base, None, output._version_counter[0], RETURNED_VIEW)
+            _refuse_changes(output, bases[number], SEVERAL_OUTPUTS if sum(wanted) > 1 else RETURNED_VIEW)
             output._edge, output._requires_grad = edge, True
     ctx._saved = tuple(None if tensor is None else Saved(tensor, numbers.get(id(tensor))) for tensor in ctx._to_save)
+
+
+def _leave_out(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> None:
+    """Makes outputs that nothing is recorded of what the caller gets."""
+    bases = [_base_of(output, inputs) for output in outputs]
+    _alias_inputs(ctx, inputs, outputs)
+    for output, base in zip(outputs, bases, strict=True):
+        if not _among(output, ctx._dirty):
+            _refuse_changes(output, base, RETURNED_VIEW)
+
+
+def _refuse_changes(output: Any, base: Tensor | None, reason: str) -> None:
+    """Has an output that is a view of ``base`` refuse changes: only the user's forward knows how to make it again."""
+    if base is not None and not base.is_inference():
+        output._view = RefusingView(base, None, output._version_counter[0], reason)
 
 
 def _base_of(output: Any, inputs: list[Tensor]) -> Tensor | None:
@@ -208,9 +233,12 @@ def _check_dirty(ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Any]) -> 
                 "are modified inplace must all be outputs of the Function."
             )
         if not _among(tensor, inputs):
-            raise RuntimeError("mark_dirty received a tensor that is not an input: there is no need to mark it.")
+            if tensor._view is not None:
+                raise RuntimeError(_NOT_AN_INPUT)
+            warnings.warn(_NOT_AN_INPUT, UserWarning, stacklevel=4)
         if tensor._edge is None and tensor._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+        refuse_leaf(tensor)
         if tensor._view is not None and len(outputs) > 1:
             raise RuntimeError(
                 "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "
@@ -245,6 +273,7 @@ class _Error(Node):
 
     __slots__ = ("message",)
 
+    uncommon = True
     message: str
 
     def backward(self, gradient: Any, create_graph: bool) -> NoReturn:

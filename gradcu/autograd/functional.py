@@ -7,7 +7,7 @@ what belongs to a tuple of inputs or outputs is a tuple, what belongs to a singl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from .._backward import grad
 from .._tensor import Tensor
@@ -17,6 +17,7 @@ from ..ops.shape import reshape
 from ._modes import enable_grad
 
 Tensors = Tensor | tuple[Tensor, ...]
+Strategy = Literal["forward-mode", "reverse-mode"]
 _Gradients = Sequence[Tensor | None]
 
 _OUTPUTS = "outputs of the user-provided function"
@@ -109,22 +110,26 @@ def jacobian(
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
+    strategy: Strategy = "reverse-mode",
 ) -> Any:
     """Returns the Jacobian of ``func`` at ``inputs``, of shape ``output.shape + input.shape``.
 
     It is a Tensor for one input and one output, a tuple of them for a tuple of either, and a tuple (by output) of
-    tuples (by input) for tuples of both. It takes a walk back through the graph for each element of the outputs;
-    ``vectorize`` is accepted and changes nothing. ``create_graph`` makes the Jacobian differentiable.
+    tuples (by input) for tuples of both. It takes a walk back through the graph for each element of the outputs, with
+    ``strategy="forward-mode"`` one for each element of the inputs (see ``jvp``): take that where there are fewer of
+    them. ``vectorize`` is accepted and changes nothing. ``create_graph`` makes the Jacobian differentiable.
 
-    Raises TypeError for inputs or outputs that are no Tensors and, under ``strict``, RuntimeError for an output that
-    does not depend on an input; else that gives zeros.
+    Raises TypeError for inputs or outputs that are no Tensors, ValueError for another strategy, RuntimeError for an
+    output of complex numbers, of which `gradcu.view_as_real` gives the parts, and under ``strict`` RuntimeError for an
+    output that does not depend on an input; else that gives zeros. "forward-mode" goes with neither ``create_graph``
+    (NotImplementedError) nor ``strict`` (RuntimeError); it differentiates complex outputs too, along the real axis.
 
     >>> import gradcu
     >>> gradcu.autograd.functional.jacobian(lambda x: x * x, gradcu.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
-    return _jacobian(func, inputs, create_graph, strict, vectorize, "jacobian")
+    return _by(strategy, "strategy")(func, inputs, create_graph, strict, vectorize, "jacobian")
 
 
 @enable_grad
@@ -134,11 +139,13 @@ def hessian(
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
+    outer_jacobian_strategy: Strategy = "reverse-mode",
 ) -> Any:
     """Returns the Hessian at ``inputs`` of ``func``, whose output is one element.
 
     It has the shape ``input.shape + input.shape`` for one input; for a tuple of inputs it is a tuple of tuples, the
-    Tensor at ``[i][j]`` of shape ``inputs[i].shape + inputs[j].shape``. Options are those of ``jacobian``.
+    Tensor at ``[i][j]`` of shape ``inputs[i].shape + inputs[j].shape``. Options are those of ``jacobian``;
+    ``outer_jacobian_strategy`` is that of the second derivative.
 
     Raises TypeError for inputs or an output that are no Tensors, RuntimeError for an output of more elements and, under
     ``strict``, where the first derivative does not depend on an input.
@@ -159,7 +166,8 @@ def hessian(
             _require_graph(found if isinstance(found, tuple) else (found,), _LINEAR)
         return found
 
-    return _jacobian(gradient, inputs, create_graph, strict, vectorize, "hessian")
+    outer = _by(outer_jacobian_strategy, "outer_jacobian_strategy")
+    return outer(gradient, inputs, create_graph, strict, vectorize, "hessian")
 
 
 @enable_grad
@@ -220,11 +228,56 @@ def _jacobian(
     return rows[0] if single_output else rows
 
 
+def _by(strategy: str, name: str) -> Callable[..., Any]:
+    """What computes Jacobians so."""
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise ValueError(f'Expected {name} to be either "forward-mode" or "reverse-mode", not {strategy!r}.')
+    return _jacobian if strategy == "reverse-mode" else _jacobian_by_columns
+
+
+def _jacobian_by_columns(
+    func: Callable[..., Any], inputs: Tensors, create_graph: bool, strict: bool, vectorize: bool, name: str
+) -> Any:
+    """`_jacobian`, by the product with each unit vector of the inputs: see `jvp`."""
+    if create_graph:
+        raise NotImplementedError('`create_graph=True` and "forward-mode" are not supported together')
+    if strict:
+        raise RuntimeError('`strict=True` and "forward-mode" are not supported together: set `strict=False`')
+    single, points = _points(inputs, name, create_graph)
+    single_output, outputs = _as_tuple(func(*points), _OUTPUTS, name)
+    cotangents = tuple(zeros_like(output) for output in outputs)
+    for cotangent in cotangents:
+        cotangent.requires_grad = True
+    gradients = _gradients(outputs, points, cotangents, create_graph=True)
+    rows: list[list[Tensor]] = [[] for _ in outputs]
+    for point, gradient in zip(points, gradients, strict=True):
+        columns: list[list[Any]] = [[] for _ in outputs]
+        for element in range(point._array.size):
+            found = _gradients((gradient,), cotangents, (unit_like(point, element),), False, keep=True)
+            for column, product in zip(columns, _filled(found, outputs, False, False, name), strict=True):
+                column.append(product._memory())
+        for row, column, output in zip(rows, columns, outputs, strict=True):
+            row.append(_beside(column, output, point))
+    given = tuple(_given(row, single, False) for row in rows)
+    return given[0] if single_output else given
+
+
+def _beside(columns: list[Any], output: Tensor, point: Tensor) -> Tensor:
+    """The derivatives of an output by each element of a point, as one Jacobian."""
+    whole = (*output._array.shape, *point._array.shape)
+    place = output.device
+    with place.context:
+        joined = place.xp.stack(columns, axis=-1) if columns else place.xp.zeros(whole, output._array.dtype)
+    return Tensor._wrap(joined.reshape(whole))
+
+
 def _derivatives(
     number: int, output: Tensor, points: tuple[Tensor, ...], create_graph: bool, strict: bool
 ) -> list[Tensor]:
     """The Jacobians of output ``number`` by each of the points."""
     array = output._array
+    if array.dtype.kind == "c":
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got gradcu.{array.dtype}")
     found: list[list[Any]] = [[] for _ in points]
     for element in range(array.size):
         gradients = _gradients((output,), points, (unit_like(output, element),), create_graph, keep=True)

@@ -77,6 +77,7 @@ def _overview() -> str:
     return textwrap.dedent(
         """\
         usage: gradcu sweep EXPRESSION --start A --stop B --num N [options]
+               gradcu sweep EXPRESSION A B N [options]
                gradcu sweep --help
                gradcu cache [--clear]
                gradcu --version

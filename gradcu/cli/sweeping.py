@@ -21,13 +21,17 @@ from .failures import BAD_INPUT, DONE, FAILED, Failure, failing_with
 from .functions import function_of
 
 _MANY = 10**9
+_LINE = ("start", "stop", "num")
 
 
 def parser() -> Parser:
     """The parser of its options."""
     made = Parser(
         prog="gradcu sweep",
-        usage="gradcu sweep EXPRESSION --start A --stop B --num N [options]",
+        usage=(
+            "gradcu sweep EXPRESSION --start A --stop B --num N [options]\n"
+            "       gradcu sweep EXPRESSION A B N [options]"
+        ),
         description=(
             "Evaluate a function of x, or of several variables, and its derivatives at evenly spaced points, and\n"
             "print what was found: extremes and where they are, NaN and infinities, sign changes of the slope."
@@ -38,6 +42,7 @@ def parser() -> Parser:
     )
     add = made.add_argument
     add("function", metavar="EXPRESSION", help='an expression in x, such as "x**2 * sin(x)", or MODULE:FUNCTION')
+    add("line", metavar="A B N", nargs="*", help="the first point, the last, and how many, without naming them")
     add("--start", metavar="A", help="the first point; a number or a constant such as -2*pi")
     add("--stop", metavar="B", help="the last point")
     add("--num", metavar="N", help="how many points, both ends included; 1e7 is a way to write it")
@@ -89,6 +94,7 @@ def _epilog() -> str:
             "points are gone through twice.",
             "",
             "examples:",
+            '  gradcu sweep "x**3 - 3*x**2 + 4" -5 5 1e7',
             '  gradcu sweep "x**3 - 3*x**2 + 4" --start -5 --stop 5 --num 1e7 --order 2 --plot sweep.png',
             '  gradcu sweep "-exp(-x*x/8) * sin(3*x)" --start -2*pi --stop 2*pi --num 1e6 --dtype float64 --json',
             '  gradcu sweep "where(x < 0, 0, x)" --start -1 --stop 1 --num 1001 --out relu.npz',
@@ -110,6 +116,7 @@ def _epilog() -> str:
 def run(options: argparse.Namespace) -> int:
     """Sweeps, and prints and draws the result."""
     with failing_with(BAD_INPUT):
+        _place_line(options)
         grid, params = _grid(options.grid), _params(options.param)
         function = function_of(options.function, [*(grid or "x"), *(params or ())])
         order = count("--order", options.order, least=0)
@@ -145,11 +152,28 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _place_line(options: argparse.Namespace) -> None:
+    """Puts the values behind the expression, which stand as in `gradcu.sweep`, where the options have theirs."""
+    values = options.line
+    if not values:
+        return
+    if len(values) != len(_LINE):
+        raise Failure(
+            f"behind the expression stand A B N, the first point, the last, and how many, not {' '.join(values)!r}; "
+            "an expression with spaces in it needs quotes (see gradcu sweep --help)"
+        )
+    twice = [f"--{name}" for name in _LINE if getattr(options, name) is not None]
+    if twice:
+        raise Failure(f"{' '.join(values)!r} stands in place of {', '.join(twice)}; use one of them")
+    for name, value in zip(_LINE, values, strict=True):
+        setattr(options, name, value)
+
+
 def _is_grid(options: argparse.Namespace) -> bool:
     """Whether there is a grid, and not also a line."""
     if options.grid is None:
         return False
-    given = [f"--{name}" for name in ("start", "stop", "num") if getattr(options, name) is not None]
+    given = [f"--{name}" for name in _LINE if getattr(options, name) is not None]
     if given:
         raise Failure(f"--grid stands in place of {', '.join(given)}; use one of them (see gradcu sweep --help)")
     return True
@@ -197,7 +221,7 @@ def _named(option: str, given: Sequence[str], example: str) -> list[tuple[str, s
 def _given(options: argparse.Namespace, name: str) -> str:
     value = getattr(options, name)
     if value is None:
-        missing = [f"--{other}" for other in ("start", "stop", "num") if getattr(options, other) is None]
+        missing = [f"--{other}" for other in _LINE if getattr(options, other) is None]
         raise Failure(f"the following arguments are required: {', '.join(missing)} (see gradcu sweep --help)")
     return value
 

@@ -8,6 +8,7 @@ the point alone.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +26,10 @@ _LONGEST, _SHORTEST = 1 << 18, 1 << 12
 sleeps for longer than an addition of 1e5 points takes. So they are as many as the caches allow."""
 _MOST_BYTES = 6 << 20
 """What the arrays of one block may take."""
+
+
+_MOST_PLANNED = 256
+"""So many programs' steps are kept: to plan them takes longer than to run them on a thousand points."""
 
 
 class _Step:
@@ -141,6 +146,7 @@ def _gathered(view: np.ndarray, first: int, size: int) -> np.ndarray:
     return points
 
 
+@functools.lru_cache(_MOST_PLANNED)
 def _planned(program: Program) -> tuple[list[_Step], list[int], list[Any], list[np.dtype[Any]]]:
     """The steps; the places of the outputs among the arrays; the constants; the dtypes of the buffers.
 

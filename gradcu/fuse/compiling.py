@@ -9,10 +9,11 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from .._pending import FUSING, Pending
 from .._tensor import Tensor
-from .deferred import Deferred, Recording, recording
+from .deferred import Deferred
 from .explanation import Explanation
 from .fused_node import connect
 from .plan import Library
+from .recording import Recording, recording
 
 ENGINES = ("auto", "cc", "numpy", "cuda")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._kernel_text import NARROW, THREADS
+from .._kernel_text import MOST_BYTES, NARROW, THREADS
 from .._launch import Parameter, Pointer, kernel
 from .._record import forward
 from .cuda_source import CudaSource, elementwise_source, layout_dtype
@@ -17,8 +17,6 @@ from .program import NotInCError, Program, Reference, c_body
 
 _MOST_BLOCKS = 2**31 - 1
 _MOST_POINTERS = 256
-_MOST_BYTES = 4096
-"""Of all parameters: CUDA C++ Programming Guide, "Function Parameters"."""
 
 
 class CudaElementwise:
@@ -60,7 +58,7 @@ class CudaElementwise:
         outputs = [xp.empty(shape, dtype, order) for dtype in self._outputs]
         if size == 0:
             return outputs
-        if layout is not None and self._bytes(layout) > _MOST_BYTES:
+        if layout is not None and self._bytes(layout) > MOST_BYTES:
             copies = [xp.ascontiguousarray(xp.broadcast_to(array, shape)) for array in arrays]
             inputs, layout = self._replaced(inputs, copies), None
         self._launch(layout, single, size, inputs, outputs)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from .._kernel_text import BLOCKS, C_TYPES, THREADS
-from .._linspace import SEGMENT, SPAN, linspace_spans
+from .._kernel_text import BLOCKS, C_TYPES, MOST_BYTES, THREADS
+from .._linspace import SEGMENT
 from .._template import filled, kernel_file
+from .cuda_points import LINE, Axes, axes_dtype, points_fillings
 from .program import NotInCError, Program, c_body
 from .reduction import TILE
 
@@ -22,10 +24,9 @@ _C_TYPES = {**C_TYPES, "bool": "bool"}
 _SWEEP_BLOCKS = {
     ("float32", False): (8, 2), ("float64", False): (4, 0), ("float32", True): (3, 0), ("float64", True): (2, 0)
 }  # fmt: skip
-"""A sweep has the figures of its rows in registers, those of sums too, and waits for nothing that it reads: so 2 blocks
-share them for up to the first number of rows, 3 for up to the second, and more rows have one block alone."""
-
-_MOST_SPANS, _MOST_EXACT = 17, 4
+"""A sweep has the figures of its rows in registers, those of sums too, and waits for little that it reads: so 2 blocks
+share them for up to the first number of rows, 3 for up to the second, and more rows have one block alone. What is known
+of a linspace takes as much as a row's figures; the first one's was counted with them."""
 
 WARPS = THREADS // 32
 
@@ -40,17 +41,9 @@ MOST_ROWS = 64
 
 _NEXT_LINE = "\n" + " " * 8
 
-MOST_POINTS = (_MOST_SPANS - 1) * SPAN
-"""How many points one launch of a sweep can compute."""
-
-LINE = np.dtype(
-    [
-        ("step", "f8", 3), ("origins", "f8", (_MOST_SPANS, 2)), ("exact_at", "i8", _MOST_EXACT),
-        ("exact", "f8", _MOST_EXACT), ("quick_step", "f4", 2), ("offset_error", "f4"),
-    ],
-    align=True,
-)  # fmt: skip
-"""The struct Line of kernels/sweep.cu, which `line_of` fills."""
+Sums = tuple[Literal["plain", "weighted"], ...]
+"""The sums of each row that a kernel finds: of its numbers as they are, then of those times their weights in the
+trapezoidal rule."""
 
 
 @dataclass(frozen=True)
@@ -67,45 +60,50 @@ class CudaSource:
 
 
 def sweep_source(
-    program: Program, *, sums: bool = False, signed: range = range(0), histogram: bool = False
+    program: Program, axes: Axes | None = None, *, sums: Sums = (), signed: range = range(0), histogram: bool = False
 ) -> CudaSource:
-    """The kernel of a sweep of a program of one input.
+    """The kernel of a sweep of a program over a product of axes, or over one linspace.
 
     Its parameters, numbers being int64 unless said otherwise:
 
-    - a `LINE`; the index of the first point; the number of points, up to `MOST_POINTS`; the index at which the first
-      block begins, a multiple of what a block takes; how many `STRETCH` of points a warp takes, int32, a power of two;
+    - a `LINE`, or an `axes_dtype`; with axes, a pointer for each input that is given, in their order;
+    - the index of the first point; the number of points, up to `MOST_POINTS`; the index at which the first block
+      begins, a multiple of what a block takes; how many `STRETCH` of points a warp takes, int32, a power of two;
     - a pointer to `figures_dtype`, for each block one a row; a pointer to `place_dtype`, `WARPS` times `PLACES` for
       each block and row in ``signed``, those of which sign changes are wanted;
     - with ``histogram``, the number of bins, and whether their counts are in dynamic shared memory, both int32; a
       pointer to the edges of each row, followed by the scale of `gradcu_bin`, float64; one to counts, uint64, which are
       added to;
-    - a pointer to where the points go, or null, and such a pointer for each output.
+    - a pointer to where the first input goes, or null, and such a pointer for each output.
 
-    Sums are left out unless ``sums``. Raises NotInCError for a program that has no C, and for one of more outputs than
-    `MOST_ROWS`.
+    Raises NotInCError for a program that has no C, for one of more outputs than `MOST_ROWS`, and for more axes, inputs
+    and outputs together than a kernel's parameters can tell of.
     """
     rows = ["T"] * len(program.outputs)
     if len(rows) > MOST_ROWS:
         raise NotInCError(f"a kernel has at most {MOST_ROWS} rows, not {len(rows)}")
+    told = LINE.itemsize if axes is None else axes_dtype(axes).itemsize
+    # No two numbers beside the points take more than two pointers do.
+    if told + 8 * (len(program.inputs) + len(rows) + 10) > MOST_BYTES:
+        raise NotInCError(f"the parameters of a kernel can't tell of {len(axes or ())} axes and {len(rows)} rows")
     text = filled(
         kernel_file("sweep.cu"),
         {
+            **points_fillings(list(program.inputs), axes),
             "FIGURES": kernel_file("figures.cuh"),
             "BINS": kernel_file("bins.cuh"),
             "HISTOGRAM": str(int(histogram)),
             "ROWS": str(len(rows)),
             "SIGNED": str(signed.start),
             "SIGNED_END": str(signed.stop),
-            "SUMS": str(int(sums)),
+            "SUMS": str(len(sums)),
+            "WEIGHTED": str(sums.index("weighted") if "weighted" in sums else -1),
             "SEGMENT": str(SEGMENT),
-            "MOST_SPANS": str(_MOST_SPANS),
-            "MOST_EXACT": str(_MOST_EXACT),
             "WARPS": str(WARPS),
             "STRETCH": str(STRETCH),
             "TILE": str(TILE),
             "PLACES": str(PLACES),
-            "BOUNDS": _sweep_bounds(program, sums),
+            "BOUNDS": _sweep_bounds(program, axes, bool(sums)),
             "OUTPUTS": _each("{kind} &out{k}", rows),
             "BODY": _body(program),
             "ROW_PARAMETERS": _each("{kind} *const row{k}", rows),
@@ -121,43 +119,17 @@ def slopes(program: Program) -> range:
     return range(1, min(len(program.outputs), 2))
 
 
-def figures_dtype(real: np.dtype) -> np.dtype:
+def figures_dtype(real: np.dtype, sums: Sums = ()) -> np.dtype:
     """The struct Figures of kernels/figures.cuh, for rows of float32 or float64."""
+    totals = [("sums", [("sum", "f8"), ("size", "f8")], (max(len(sums), 1),))]
     numbers = [(name, real) for name in ("least", "largest", "head", "tail")]
     places = [(name, "i4") for name in ("least_at", "largest_at", "head_at", "tail_at", "nan", "infinite", "changes")]
-    return np.dtype([("sum", "f8"), ("size", "f8"), *numbers, *places], align=True)
+    return np.dtype([*totals, *numbers, *places], align=True)
 
 
 def place_dtype(real: np.dtype) -> np.dtype:
     """The struct Place of kernels/figures.cuh, for rows of float32 or float64."""
     return np.dtype([("before", real), ("after", real), ("before_at", "i4"), ("after_at", "i4")], align=True)
-
-
-def line_of(start: float, stop: float, num: int, first: int, count: int) -> np.ndarray | None:
-    """The `LINE` for points first, ..., first + count - 1 of ``linspace(start, stop, num)``, an array of one.
-
-    None where the kernel can't make the points: up to two of them, or numbers near the ends of float64's range. These
-    come from `linspace_block`, and go through the elementwise kernel.
-
-    >>> line_of(0.0, 1.0, 2**40 + 1, 2**39, 2)["origins"][0, 0].tolist()
-    [0.5, 0.0]
-    """
-    spans = linspace_spans(start, stop, num, first, count)
-    if spans is None:
-        return None
-    line = np.zeros(1, LINE)
-    line["step"] = spans.step
-    line["origins"][0, : len(spans.origins)] = spans.origins
-    line["exact_at"] = -1
-    line["exact_at"][0, : len(spans.exact_at)] = spans.exact_at
-    line["exact"][0, : len(spans.exact)] = spans.exact
-    with np.errstate(all="ignore"):
-        high = np.float32(spans.step[0])
-        line["quick_step"] = high, spans.step[0] - float(high) + spans.step[1]
-        # Base and offset are off by less than 2**-44 of the larger of the two, mostly by the roundings of three terms
-        # that are 2**-22 of it; and by what is flushed to zero, times an index.
-        line["offset_error"] = abs(spans.step[0]) * SEGMENT * 2.0**-42 + 2.0**-104
-    return line
 
 
 def elementwise_source(
@@ -245,9 +217,9 @@ def _bounds(program: Program) -> str:
     return f"{THREADS}, {BLOCKS[_real(program)]}"
 
 
-def _sweep_bounds(program: Program, sums: bool) -> str:
-    most = _SWEEP_BLOCKS[_real(program), sums]
-    return f"{THREADS}, {1 + sum(len(program.outputs) <= rows for rows in most)}"
+def _sweep_bounds(program: Program, axes: Axes | None, sums: bool) -> str:
+    kept = len(program.outputs) + max(sum(not axis.is_given for axis in axes or ()) - 1, 0)
+    return f"{THREADS}, {1 + sum(kept <= most for most in _SWEEP_BLOCKS[_real(program), sums])}"
 
 
 def _real(program: Program) -> str:

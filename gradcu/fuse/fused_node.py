@@ -18,9 +18,10 @@ from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
 from .._pending import Pending
 from .._tensor import Tensor, current_edge
 from ..ops.convert import clone
-from .deferred import Abstract, Deferred, Entry, Recording, as_array, as_payload
+from .deferred import Abstract, Deferred, as_array, as_payload
 from .expr import Expr
 from .plan import Library, Plan, Source
+from .recording import Entry, Recording
 
 _new = object.__new__
 
@@ -33,6 +34,7 @@ class FusedNode(Node):
 
     __slots__ = ()
 
+    uncommon = True
     gives_new_arrays = True
     saved: tuple[Entry, ...] | None
     template: Template

@@ -51,6 +51,11 @@ def forward(op: Op, xp: Any, operands: Sequence[Any], statics: tuple[Any, ...]) 
     return call.run(xp, operands, shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes))[0]
 
 
+def takes(gradient: Any) -> bool:
+    """Whether `gradients` may have a kernel for a cotangent: for one of float32 or float64."""
+    return gradient.dtype.char in _FLOATS
+
+
 def gradients(plan: Plan, targets: tuple[int, ...], xp: Any, gradient: Any, values: Sequence[Any]) -> Any:
     """The gradients of the operands in ``targets``, of the shape of ``gradient``; None where there is no kernel.
 

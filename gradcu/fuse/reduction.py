@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from .._template import filled, kernel_file
-from .cache import library
 from .compiler import Compiler
+from .kernel import address, loaded
 
 TILE = 512
 """How many points are added up by halving."""
@@ -88,9 +88,9 @@ class CompiledReducer:
 
     def __init__(self, dtype: np.dtype[Any], compiler: Compiler) -> None:
         fillings = {"REAL": _C_TYPES[dtype.name], "BINS": kernel_file("bins.cuh")}
-        loaded = _loaded(filled(_SOURCE, fillings), compiler)
+        library = _library(filled(_SOURCE, fillings), compiler)
         pointer, integer = ctypes.c_void_p, ctypes.c_longlong
-        self._sums, self._histogram = loaded.gradcu_sums, loaded.gradcu_histogram
+        self._sums, self._histogram = library.gradcu_sums, library.gradcu_histogram
         self._sums.argtypes = [pointer, integer, pointer]
         self._histogram.argtypes = [pointer, integer, pointer, integer, pointer]
         self._sums.restype = self._histogram.restype = None
@@ -98,23 +98,15 @@ class CompiledReducer:
     def sums(self, row: np.ndarray) -> tuple[float, float]:
         """The sum of the row, and the sum of its sizes, both in float64."""
         found = (ctypes.c_double * 2)()
-        self._sums(_address(row), row.size, found)
+        self._sums(address(row), row.size, found)
         return found[0], found[1]
 
     def histogram(self, row: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> None:
         """Adds to ``counts`` how many numbers are below the edges, in each of the bins, above, and NaN."""
-        self._histogram(_address(row), row.size, _address(edges), edges.size - 1, _address(counts))
+        self._histogram(address(row), row.size, address(edges), edges.size - 1, address(counts))
 
 
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-@functools.cache
-def _loaded(source: str, compiler: Compiler) -> ctypes.CDLL:
-    facts = "\n".join((source, compiler.identity))
-    return ctypes.CDLL(library(facts, lambda path: compiler.build(source, path)))
-
+_library = functools.cache(loaded)
 
 _C_TYPES = {"float32": "float", "float64": "double"}
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from .._linspace import BEYOND, SEGMENT
+from .._linspace import BEYOND, MOST_EXACT, SEGMENT
 from .._template import filled, kernel_file
 from .compiler import Compiler
 from .program import NotInCError
@@ -121,15 +121,28 @@ static void gradcu_stream(T *to, const T *from) { memcpy(to, from, TILE * sizeof
 #define GRADCU_STREAMED()
 #endif
 
-/* Points first, ..., first + count - 1, counted from the beginning of a segment. Offsets are in the tables `high` and
-   `low`, or where these are null follow from `step`. Points that are no sums stand in `exact`, by their number in this
-   call. Where `given` is not null, it has the points. `stream` is whether the rows
-   are too large to be found in a cache: a processor reads what it writes to into one, unless told otherwise. */
-GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
-    const T *given, const double *bases, const double *step, const double *high, const double *low, long long first,
-    long long count, const long long *exact_at, const double *exact, long long exact_count, T *x, T *const *rows,
-    struct figures *figures, long long stream
-) {
+/* What a call is told, which gradcu/fuse/kernel.py writes in this order: points first, ..., first + count - 1, counted
+   from the beginning of a segment, whose base and those of the next ones stand at the end. Offsets are in the tables
+   `high` and `low`, or where these are null follow from `step`. Points that are no sums stand in `exact`, by their
+   number in this call. Where `given` is not null, it has the points. `stream` is whether the rows are too large to be
+   found in a cache: a processor reads what it writes to into one, unless told otherwise. */
+struct block {
+    T *x;
+    const T *given;
+    const double *high, *low;
+    long long first, count, exact_count, stream;
+    double step[3];
+    long long exact_at[@EXACT@];
+    double exact[@EXACT@];
+    T *rows[@ROWS@];
+    double bases[];
+};
+
+GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(const struct block *block, struct figures *figures) {
+    const T *given = block->given;
+    const double *bases = block->bases, *high = block->high, *low = block->low;
+    const long long first = block->first, count = block->count;
+    T *x = block->x, *const *rows = block->rows;
     _Alignas(64) T points[TILE], buffers[@ROWS@][TILE];
     double own_high[TILE], own_low[TILE];
     T least[@ROWS@], largest[@ROWS@];
@@ -141,12 +154,12 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
             memcpy(points, given + done, size * sizeof(T));
         } else {
             if (size > @SEGMENT@ - offset) size = @SEGMENT@ - offset;
-            if (!high) gradcu_offsets(step, offset, own_high, own_low);
+            if (!high) gradcu_offsets(block->step, offset, own_high, own_low);
             const double *high_here = high ? high + offset : own_high, *low_here = high ? low + offset : own_low;
             gradcu_points(bases[2 * segment], bases[2 * segment + 1], high_here, low_here, points);
-            for (long long k = 0; k < exact_count; k++) {
-                const long long at = exact_at[k] - done;
-                if (at >= 0 && at < size) points[at] = (T)exact[k];
+            for (long long k = 0; k < block->exact_count; k++) {
+                const long long at = block->exact_at[k] - done;
+                if (at >= 0 && at < size) points[at] = (T)block->exact[k];
             }
         }
         if (x) memcpy(x + done, points, size * sizeof(T));
@@ -156,7 +169,7 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(
         int streamed[@ROWS@];
         for (int r = 0; r < @ROWS@; r++) {
             /* In whole lines of the cache. */
-            streamed[r] = CAN_STREAM && stream && whole && (size_t)(rows[r] + done) % 64 == 0;
+            streamed[r] = CAN_STREAM && block->stream && whole && (size_t)(rows[r] + done) % 64 == 0;
             out[r] = whole && !streamed[r] ? rows[r] + done : buffers[r];
         }
         gradcu_tile(points@ARGUMENTS@);
@@ -192,6 +205,7 @@ def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: 
         "INDEX": _C_TYPES[dtype.name][1],
         "SEGMENT": str(SEGMENT),
         "ROWS": str(outputs),
+        "EXACT": str(MOST_EXACT),
         "ARGUMENTS": "".join(f", out[{k}]" for k in range(outputs)),
     }
     return tile + filled(_LOOP, fillings)

@@ -12,7 +12,6 @@ would need one, or is not known, ends it. Only then it is traced in full, twice.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
@@ -56,12 +55,9 @@ def program(
     root = _known.root((dtype, variables, parameters), variables + parameters)
     wanted = order, chosen
     if root.after or root.programs:
-        # An attempt: whatever goes wrong is seen again in full, or was the attempt's own.
-        with contextlib.suppress(UntraceableError):
-            followed = _Call(f, dtype, variables, parameters, _LENGTHS[0], root, follows=True)
-            known = followed.known(wanted)
-            if known is not None and not followed.trace.shape.was_read:
-                return known
+        known = _followed(f, dtype, variables, parameters, root, wanted)
+        if known is not None:
+            return known
     first = _Call(f, dtype, variables, parameters, _LENGTHS[0], root)
     known = first.known(wanted)
     # Steps that are known were found to be the same for any number of points, unless this function made them of it.
@@ -74,6 +70,18 @@ def program(
         known = first.program(multi_indices(variables, order) if chosen is None else chosen)
         _known.add(step, (*result, wanted), known)
     return known
+
+
+def _followed(
+    f: Callable[..., Tensor], dtype: np.dtype[Any], variables: int, parameters: int, root: Step, wanted: Any
+) -> Program | None:
+    """The program of what is wanted, if f takes known steps to it."""
+    try:
+        call = _Call(f, dtype, variables, parameters, _LENGTHS[0], root, follows=True)
+    except UntraceableError:
+        # It was an attempt: whatever went wrong is seen again in full, or was the attempt's own.
+        return None
+    return None if call.trace.shape.was_read else call.known(wanted)
 
 
 class _Call:

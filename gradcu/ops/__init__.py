@@ -27,8 +27,8 @@ from . import special as special
 from . import trigonometry as trigonometry
 
 BY_NEED = (
-    *("diagonals", "einsum", "join", "linalg", "pick", "randomness", "reduce_max", "softmax", "statistics"),
-    *("floats", "logarithms", "weighted", "piecewise", "losses", "entropies"),
+    *("complex_parts", "diagonals", "einsum", "join", "linalg", "memory", "pick", "randomness", "reduce_max"),
+    *("softmax", "statistics", "floats", "logarithms", "weighted", "piecewise", "losses", "entropies"),
     *("dimensions", "differences", "products", "order", "scatter", "totals", "beside"),
 )
 

@@ -18,7 +18,7 @@ def index_kernels(xp: Any) -> Any:
 
 
 def adding_kernels(xp: Any) -> Any:
-    """Those of them that add up in one order; None where sums may come in any order too."""
+    """Those of them that add up and write in one order; None where any order will do."""
     return index_kernels(xp) if are_deterministic_algorithms_enabled() else None
 
 
@@ -36,6 +36,15 @@ def taken(xp: Any, x: Any, where: tuple[Any, ...]) -> Any:
     return x[where] if kernels is None else kernels.gathered(x, where)
 
 
+def put_at(xp: Any, part: Any, where: Any, value: Any) -> None:
+    """``part[where] = value``; of the values of a repeated index the last one stays. Where may also be an ellipsis."""
+    kernels = None if where is ... or getattr(value, "size", 1) == 1 else adding_kernels(xp)
+    if kernels is None:
+        part[where] = value
+    else:
+        kernels.put_at(part, where, value)
+
+
 def add_at(xp: Any, part: Any, where: Any, value: Any) -> None:
     """``part[where] += value``, again for every index that is repeated; where may also be an ellipsis."""
     if where is ...:
@@ -46,5 +55,6 @@ def add_at(xp: Any, part: Any, where: Any, value: Any) -> None:
         xp.add.at(total, where, xp.asarray(value, dtype=_INT32))
         part[...] = total.astype(part.dtype)
     else:
-        kernels = adding_kernels(xp)
+        # Nor does it add up complex numbers.
+        kernels = index_kernels(xp) if part.dtype.kind == "c" else adding_kernels(xp)
         (xp.add.at if kernels is None else kernels.add_at)(part, where, value)

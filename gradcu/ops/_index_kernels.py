@@ -1,12 +1,14 @@
 """Indexing of CuPy arrays by index arrays, and its adjoint, by kernels/index.cu.
 
-Sums at equal indices are deterministic: the places are sorted by what they add to. What the kernels don't take is left
-to CuPy: more than 8 dimensions, and sums of integers, which are the same in any order.
+Sums at equal indices are deterministic: the places are sorted by what they add to. What the kernels don't take is made
+an index of one dimension first: more than 8 dimensions, and more places than can be sorted at a time. Sums of integers,
+which are the same in any order, are left to CuPy.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -22,16 +24,20 @@ from ._index_plans import (
     Gathering,
     Keys,
     Lie,
+    Where,
     addends_dtype,
     adding,
     adding_along,
     gathering,
     gathering_along,
+    most_places,
     places_dtype,
+    weights_of,
 )
 
 _MOST_BLOCKS = 1 << 16
 _MOST_ROWS_OF_BLOCKS = (1 << 16) - 1  # what the second dimension of a grid may have
+_MOST_INT32 = 2**31 - 1
 _COALESCED = 32  # neighbouring threads that read neighbouring elements
 
 _FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
@@ -64,8 +70,10 @@ def add_at(out: Any, keys: Sequence[Any], values: Any) -> None:
         out[...] = total
         return
     plan = adding(_lie(out), _lies(keys), _lie(values))
-    if plan is None or out.dtype.name not in C_TYPES:
+    if out.dtype.name not in C_TYPES:
         _cupy().add.at(out, tuple(keys), values)
+    elif plan is None:
+        _add_in_rows(out, keys, values)
     else:
         _add(plan, out, values, _arrays(keys))
 
@@ -79,9 +87,52 @@ def add_along(out: Any, index: Any, dim: int, values: Any) -> None:
         return
     plan = adding_along(out.shape, out.itemsize, _lie(index), dim, _lie(values))
     if plan is None:
-        _cupy().add.at(out, places_along(_cupy(), index, dim), values)
+        _add_in_rows(out, places_along(_cupy(), index, dim), values)
     else:
         _add(plan, out, values, [index])
+
+
+def put_at(out: Any, keys: Sequence[Any], values: Any) -> None:
+    """``out[keys] = values``; of those that have equal indices the last one stays, as on the CPU.
+
+    CuPy leaves it to chance. So the last place of each target is found first, and all write its value.
+    """
+    cupy = _cupy()
+    where, rows = _rows(out, keys)
+    last = cupy.zeros(math.prod(where.lengths), np.int32 if len(rows) <= _MOST_INT32 else np.uint64)
+    cupy.maximum.at(last, rows, cupy.arange(len(rows), dtype=last.dtype))
+    chosen = _values_of_rows(where, values)[last[rows]]
+    others = [out.shape[axis] for axis in where.others]
+    out[tuple(keys)] = chosen.reshape(*where.shape, *others).transpose(where.order())
+
+
+def _add_in_rows(out: Any, keys: Sequence[Any], values: Any) -> None:
+    """`add_at` by one index of an array of two dimensions, as many places at a time as can be sorted."""
+    where, rows = _rows(out, keys)
+    values = _values_of_rows(where, values)
+    indexed_first = out.transpose(*where.axes, *where.others)
+    total = indexed_first.reshape(math.prod(where.lengths), values.shape[1])
+    step = most_places(len(total))
+    for first in range(0, len(rows), step):
+        add_at(total, (rows[first : first + step],), values[first : first + step])
+    indexed_first[...] = total.reshape(indexed_first.shape)
+
+
+def _rows(out: Any, keys: Sequence[Any]) -> tuple[Where, Any]:
+    """An index, and the number of the row of each of its places, where the indexed dimensions of ``out`` are one."""
+    cupy = _cupy()
+    where = Where(out.shape, _lies(keys))
+    rows = cupy.zeros(where.shape, _INT64)
+    for key, length, weight in zip(_arrays(keys), where.lengths, weights_of(where.lengths), strict=True):
+        rows += key % length * weight
+    return where, rows.reshape(-1)
+
+
+def _values_of_rows(where: Where, values: Any) -> Any:
+    """What belongs to each place of an index, in a row."""
+    spread = _cupy().broadcast_to(values, where.result).transpose(np.argsort(where.order()).tolist())
+    count = math.prod(where.shape)
+    return spread.reshape(count, math.prod(spread.shape[len(where.shape) :]))
 
 
 def _gather(plan: Gathering, x: Any, indices: list[Any]) -> Any:

@@ -18,7 +18,9 @@ from .._kernel_text import MOST_DIMENSIONS, NARROW
 CHUNK = 32
 """Sorted places that a thread adds up."""
 
-_KEY_BITS = 63
+KEY_BITS = 63
+"""What can be sorted: the numbers of a target and of a place, in an int64 without its sign."""
+
 _KEPT = 4096
 
 Lie = tuple[tuple[int, ...], tuple[int, ...]]
@@ -47,7 +49,7 @@ class Adding(NamedTuple):
     wide: bool
 
 
-class _Where:
+class Where:
     """An index of an array of this shape, by NumPy's rules."""
 
     def __init__(self, shape: tuple[int, ...], keys: Keys) -> None:
@@ -72,6 +74,11 @@ class _Where:
         """Numbers of the index arrays' dimensions and of the others, as these follow each other in the result."""
         return (*of_others[: self._first], *of_indices, *of_others[self._first :])
 
+    def order(self) -> tuple[int, ...]:
+        """The dimensions of the result, for an array that has those of the index arrays first."""
+        dims = range(len(self.result))
+        return self.laid(dims[: len(self.shape)], dims[len(self.shape) :])
+
     def split(self, along: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The numbers of `laid`, taken apart again."""
         end = self._first + len(self.shape)
@@ -82,7 +89,7 @@ class _Where:
 def gathering(x: Lie, keys: Keys) -> Gathering | None:
     """``x[keys]``; None where there are more dimensions than the kernels take. Raises IndexError."""
     shape, strides = x
-    where = _Where(shape, keys)
+    where = Where(shape, keys)
     if max(len(shape), len(where.result)) > MOST_DIMENSIONS:
         return None
     of_indices, of_others = (0,) * len(where.shape), (0,) * len(where.others)
@@ -103,16 +110,16 @@ def gathering_along(x: Lie, index: Lie, dim: int) -> Gathering:
 def adding(out: Lie, keys: Keys, values: Lie) -> Adding | None:
     """``out[keys] += values``; None where the kernels can't. Raises IndexError, or ValueError for values' shape."""
     shape, strides = out
-    where = _Where(shape, keys)
+    where = Where(shape, keys)
     if np.broadcast_shapes(values[0], where.result) != where.result:
         raise ValueError(f"values of shape {values[0]} do not broadcast to {where.result}")
     count, targets = math.prod(where.shape), math.prod(where.lengths)
-    if max(len(shape), len(where.result)) > MOST_DIMENSIONS or _key_bits(count, targets) > _KEY_BITS:
+    if max(len(shape), len(where.result)) > MOST_DIMENSIONS or _key_bits(count, targets) > KEY_BITS:
         return None
     dims, others = range(len(where.shape)), [shape[axis] for axis in where.others]
     of_places, of_others = where.split(_spread(values, where.result))
     return _adding(
-        merged(dims, where.shape, [(0,) * len(where.shape), *where.strides]), where.lengths, _weights(where.lengths),
+        merged(dims, where.shape, [(0,) * len(where.shape), *where.strides]), where.lengths, weights_of(where.lengths),
         merged(dims, where.shape, [of_places]),
         merged(range(len(others)), others, [of_others, [strides[axis] for axis in where.others]]),
         [(shape[axis], (strides[axis],)) for axis in where.axes],
@@ -123,9 +130,9 @@ def adding(out: Lie, keys: Keys, values: Lie) -> Adding | None:
 def adding_along(shape: tuple[int, ...], itemsize: int, index: Lie, dim: int, values: Lie) -> Adding | None:
     """For dim 0, ``out[index[i, j], j] += values[i, j]``, for a contiguous ``out``; None where the kernels can't."""
     size, dims = math.prod(shape), range(len(shape))
-    if len(shape) > MOST_DIMENSIONS or _key_bits(math.prod(index[0]), size) > _KEY_BITS:
+    if len(shape) > MOST_DIMENSIONS or _key_bits(math.prod(index[0]), size) > KEY_BITS:
         return None
-    weights = _weights(shape)
+    weights = weights_of(shape)
     return _adding(
         merged(dims, index[0], [_without(weights, dim), index[1]]), [shape[dim]], [weights[dim]],
         merged(dims, index[0], [values[1]]), [(1, (0, 0))], [(size, (itemsize,))],
@@ -181,6 +188,11 @@ def _size(dims: Dimensions) -> int:
     return math.prod(length for length, _ in dims)
 
 
+def most_places(targets: int) -> int:
+    """How many places can be sorted at a time."""
+    return (1 << (KEY_BITS - targets.bit_length())) - 1
+
+
 def _key_bits(count: int, targets: int) -> int:
     """The bits of what is sorted: the numbers of a target and of a place."""
     return count.bit_length() + targets.bit_length()
@@ -192,7 +204,7 @@ def _spread(lie: Lie, shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*(0,) * (len(shape) - len(lie[0])), *own)
 
 
-def _weights(shape: Sequence[int]) -> tuple[int, ...]:
+def weights_of(shape: Sequence[int]) -> tuple[int, ...]:
     """How many elements a step along each dimension goes, in C order."""
     return tuple(math.prod(shape[d + 1 :]) for d in range(len(shape)))
 

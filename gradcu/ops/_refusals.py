@@ -8,13 +8,20 @@ from typing import Any
 from .._dtype import scalar_name
 
 
-def refusing(kinds: str, kernel: str, operands: int = 1) -> Callable[..., tuple[Any, ...]]:
-    """A ``prepare`` that refuses operands of these ``kinds`` of dtype (NumPy's letters), as PyTorch's ``kernel``."""
+def refusing(kinds: str, kernel: str, operands: int = 1, *, complex_words: str = "") -> Callable[..., tuple[Any, ...]]:
+    """A ``prepare`` that refuses operands of these ``kinds`` of dtype (NumPy's letters), as PyTorch's ``kernel``.
+
+    With ``complex_words`` complex ones are refused too, in these words.
+    """
 
     def prepare(*values: Any) -> tuple[Any, ...]:
         for value in values[:operands]:
             dtype = getattr(value, "dtype", None)
-            if dtype is not None and dtype.kind in kinds:
+            if dtype is None:
+                continue
+            if complex_words and dtype.kind == "c":
+                raise NotImplementedError(complex_words)
+            if dtype.kind in kinds:
                 raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'")
         return values[operands:]
 

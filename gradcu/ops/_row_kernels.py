@@ -95,6 +95,9 @@ def softmax(x: Any, dim: int, *, logarithm: bool) -> Any:
 def softmax_vjp(g: Any, out: Any, dim: int, *, logarithm: bool) -> Any:
     """The gradient of the softmax, or of its logarithm, whose result was ``out``."""
     gradient = _empty(out.shape, out.dtype)
+    if not gradient.size:
+        # It has no address, which to the kernel means that there is a second launch to come.
+        return gradient
     rows = rows_along(out.shape, (g.strides, out.strides, gradient.strides), _along(out, dim))
     sums = None
     if rows.parts > 1:

@@ -41,7 +41,7 @@ def _relu_on_numpy(x: Any, out: Any = None) -> Any:
 def _refuse_bools(x: Any) -> tuple[()]:
     if x.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    return refusing("c", "relu_cpu")(x)
+    return refusing("", "relu_cpu", complex_words="clamp is not supported for complex types")(x)
 
 
 @silent
@@ -106,13 +106,13 @@ leaky_relu = pointwise(
     lambda xp, x, negative_slope: select(xp, x > 0, x, x * negative_slope),
     statics={"negative_slope": 0.01},
     promotion="same",
-    prepare=refusing("biu", "leaky_relu_cpu"),
+    prepare=refusing("biuc", "leaky_relu_cpu"),
     method=False,
     c="{x} > T(0) ? {x} : {x} * {negative_slope}",
     dx=lambda g, x, negative_slope: leaky_relu_gate(g, x, negative_slope),
     doc="""``input`` where it is above 0, else ``input * negative_slope``, elementwise.
 
-    The gradient at 0 is ``negative_slope``. Raises NotImplementedError for integers and bools.
+    The gradient at 0 is ``negative_slope``. Raises NotImplementedError for integers, bools and complex numbers.
 
     >>> import gradcu
     >>> gradcu.leaky_relu(gradcu.tensor([-1.0, 2.0]), 0.1)
@@ -125,7 +125,7 @@ softplus = pointwise(
     lambda xp, x, beta, threshold: select(xp, x * beta > threshold, x, xp.log1p(xp.exp(x * beta)) / beta),
     statics={"beta": 1, "threshold": 20},
     promotion="same",
-    prepare=refusing("biu", "softplus_cpu"),
+    prepare=refusing("biuc", "softplus_cpu"),
     method=False,
     c="gradcu_softplus({x}, {beta}, {threshold})",
     dx=lambda g, x, beta, threshold: where(greater(x * beta, threshold), g, g * sigmoid(x * beta)),
@@ -186,7 +186,7 @@ def _gelu_rule(g: Any, x: Any, approximate: str) -> Any:
 def _check_approximation(x: Any, approximate: str) -> tuple[str]:
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    refusing("biu", "GeluKernelImpl")(x)
+    refusing("biuc", "GeluKernelImpl")(x)
     return (approximate,)
 
 

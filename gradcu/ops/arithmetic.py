@@ -158,6 +158,8 @@ def _scaled(op: Callable[..., Tensor], name: str, input: Any, other: Any, alpha:
     kinds = {value.dtype.kind for value in (input, other) if isinstance(value, Tensor)}
     if isinstance(alpha, float) and not kinds & set("fc"):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, complex) and "c" not in kinds:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
     if isinstance(alpha, bool) and kinds != {"b"}:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if kinds == {"b"}:

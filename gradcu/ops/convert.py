@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import pointwise, structured
-from .._device import device, device_of, moved
+from .._device import device, device_of, moved, pinned
 from .._dimensions import in_memory
 from .._silence import silent
 from ._arguments import expanded_shape, without_leading_ones
@@ -25,13 +25,27 @@ def _vjp_of_move(g: Any, source: tuple[device, np.dtype[Any]]) -> Any:
     return to_device(g, *source)
 
 
-def _prepare_move(x: Any, place: device, dtype: Any, non_blocking: bool, source: None) -> tuple[Any, ...]:
-    return place, x.dtype if dtype is None else dtype, non_blocking, (device_of(x), x.dtype)
+def _prepare_move(x: Any, place: device, dtype: Any, non_blocking: bool, pin: bool, source: None) -> tuple[Any, ...]:
+    return place, x.dtype if dtype is None else dtype, non_blocking, pin, (device_of(x), x.dtype)
 
 
-@structured(statics=4, node="ToCopyBackward0", keeps_layout=True, public=False, prepare=_prepare_move, dx=_vjp_of_move)
-def to_device(xp: Any, x: Any, place: Any, dtype: Any = None, non_blocking: Any = False, source: Any = None) -> Any:
-    """``input`` copied to the device ``place``, with elements of a ``dtype``; ``source`` is its device and dtype."""
+@structured(
+    statics=5,
+    node=lambda pin: "PinMemoryBackward0" if pin else "ToCopyBackward0",
+    keeps_layout=True,
+    public=False,
+    prepare=_prepare_move,
+    dx=_vjp_of_move,
+)
+def to_device(
+    xp: Any, x: Any, place: Any, dtype: Any = None, non_blocking: Any = False, pin: Any = False, source: Any = None
+) -> Any:
+    """``input`` copied to the device ``place``, with elements of a ``dtype``; ``source`` is its device and dtype.
+
+    With ``pin`` it is copied from the CPU to pinned memory there.
+    """
+    if pin:
+        return pinned(x, "Cannot access accelerator device when none is available")
     return moved(x.astype(dtype, copy=False), place, non_blocking=non_blocking)
 
 
@@ -128,6 +142,8 @@ def _vjp_of_base(g: Any, view: Callable[[Any], Any]) -> Any:
     public=False,
     node="CopySlices",
     keeps_layout=True,
+    # The view may be that of the real or the imaginary parts.
+    holomorphic=False,
     dx=_vjp_of_base,
     dvalue=lambda g, view: clone(view(g)),
 )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .._define import function
-from .._device import CPU, copied, device_of, moved, naming_memory, resolve
+from .._device import CPU, copied, device_of, moved, naming_memory, pinned, resolve
+from .._device import device as device_type
 from .._dtype import as_dtype, c_name, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
@@ -16,36 +17,52 @@ from .convert import laid_out_as
 
 
 def made(array: Any, requires_grad: bool) -> Tensor:
-    """A new leaf. Raises RuntimeError where integers, bools or complex numbers are to require a gradient."""
+    """A new leaf. Raises RuntimeError where integers or bools are to require a gradient."""
     out = Tensor._wrap(array)
     if requires_grad:
-        kind = array.dtype.kind
-        if kind in "biu":
+        if array.dtype.kind in "biu":
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-        if kind == "f":
-            out._requires_grad = True
-        else:
-            out.requires_grad = True
+        out._requires_grad = True
     return out
 
 
-def built(name: str, build: Callable[[Any], Any], device: Any, requires_grad: bool) -> Tensor:
+def built(name: str, build: Callable[[Any], Any], device: Any, requires_grad: bool, pin_memory: bool) -> Tensor:
     """A new leaf that holds ``build(xp)``, called with the array module of ``device``, on that device.
 
-    ``name`` is that of the public function.
+    ``name`` is that of the public function. Raises RuntimeError where ``pin_memory`` is asked for and cannot be had.
     """
     place = resolve(device)
     if place is CPU:
-        return made(build(np), requires_grad)
+        array = build(np)
+        return made(in_pinned_memory(array, CPU) if pin_memory else array, requires_grad)
+    if pin_memory:
+        raise _pinned_elsewhere(place)
     with place.context, naming_memory(name, place):
         return made(build(place.xp), requires_grad)
 
 
-def on_device(array: Any, device: Any, *, copy: bool) -> Any:
-    """``array`` on ``device``: itself where it is there already, unless a ``copy`` is wanted."""
+def in_pinned_memory(array: Any, place: device_type) -> Any:
+    """``array``, made for ``place``, in pinned memory. Raises RuntimeError where that cannot be had."""
+    if place is not CPU:
+        raise _pinned_elsewhere(place)
+    return pinned(
+        np.asarray(array, order="C"),
+        "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this "
+        "system",
+    )
+
+
+def _pinned_elsewhere(place: device_type) -> RuntimeError:
+    return RuntimeError(f"Only dense CPU tensors can be pinned: pin_memory=True was passed with device='{place}'")
+
+
+def on_device(array: Any, device: Any, *, copy: bool, pin_memory: bool = False) -> Any:
+    """``array`` on ``device``: itself where it is there already, unless a ``copy`` or pinned memory is wanted."""
     place = resolve(device)
     if device_of(array) != place:
-        return moved(array, place)
+        array, copy = moved(array, place), False
+    if pin_memory:
+        return in_pinned_memory(array, place)
     return copied(array) if copy else array
 
 
@@ -69,7 +86,12 @@ def shape_of(name: str, lengths: tuple[Any, ...], size: Any) -> tuple[int, ...]:
 
 @function(method=False)
 def zeros(
-    *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *lengths: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Zeros of the default dtype, or of ``dtype``, in a shape given as ``zeros(2, 3)`` or ``zeros((2, 3))``.
 
@@ -80,11 +102,18 @@ def zeros(
     tensor([0., 0.])
     """
     shape, kind = shape_of("zeros", lengths, size), given_dtype(dtype)
-    return built("zeros", lambda xp: xp.zeros(shape, kind), device, requires_grad)
+    return built("zeros", lambda xp: xp.zeros(shape, kind), device, requires_grad, pin_memory)
 
 
 @function(method=False)
-def ones(*lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *lengths: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones of the default dtype, or of ``dtype``, in a shape given as ``ones(2, 3)`` or ``ones((2, 3))``.
 
     Raises RuntimeError for a negative length, TypeError for one that is no int.
@@ -94,12 +123,17 @@ def ones(*lengths: Any, size: Any = None, dtype: Any = None, device: Any = None,
     tensor([1., 1.], requires_grad=True)
     """
     shape, kind = shape_of("ones", lengths, size), given_dtype(dtype)
-    return built("ones", lambda xp: xp.ones(shape, kind), device, requires_grad)
+    return built("ones", lambda xp: xp.ones(shape, kind), device, requires_grad, pin_memory)
 
 
 @function(method=False)
 def empty(
-    *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *lengths: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A Tensor whose elements are whatever the memory held, in a shape given as ``empty(2, 3)`` or ``empty((2, 3))``.
 
@@ -110,11 +144,19 @@ def empty(
     gradcu.Size([2, 3])
     """
     shape, kind = shape_of("empty", lengths, size), given_dtype(dtype)
-    return built("empty", lambda xp: xp.empty(shape, kind), device, requires_grad)
+    return built("empty", lambda xp: xp.empty(shape, kind), device, requires_grad, pin_memory)
 
 
 @function(method=False)
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
     """A Tensor of shape ``size``, all of whose elements are the number ``fill_value``.
 
     Without ``dtype``, bool gives bool, int int64, float the default dtype. Raises TypeError where ``fill_value`` is
@@ -130,7 +172,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     natural = {bool: np.dtype(bool), int: np.dtype("int64"), float: get_default_dtype()}
     kind = natural.get(type(value), default_complex_dtype()) if dtype is None else as_dtype(dtype)
     shape, value = shape_of("full", (size,), None), held(value, kind)
-    return built("full", lambda xp: xp.full(shape, value, kind), device, requires_grad)
+    return built("full", lambda xp: xp.full(shape, value, kind), device, requires_grad, pin_memory)
 
 
 def _fill_number(name: str, value: Any) -> Any:
@@ -165,35 +207,43 @@ def held(value: Any, dtype: np.dtype[Any]) -> Any:
     return found
 
 
-def _like(name: str, make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+def _like(
+    name: str, make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, pin_memory: bool
+) -> Tensor:
     """A new leaf of the shape and layout of ``input``, and of its dtype and device where no other is given."""
     require_tensor(name, input)
     array = input._array
     kind = array.dtype if dtype is None else as_dtype(dtype)
     place = device_of(array) if device is None else device
-    return built(name, lambda xp: laid_out_as(array, lambda shape: make(xp, shape, kind)), place, requires_grad)
+    return built(
+        name, lambda xp: laid_out_as(array, lambda shape: make(xp, shape, kind)), place, requires_grad, pin_memory
+    )
 
 
 @function(method=False)
-def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False
+) -> Tensor:
     """Zeros of the shape of ``input``, and of its dtype and device unless others are given.
 
     >>> import gradcu
     >>> gradcu.zeros_like(gradcu.tensor([1, 2]))
     tensor([0, 0])
     """
-    return _like("zeros_like", lambda xp, *of: xp.zeros(*of), input, dtype, device, requires_grad)
+    return _like("zeros_like", lambda xp, *of: xp.zeros(*of), input, dtype, device, requires_grad, pin_memory)
 
 
 @function(method=False)
-def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False
+) -> Tensor:
     """Ones of the shape of ``input``, and of its dtype and device unless others are given.
 
     >>> import gradcu
     >>> gradcu.ones_like(gradcu.tensor([1.0, 2.0]))
     tensor([1., 1.])
     """
-    return _like("ones_like", lambda xp, *of: xp.ones(*of), input, dtype, device, requires_grad)
+    return _like("ones_like", lambda xp, *of: xp.ones(*of), input, dtype, device, requires_grad, pin_memory)
 
 
 def unit_like(output: Tensor, element: int) -> Tensor:
@@ -204,19 +254,27 @@ def unit_like(output: Tensor, element: int) -> Tensor:
 
 
 @function(method=False)
-def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False
+) -> Tensor:
     """Whatever the memory held, in the shape of ``input``, and of its dtype and device unless others are given.
 
     >>> import gradcu
     >>> gradcu.empty_like(gradcu.ones(2, 3)).shape
     gradcu.Size([2, 3])
     """
-    return _like("empty_like", lambda xp, *of: xp.empty(*of), input, dtype, device, requires_grad)
+    return _like("empty_like", lambda xp, *of: xp.empty(*of), input, dtype, device, requires_grad, pin_memory)
 
 
 @function(method=False)
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The number ``fill_value`` in the shape of ``input``, and in its dtype and device unless others are given.
 
@@ -227,11 +285,27 @@ def full_like(
     value = _fill_number("full_like", fill_value)
     require_tensor("full_like", input)
     value = held(value, input._array.dtype if dtype is None else as_dtype(dtype))
-    return _like("full_like", lambda xp, shape, kind: xp.full(shape, value, kind), input, dtype, device, requires_grad)
+    return _like(
+        "full_like",
+        lambda xp, shape, kind: xp.full(shape, value, kind),
+        input,
+        dtype,
+        device,
+        requires_grad,
+        pin_memory,
+    )
 
 
 @function(method=False)
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
     """A matrix of ``n`` rows and ``m`` columns, as many as rows by default, with 1 on its diagonal and 0 elsewhere.
 
     Raises RuntimeError for negative numbers, TypeError for what is no int.
@@ -248,4 +322,4 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
     kind = given_dtype(dtype)
-    return built("eye", lambda xp: xp.eye(n, columns, dtype=kind), device, requires_grad)
+    return built("eye", lambda xp: xp.eye(n, columns, dtype=kind), device, requires_grad, pin_memory)

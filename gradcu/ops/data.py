@@ -10,6 +10,7 @@ import numpy as np
 from .._define import function
 from .._device import CPU, DEFAULT, device_of, is_cupy_array, resolve
 from .._dtype import as_dtype, default_complex_dtype, get_default_dtype, promote
+from .._pending import TRACES
 from .._silence import QUIET
 from .._tensor import Tensor
 from ._arguments import type_name
@@ -24,7 +25,9 @@ _SEQUENCES = (list, tuple)
 
 
 @function(method=False)
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False
+) -> Tensor:
     """A Tensor that holds a copy of ``data``: a number, a nested sequence of numbers, or an array.
 
     Python floats give the default dtype, ints int64, bools bool; arrays and NumPy's numbers keep their dtype, and
@@ -38,7 +41,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> gradcu.tensor(3.0, requires_grad=True)
     tensor(3., requires_grad=True)
     """
-    if type(data) is float and dtype is None and device is None and _default_device() is CPU:
+    plain = dtype is None and device is None and not pin_memory and not TRACES
+    if type(data) is float and plain and _default_device() is CPU:
         # Scalars are made by the thousand in tutorials, so this stands apart from `made` below.
         out = _new(Tensor)
         out._array = QUIET.run(get_default_dtype().type, data)
@@ -53,7 +57,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             UserWarning,
             stacklevel=2,
         )
-    return made(_array_of(data, dtype, device, copy=True), requires_grad)
+    return made(_array_of(data, dtype, device, copy=True, pin_memory=pin_memory), requires_grad)
 
 
 @function(method=False)
@@ -180,7 +184,9 @@ def _alias_error(obj: Any, array: Any) -> ValueError:
 
 
 @function(method=False)
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False
+) -> Tensor:
     """A 0-dim Tensor that holds a number, of the default dtype unless another is given, also for an int.
 
     >>> import gradcu
@@ -189,10 +195,10 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
     """
     if dtype is None and not isinstance(s, complex):
         dtype = get_default_dtype()
-    return made(_array_of(s, dtype, device, copy=True), requires_grad)
+    return made(_array_of(s, dtype, device, copy=True, pin_memory=pin_memory), requires_grad)
 
 
-def _array_of(data: Any, dtype: Any, device: Any, *, copy: bool) -> Any:
+def _array_of(data: Any, dtype: Any, device: Any, *, copy: bool, pin_memory: bool = False) -> Any:
     """``data`` as a raw array, of the ``dtype`` and on the ``device`` where they are given."""
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(data, Tensor):
@@ -206,8 +212,8 @@ def _array_of(data: Any, dtype: Any, device: Any, *, copy: bool) -> Any:
         if array.dtype != wanted or not array.dtype.isnative:
             with np.errstate(all="ignore"):
                 array, copy = _real(array, wanted).astype(wanted), False
-        return on_device(array, device, copy=copy)
-    return on_device(_array_of_numbers(data, wanted), device, copy=False)
+        return on_device(array, device, copy=copy, pin_memory=pin_memory)
+    return on_device(_array_of_numbers(data, wanted), device, copy=False, pin_memory=pin_memory)
 
 
 def _real(array: Any, dtype: np.dtype[Any]) -> Any:
@@ -289,13 +295,13 @@ def _promoted(dtypes: set[np.dtype[Any]]) -> np.dtype[Any]:
 
 
 def _plain(data: Any, dtypes: set[np.dtype[Any]]) -> Any:
-    """``data`` with Python numbers for NumPy's and for Tensors of one element; adds the dtypes to ``dtypes``."""
+    """``data`` with Python numbers for arrays and for Tensors of one element; adds the dtypes to ``dtypes``."""
     if isinstance(data, Tensor):
         if data._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         dtypes.add(data.dtype)
         return data._array.item()
-    if isinstance(data, np.generic | np.ndarray):
+    if isinstance(data, np.generic | np.ndarray) or is_cupy_array(data):
         _check_dtype(data)
         dtypes.add(as_dtype(data.dtype))
         return data.tolist()

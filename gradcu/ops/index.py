@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
-from .._device import device_of
+from .._device import CPU, device, device_of, is_cupy_array
 from .._dtype import scalar_name
 from .._op import OPS
 from .._record import apply, raw
 from .._tensor import Tensor
 from ._arguments import require_tensor, type_name, without_leading_ones
-from ._index_arrays import add_at, taken
+from ._index_arrays import add_at, put_at, taken
 from .dims import one_dim
 
 _FULL = slice(None)
@@ -49,7 +49,7 @@ def understood(x: Any, index: Any) -> Index:
         if not -length <= index < length:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {length}")
         return Index((index, ...), node="SelectBackward0")
-    return _Parser(shape, _keys(index)).parse()
+    return _Parser(shape, _keys(index), device_of(x)).parse()
 
 
 def _keys(index: Any) -> tuple[Any, ...]:
@@ -72,8 +72,8 @@ def _keys(index: Any) -> tuple[Any, ...]:
 class _Parser:
     """Reads the parts of an index from left to right."""
 
-    def __init__(self, shape: tuple[int, ...], keys: tuple[Any, ...]) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[int, ...], keys: tuple[Any, ...], place: device) -> None:
+        self.shape, self.place = shape, place
         self.keys = [_simplified(key) for key in keys]
         self.basic: list[Any] = []
         self.advanced: list[Any] = []
@@ -134,12 +134,32 @@ class _Parser:
                 self.node = "SliceBackward0"
             self.at += 1
         elif key.dtype == bool:
+            self._check_place(key)
             self._read_mask(key)
         else:
+            self._check_place(key)
+            self._check_bounds(key)
             self.basic.append(_FULL)
             self.advanced.append(key)
             self.at += 1
             self.distinct = False
+
+    def _check_place(self, key: Any) -> None:
+        place = device_of(key)
+        if place is not CPU and place is not self.place:
+            raise RuntimeError(
+                f"indices should be either on cpu or on the same device as the indexed tensor ({self.place}), "
+                f"got {place}"
+            )
+
+    def _check_bounds(self, key: Any) -> None:
+        """NumPy refuses what is out of bounds. Nobody does on a CUDA device, where it can't be told without waiting."""
+        length = self.shape[self.at]
+        if self.place is CPU or device_of(key) is not CPU or not key.size:
+            return
+        wrong = key[(key < -length) | (key >= length)]
+        if wrong.size:
+            raise IndexError(f"index {wrong.flat[0]} is out of bounds for dimension {self.at} with size {length}")
 
     def _read_mask(self, mask: Any) -> None:
         if mask.ndim == 0:
@@ -177,9 +197,9 @@ def _simplified(key: Any) -> Any:
         if key._array.dtype.name not in ("bool", "uint8", "int32", "int64"):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         array = key._array
-    elif isinstance(key, list | tuple | range | np.ndarray):
-        array = np.asarray(key)
-        array = array if array.size or isinstance(key, np.ndarray) else array.astype(np.int64)
+    elif isinstance(key, list | tuple | range | np.ndarray) or is_cupy_array(key):
+        array: Any = np.asarray(key) if isinstance(key, list | tuple | range) else key
+        array = array if array.size or array is key else array.astype(np.int64)
         if array.dtype.kind not in "biu":
             raise IndexError(f"arrays and lists used as indices must be of integer or bool type, not {array.dtype}")
     else:
@@ -300,8 +320,10 @@ def index_put(xp: Any, x: Any, value: Any, index: Any, accumulate: bool = False)
     try:
         if accumulate:
             add_at(xp, part, where, value)
-        else:
+        elif index.distinct:
             part[where] = value
+        else:
+            put_at(xp, part, where, value)
     except IndexError as error:
         raise _index_error(error, index) from None
     except ValueError:
@@ -317,7 +339,7 @@ def _index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     """``input`` with the elements at ``indices``, a tuple of integer or bool Tensors, replaced with ``values``.
 
     ``values`` broadcasts to the elements. With ``accumulate`` it is added to them, again for every index that is
-    repeated; without, repeated indices leave it open which value stays. Raises IndexError for indices out of bounds,
+    repeated; without, the last one of a repeated index stays. Raises IndexError for indices out of bounds,
     RuntimeError where ``values`` has another dtype or does not broadcast.
 
     >>> import gradcu

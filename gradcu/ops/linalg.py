@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
+from .._device import is_cupy_array
 from .._dtype import scalar_name
 from .._record import argument_error
 from .._tensor import Tensor
@@ -101,8 +102,8 @@ def _check_batches(count: int, count2: int, a: Any, b: Any) -> None:
     _refuse_bool(a, "bmm")
 
 
-def _dot_statics(a: Any, b: Any) -> tuple[()]:
-    _require_arrays("dot", "tensor", a, b)
+def _dot_statics(a: Any, b: Any, name: str = "dot", second: str = "tensor") -> tuple[()]:
+    _require_arrays(name, second, a, b)
     _check_vectors(a, b)
     return ()
 
@@ -144,6 +145,24 @@ def dot(xp: Any, input: Any, tensor: Any) -> Any:
     tensor(7)
     """
     return xp.dot(input, tensor)
+
+
+@structured(
+    prepare=lambda input, other: _dot_statics(input, other, "vdot", "other"),
+    holomorphic=False,
+    dinput=lambda g, other: g.conj() * other,
+    dother=lambda g, input: g * input,
+)
+def vdot(xp: Any, input: Any, other: Any) -> Any:
+    """The dot product of two 1-D Tensors of one length and dtype, of which the first is conjugated: a 0-d Tensor.
+
+    Raises RuntimeError for other shapes and for different dtypes.
+
+    >>> import gradcu
+    >>> gradcu.vdot(gradcu.tensor([1j, 2]), gradcu.tensor([1j, 1]))
+    tensor(3.+0.j)
+    """
+    return xp.dot(input.conj(), other)
 
 
 def _mv_vec_vjp(g: Any, input: Any) -> Any:
@@ -312,13 +331,17 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 @function(name="__matmul__", namespace=False)
 def _matmul_operator(self: Tensor, other: Any) -> Any:
     """``self @ other``."""
-    return matmul(self, _constant(other)) if isinstance(other, Tensor | np.ndarray) else NotImplemented
+    return matmul(self, _constant(other)) if _is_operand(other) else NotImplemented
 
 
 @function(name="__rmatmul__", namespace=False)
 def _reflected_matmul_operator(self: Tensor, other: Any) -> Any:
     """``other @ self``."""
-    return matmul(_constant(other), self) if isinstance(other, Tensor | np.ndarray) else NotImplemented
+    return matmul(_constant(other), self) if _is_operand(other) else NotImplemented
+
+
+def _is_operand(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray) or is_cupy_array(value)
 
 
 def _constant(value: Any) -> Tensor:

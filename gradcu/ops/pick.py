@@ -75,10 +75,10 @@ def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int)
     if not index.size:
         return out.reshape(shape)
     g, index = g.reshape(g.shape or (1,)), index.reshape(index.shape or (1,))
-    if kernels is not None:
+    if kernels is not None and g.dtype.kind == "f":
         kernels.add_along(out, index, dim, g)
     else:
-        xp.add.at(out, places_along(xp, index, dim), g)
+        add_at(xp, out, places_along(xp, index, dim), g)
     return out if shape else out.reshape(shape)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._define import OPERATORS, REQUIRED, function, named, pointwise, publish
+from .._device import is_cupy_array
 from .._dtype import result_type
 from .._fast import unary_static
 from .._fast_pending import on_pending
@@ -135,7 +136,7 @@ def _power_rule_of_base(g: Any, a: Any, b: Any) -> Any:
 
 def _power_rule_of_exponent(g: Any, a: Any, b: Any, out: Any) -> Any:
     """``g * a**b * log(a)``, which is 0 where a is 0 and b not below."""
-    undefined = logical_and(eq(a, 0), greater_equal(b, 0))
+    undefined = logical_and(eq(a, 0), greater_equal(_real(b), 0))
     return g * (out * log(where(undefined, 1, a)))
 
 
@@ -153,6 +154,10 @@ pow_of_tensors = pointwise(
 )
 
 
+def _real(x: Any) -> Any:
+    return x.real if x.dtype.kind == "c" else x
+
+
 def _power_of_number(xp: Any, x: Any, base: Any) -> Any:
     if x.dtype.kind in "iu":
         return _power_of_arrays(xp, xp.asarray(base, dtype=x.dtype), x)
@@ -161,12 +166,14 @@ def _power_of_number(xp: Any, x: Any, base: Any) -> Any:
 
 @silent
 def _power_of_number_on_numpy(x: Any, base: Any) -> Any:
-    return QUIET.run(np.exp2, x) if base == 2 else QUIET.run(np.power, base, x)
+    return QUIET.run(np.exp2, x) if base == 2 and x.dtype.kind == "f" else QUIET.run(np.power, base, x)
 
 
 def _rule_of_power_of_number(g: Any, x: Any, out: Any, base: Any) -> Any:
     if base == 0:
-        return where(greater_equal(x, 0), 0, g * (out * -math.inf))
+        return where(greater_equal(_real(x), 0), 0, g * (out * -math.inf))
+    if out.dtype.kind == "c":
+        return g * (out * np.log(complex(base)).item())
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 
@@ -208,7 +215,8 @@ def _cast(tensor: Tensor, number: Any) -> Tensor:
 
 def _power_operator(base: Any, exponent: Any) -> Any:
     operands = [
-        Tensor._wrap(v) if isinstance(v, np.ndarray) and v.dtype.kind in "biufc" else v for v in (base, exponent)
+        Tensor._wrap(v) if (isinstance(v, np.ndarray) and v.dtype.kind in "biufc") or is_cupy_array(v) else v
+        for v in (base, exponent)
     ]
     if not all(isinstance(operand, (Tensor, np.generic, *_NUMBERS)) for operand in operands):
         return NotImplemented

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._define import function, pointwise
 from .._dtype import scalar_name
 from .._record import argument_error
@@ -11,9 +13,16 @@ from .._tensor import Tensor
 from ._refusals import refusing
 from .compare import eq
 
+
+def _truth(x: Any) -> Any:
+    """Complex numbers as whether they are not 0, since CuPy's logical functions take none."""
+    return x != 0 if hasattr(x, "dtype") and x.dtype.kind == "c" else x
+
+
 logical_and = pointwise(
     "logical_and",
-    "logical_and",
+    lambda xp, a, b: xp.logical_and(_truth(a), _truth(b)),
+    native=np.logical_and,
     operands=("a", "b"),
     promotion="none",
     c="{a} && {b}",
@@ -27,7 +36,8 @@ logical_and = pointwise(
 
 logical_or = pointwise(
     "logical_or",
-    "logical_or",
+    lambda xp, a, b: xp.logical_or(_truth(a), _truth(b)),
+    native=np.logical_or,
     operands=("a", "b"),
     promotion="none",
     c="{a} || {b}",
@@ -41,7 +51,8 @@ logical_or = pointwise(
 
 logical_xor = pointwise(
     "logical_xor",
-    "logical_xor",
+    lambda xp, a, b: xp.logical_xor(_truth(a), _truth(b)),
+    native=np.logical_xor,
     operands=("a", "b"),
     promotion="none",
     c="!{a} != !{b}",
@@ -55,7 +66,8 @@ logical_xor = pointwise(
 
 logical_not = pointwise(
     "logical_not",
-    "logical_not",
+    lambda xp, x: xp.logical_not(_truth(x)),
+    native=np.logical_not,
     operands=("x",),
     promotion="none",
     c="!{x}",

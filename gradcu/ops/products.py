@@ -215,40 +215,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return reshape(addmm(bias, rows, turned), (*input._array.shape[:-1], weight._array.shape[0]))
 
 
-@structured(
-    "vdot",
-    prepare=lambda a, b: _check_vectors(a, b),
-    da=lambda g, b: g * b,
-    db=lambda g, a: g * a,
-)
-def vdot(xp: Any, a: Any, b: Any) -> Any:
-    """The product of two vectors of one length and dtype: `dot`, as NumPy and PyTorch also call it.
-
-    Raises RuntimeError for other shapes and for different dtypes.
-
-    >>> import gradcu
-    >>> gradcu.vdot(gradcu.tensor([1.0, 2.0]), gradcu.tensor([3.0, 4.0]))
-    tensor(11.)
-    """
-    return xp.dot(a, b)
-
-
-def _check_vectors(a: Any, b: Any) -> tuple[()]:
-    if a.ndim != 1 or b.ndim != 1:
-        raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
-    if a.dtype != b.dtype:
-        raise RuntimeError(
-            f"dot : expected both vectors to have same dtype, but found {scalar_name(a.dtype)} and "
-            f"{scalar_name(b.dtype)}"
-        )
-    if a.shape != b.shape:
-        raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same number of "
-            f"elements, but got {a.size} and {b.size} elements respectively"
-        )
-    return ()
-
-
 @function(method=False)
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """The sums of the products of ``a`` and ``b`` over dimensions that they share.

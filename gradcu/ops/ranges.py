@@ -54,6 +54,7 @@ def arange(
     step: Any = 1,
     dtype: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """The numbers start, start + step, ... below ``end``, or above it where the step is negative.
@@ -98,8 +99,8 @@ def arange(
         if not by:
             raise ValueError("step must be nonzero")
         wide = kind if kind == np.uint64 else _INT64
-        return built("arange", lambda xp: _stepped(xp, first, by, count, wide, kind), device, requires_grad)
-    return built("arange", lambda xp: _stepped(xp, first, by, count, _FLOAT64, kind), device, requires_grad)
+        return built("arange", lambda xp: _stepped(xp, first, by, count, wide, kind), device, requires_grad, pin_memory)
+    return built("arange", lambda xp: _stepped(xp, first, by, count, _FLOAT64, kind), device, requires_grad, pin_memory)
 
 
 @silenced
@@ -120,7 +121,14 @@ def _count(first: Any, last: Any, by: Any, whole: bool) -> int:
 
 @function(method=False)
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included; for one step, ``start`` alone.
 
@@ -145,9 +153,9 @@ def linspace(
         kind = as_dtype(dtype)
         if found and kind.kind != "c":
             raise RuntimeError(f"value cannot be converted to type {c_name(kind)} without overflow")
-    if device is None and _default_device() is CPU:
+    if device is None and not pin_memory and _default_device() is CPU:
         return made(_points(start, end, steps, kind), requires_grad)
-    return built("linspace", lambda xp: _points_of(xp, start, end, steps, kind), device, requires_grad)
+    return built("linspace", lambda xp: _points_of(xp, start, end, steps, kind), device, requires_grad, pin_memory)
 
 
 def _as_steps(name: str, steps: Any) -> int:
@@ -259,6 +267,7 @@ def logspace(
     *,
     dtype: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """``base`` to the power of ``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
@@ -289,4 +298,4 @@ def logspace(
         with np.errstate(all="ignore"):
             return xp.power(base, exponents).astype(kind)
 
-    return built("logspace", powers, device, requires_grad)
+    return built("logspace", powers, device, requires_grad, pin_memory)

@@ -13,7 +13,7 @@ from .._dtype import as_dtype, scalar_name
 from ._accumulation import FLOAT16, FLOAT32, accumulated, added, total_dtype
 from .arrange import flip
 from .dims import flag, kept_shape, one_dim, reduced_count, some_dims
-from .scan import cumprod, shifted
+from .scan import cumprod, factors_of, shifted
 from .shape import reshape
 
 
@@ -103,6 +103,7 @@ def _product_vjp(g: Any, x: Any, x_shape: tuple[int, ...], dim: int | None, keep
     """
     if not x_shape:
         return g
+    x = factors_of(x, g)
     if dim is None:
         others = _products_of_others(reshape(x, (-1,)), 0)
         return g * reshape(others, x_shape)

@@ -12,6 +12,7 @@ from .._define import function, structured
 from .._record import argument_error
 from .._tensor import Tensor
 from ._accumulation import reduced_shape, row_kernels
+from ._refusals import refusing
 from .compare import where
 from .dims import all_dims, flag, one_dim, some_dims
 from .extrema import maximum, minimum
@@ -29,6 +30,11 @@ def _refuse_empty(x: Any, dims: tuple[int, ...] | None, name: str, error: type[E
             raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
 
 
+def _refuse_complex(x: Any, name: str) -> None:
+    if x.dtype.kind == "c":
+        raise RuntimeError(f"{name}(): does not support complex input")
+
+
 _HINT = " Specify the reduction dim with the 'dim' argument."
 
 
@@ -36,6 +42,7 @@ def _extreme_statics(name: str) -> Callable[..., tuple[Any, ...]]:
     def prepare(x: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
         named = not (isinstance(dim, (tuple, list)) and not dim)
         dims = some_dims(x.ndim, dim, name) if named else None
+        refusing("c", "max_values_cpu" if name == "amax" else "min_values_cpu")(x)
         _refuse_empty(x, dims, name, RuntimeError, _HINT)
         return dims, flag(keepdim, name, "keepdim")
 
@@ -44,6 +51,7 @@ def _extreme_statics(name: str) -> Callable[..., tuple[Any, ...]]:
 
 def _along_statics(name: str) -> Callable[..., tuple[Any, ...]]:
     def prepare(x: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
+        _refuse_complex(x, name)
         one = one_dim(x.ndim, dim, name)
         _refuse_empty(x, (one,), name, RuntimeError, _HINT)
         return one, flag(keepdim, name, "keepdim")
@@ -53,6 +61,7 @@ def _along_statics(name: str) -> Callable[..., tuple[Any, ...]]:
 
 def _all_statics(name: str) -> Callable[..., tuple[Any, ...]]:
     def prepare(x: Any) -> tuple[Any, ...]:
+        refusing("c", f"{name}_all")(x)
         _refuse_empty(x, None, name, RuntimeError, _HINT)
         return ()
 
@@ -257,6 +266,7 @@ def _index_statics(name: str) -> Callable[..., tuple[Any, ...]]:
     def prepare(x: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
         if x.dtype == np.bool_:
             raise RuntimeError(f"{name}(): does not support bool input")
+        _refuse_complex(x, name)
         one = None if dim is None else one_dim(x.ndim, dim, name)
         _refuse_empty(x, None if one is None else (one,), name, IndexError, "")
         return one, flag(keepdim, name, "keepdim")

@@ -1,4 +1,4 @@
-"""Absolute values and signs, and rounding to whole numbers. Signs and roundings have the gradient 0."""
+"""Absolute values and signs, and rounding to whole numbers. Signs and roundings of real numbers have the gradient 0."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .._define import pointwise
 from ._refusals import refusing
-from .compare import select
+from .compare import eq, select, where
 from .convert import zeros_of
 
 
@@ -21,7 +21,12 @@ sign = pointwise(
     "sign",
     _sign,
     promotion="same",
-    prepare=refusing("c", "sign_cpu"),
+    prepare=refusing(
+        "",
+        "sign_cpu",
+        complex_words="Unlike NumPy, gradcu.sign is not intended to support complex numbers. Please use gradcu.sgn "
+        "instead.",
+    ),
     c="T({x} > T(0)) - T({x} < T(0))",
     dx=lambda g: zeros_of(g),
     doc="""-1, 0 or 1 as ``input`` is below, at or above 0, elementwise, of the same dtype; 0 for nan.
@@ -32,14 +37,49 @@ sign = pointwise(
     """,
 )
 
+
+def _sgn(xp: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return _sign(xp, x)
+    radius = xp.absolute(x)
+    return xp.where(radius == 0, 0, x / radius).astype(x.dtype, copy=False)
+
+
+def _sgn_vjp(g: Any, x: Any) -> Any:
+    """What is left of g without its part along z, over |z|: only a turn of z changes z / |z|; 0 where z is 0."""
+    if x.dtype.kind != "c":
+        return zeros_of(g)
+    unit, radius = sgn(x), abs(x)
+    across = g - unit * (g * unit.conj()).real
+    return where(eq(radius, 0), 0.0, across / radius)
+
+
+sgn = pointwise(
+    "sgn",
+    _sgn,
+    promotion="same",
+    holomorphic=False,
+    c="T({x} > T(0)) - T({x} < T(0))",
+    dx=_sgn_vjp,
+    doc="""``input / abs(input)`` of complex numbers, elementwise, and 0 of 0; of real ones the same as `sign`.
+
+    The gradient at 0, and of real numbers, is 0.
+
+    >>> import gradcu
+    >>> gradcu.sgn(gradcu.tensor([3 + 4j, 0j]))
+    tensor([0.6000+0.8000j, 0.0000+0.0000j])
+    """,
+)
+
 abs = pointwise(
     "abs",
     "absolute",
     promotion="same",
     prepare=refusing("b", "abs_cpu"),
     aliases=("absolute",),
+    holomorphic=False,
     c="fabs({x})",
-    dx=lambda g, x: g * sign(x),
+    dx=lambda g, x: g * sgn(x),
     doc="""The absolute value of ``input``, elementwise; of complex numbers the modulus.
 
     The gradient at 0 is 0. Raises NotImplementedError for bools.
@@ -54,7 +94,7 @@ floor = pointwise(
     "floor",
     lambda xp, x: xp.floor(x) if x.dtype.kind == "f" else x.copy(),
     promotion="same",
-    prepare=refusing("bc", "floor_vml_cpu"),
+    prepare=refusing("b", "floor_vml_cpu", complex_words="floor is not supported for complex inputs"),
     c="floor({x})",
     dx=lambda g: zeros_of(g),
     doc="""The largest whole number that is not above ``input``, elementwise, of the same dtype.
@@ -69,7 +109,7 @@ ceil = pointwise(
     "ceil",
     lambda xp, x: xp.ceil(x) if x.dtype.kind == "f" else x.copy(),
     promotion="same",
-    prepare=refusing("bc", "ceil_vml_cpu"),
+    prepare=refusing("b", "ceil_vml_cpu", complex_words="ceil is not supported for complex inputs"),
     c="ceil({x})",
     dx=lambda g: zeros_of(g),
     doc="""The smallest whole number that is not below ``input``, elementwise, of the same dtype.
@@ -84,7 +124,7 @@ trunc = pointwise(
     "trunc",
     lambda xp, x: xp.trunc(x) if x.dtype.kind == "f" else x.copy(),
     promotion="same",
-    prepare=refusing("bc", "trunc_cpu"),
+    prepare=refusing("b", "trunc_cpu", complex_words="trunc is not supported for complex inputs"),
     aliases=("fix",),
     c="trunc({x})",
     dx=lambda g: zeros_of(g),

@@ -47,7 +47,12 @@ def _cumprod_vjp(g: Any, x: Any, out: Any, dim: int) -> Any:
     It is the product of the elements before it times h[k] = g[k] + x[k + 1] h[k + 1], which sums the cotangents with
     the products of the elements between.
     """
-    return shifted(out, dim, 1, 1) * recurrence(shifted(x, dim, -1, 0), g, dim, True)
+    return shifted(out, dim, 1, 1) * recurrence(shifted(factors_of(x, g), dim, -1, 0), g, dim, True)
+
+
+def factors_of(x: Any, g: Any) -> Any:
+    """The factors of a product with the cotangent ``g``: a real product of complex numbers is that of their parts."""
+    return x.real if x.dtype.kind == "c" and g.dtype.kind == "f" else x
 
 
 @structured(statics=2, prepare=_running_statics("cumprod"), dx=_cumprod_vjp)

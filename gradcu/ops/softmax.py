@@ -47,7 +47,8 @@ def logsumexp(xp: Any, x: Any, dim: Any, keepdim: Any = False) -> Any:
     kernels = row_kernels(x)
     if kernels is not None:
         return kernels.logsumexp(x, dim, reduced_shape(x.shape, dim, keepdim)).astype(result, copy=False)
-    top = x.max(axis=dim, keepdims=True)
+    # The logarithm of complex numbers then has its principal value.
+    top = x.real.max(axis=dim, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
     total = xp.log(xp.add.reduce(xp.exp(x - top), axis=dim, keepdims=True)) + top
     return (total if keepdim else total.squeeze(axis=dim)).astype(result, copy=False)

@@ -29,6 +29,7 @@ def _library(xp: Any) -> Any:
 erf = pointwise(
     "erf",
     lambda xp, x: _library(xp).erf(x),
+    prepare=refusing("c", "erf_vml_cpu"),
     c="erf({x})",
     dx=lambda g, x: g * (exp(-(x * x)) * _ERF_SLOPE),
     doc="""The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to ``input``, elementwise.
@@ -42,6 +43,7 @@ erf = pointwise(
 erfc = pointwise(
     "erfc",
     lambda xp, x: _library(xp).erfc(x),
+    prepare=refusing("c", "erfc_vml_cpu"),
     c="erfc({x})",
     dx=lambda g, x: g * (exp(-(x * x)) * -_ERF_SLOPE),
     doc="""1 - erf(input), elementwise, which keeps its digits where erf is close to 1.
@@ -57,6 +59,7 @@ _ERF_SLOPE = 2 / math.sqrt(math.pi)
 lgamma = pointwise(
     "lgamma",
     lambda xp, x: _library(xp).gammaln(x),
+    prepare=refusing("c", "lgamma_vml_cpu"),
     c="gradcu_lgamma({x})",
     dx=lambda g, x: g * digamma(x),
     doc="""The logarithm of the absolute value of the gamma function, elementwise: inf at 0, -1, -2, ...
@@ -70,6 +73,7 @@ lgamma = pointwise(
 digamma = pointwise(
     "digamma",
     lambda xp, x: _library(xp).digamma(x),
+    prepare=refusing("c", "digamma"),
     c="gradcu_digamma({x})",
     dx=lambda g, x: g * polygamma_of_order(x, 1),
     doc="""The derivative of lgamma, elementwise: -inf at 0, nan at -1, -2, ...
@@ -86,6 +90,7 @@ polygamma_of_order = pointwise(
     "polygamma_of_order",
     lambda xp, x, n: _library(xp).polygamma(n, x),
     statics={"n": REQUIRED},
+    prepare=refusing("c", "polygamma"),
     node="PolygammaBackward0",
     c="gradcu_polygamma({n}, {x})",
     dx=lambda g, x, n: g * polygamma_of_order(x, n + 1),
@@ -113,10 +118,17 @@ def polygamma(n: Any, input: Any) -> Tensor:
     return polygamma_of_order(input, int(n))
 
 
+def _logaddexp(xp: Any, a: Any, b: Any) -> Any:
+    if a.dtype.kind != "c":
+        return xp.logaddexp(a, b)
+    larger = a.real >= b.real
+    top = select(xp, larger, a, b)
+    return top + xp.log1p(xp.exp(select(xp, larger, b, a) - top))
+
+
 logaddexp = pointwise(
     "logaddexp",
-    "logaddexp",
-    prepare=refusing("c", "logaddexp_cpu", 2),
+    _logaddexp,
     c="gradcu_logaddexp({a}, {b})",
     da=lambda g, a, b: g * sigmoid(a - b),
     db=lambda g, a, b: g * sigmoid(b - a),
@@ -130,12 +142,14 @@ logaddexp = pointwise(
 
 
 def _turned(xp: Any, x: Any) -> Any:
-    """``x`` less the nearest even number, exactly: an angle of as many half turns."""
-    return x - 2 * xp.rint(x * 0.5)
+    """``x`` less the even number nearest to its real part, exactly: an angle of as many half turns."""
+    return x - 2 * xp.rint(x.real * 0.5)
 
 
 def _sin_of_turn(xp: Any, turn: Any) -> Any:
     """sin(pi * turn) for a turn in [-1, 1], of which the part beyond a quarter is taken from pi, where it is exact."""
+    if turn.dtype.kind == "c":
+        return xp.sin(turn * math.pi)
     size = xp.abs(turn)
     return xp.sin(xp.copysign(xp.minimum(size, 1 - size), turn) * math.pi)
 

@@ -15,7 +15,7 @@ from .dims import flag, reduced_count, some_dims
 from .power import pow
 from .reduce import mean, restored, sum
 from .reduce_max import ties
-from .rounding import abs, sign
+from .rounding import abs, sgn
 
 
 def _variance_statics(name: str) -> Callable[..., tuple[Any, ...]]:
@@ -63,7 +63,7 @@ def _deviation_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...], dim: Any,
     return _variance_vjp(scaled, x, x_shape, dim, keepdim, correction)
 
 
-@structured(statics=4, prepare=_variance_statics("var"), dx=_variance_vjp)
+@structured(statics=4, prepare=_variance_statics("var"), holomorphic=False, dx=_variance_vjp)
 def var(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = False, correction: Any = None) -> Any:
     """The variance of all elements of ``input``, or along ``dim``, an integer or a tuple of them.
 
@@ -81,7 +81,7 @@ def var(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = F
     return _variance(xp, x, dim, keepdim, correction).astype(_real(x.dtype), copy=False)
 
 
-@structured(statics=4, prepare=_variance_statics("std"), dx=_deviation_vjp)
+@structured(statics=4, prepare=_variance_statics("std"), holomorphic=False, dx=_deviation_vjp)
 def std(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = False, correction: Any = None) -> Any:
     """The standard deviation of all elements of ``input``, or along ``dim``, an integer or a tuple of them.
 
@@ -226,24 +226,24 @@ def _refuse_empty(x: Any, dims: tuple[int, ...] | None, p: Any) -> None:
 
 
 def _norm_vjp(g: Any, x: Any, out: Any, x_shape: tuple[int, ...], p: float, dim: Any, keepdim: bool) -> Any:
-    """The derivative of (sum |x|**p)**(1/p) is sign(x) (|x| / out)**(p - 1); 0, a subgradient, where all x are 0."""
+    """The derivative of (sum |x|**p)**(1/p) is sgn(x) (|x| / out)**(p - 1); 0, a subgradient, where all x are 0."""
     if p == 0:
         return (None,)
     g, out = restored(g, x_shape, dim, keepdim), restored(out, x_shape, dim, keepdim)
     if p == 1:
-        return (g * sign(x),)
+        return (g * sgn(x),)
     if p == 2:
         return (g * where(eq(out, 0), 0.0, x / out),)
     if math.isinf(p):
         where_equal = ties(abs(x), out, True)
-        return (g * sign(x) * where_equal / sum(where_equal, dim, keepdim or dim is not None),)
+        return (g * sgn(x) * where_equal / sum(where_equal, dim, keepdim or dim is not None),)
     if p < 1:
-        return (g * (sign(x) * where(eq(x, 0), 0.0, pow(abs(x), p - 1)) * pow(out, 1 - p)),)
-    powers = sign(x) * pow(abs(x), p - 1) if p < 2 else x * pow(abs(x), p - 2)
+        return (g * (sgn(x) * where(eq(x, 0), 0.0, pow(abs(x), p - 1)) * pow(out, 1 - p)),)
+    powers = sgn(x) * pow(abs(x), p - 1) if p < 2 else x * pow(abs(x), p - 2)
     return (powers * where(eq(out, 0), 0.0, g / pow(out, p - 1)),)
 
 
-@structured(statics=4, node="LinalgVectorNormBackward0", prepare=_norm_statics, joint=_norm_vjp)
+@structured(statics=4, node="LinalgVectorNormBackward0", prepare=_norm_statics, holomorphic=False, joint=_norm_vjp)
 def norm(xp: Any, x: Any, p: Any = "fro", dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Any:
     """The p-norm of all elements of ``input``, or along ``dim``, an integer or a tuple of them.
 

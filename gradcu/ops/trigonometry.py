@@ -1,4 +1,4 @@
-"""Trigonometric and hyperbolic functions, their inverses, and the sides and angle of a right triangle.
+"""Trigonometric and hyperbolic functions, their inverses, right triangles, and the angles of complex numbers.
 
 The derivatives are those of the NIST Digital Library of Mathematical Functions, https://dlmf.nist.gov/4.20, 4.24, 4.34
 and 4.38. Angles are in radians. Integers and bools give the default dtype.
@@ -6,12 +6,15 @@ and 4.38. Angles are in radians. Integers and bools give the default dtype.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .._define import pointwise
 from ._refusals import refusing
 from .compare import eq, where
+from .convert import zeros_of
 from .elementary import sqrt
+from .rounding import abs
 
 sin = pointwise(
     "sin",
@@ -114,6 +117,7 @@ def _atan2_rule(g: Any, a: Any, b: Any) -> Any:
 atan2 = pointwise(
     "atan2",
     "arctan2",
+    prepare=refusing("c", "atan2_cpu", 2),
     aliases=("arctan2",),
     c="atan2({a}, {b})",
     da=lambda g, a, b: _atan2_rule(g, a, b),
@@ -125,6 +129,38 @@ atan2 = pointwise(
     >>> import gradcu
     >>> gradcu.atan2(gradcu.tensor([1.0, 1.0]), gradcu.tensor([1.0, -1.0]))
     tensor([0.7854, 2.3562])
+    """,
+)
+
+
+def _angle(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return xp.arctan2(x.imag, x.real)
+    return xp.where(x == x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0)), x)
+
+
+def _angle_vjp(g: Any, x: Any) -> Any:
+    """The angle grows at right angles to z, by 1 / |z|: i z / |z|**2; 0 where z is 0."""
+    if x.dtype.kind != "c":
+        return zeros_of(g)
+    radius = abs(x)
+    radius = where(eq(radius, 0), 1, radius)
+    return g * (x / radius / radius * 1j)
+
+
+angle = pointwise(
+    "angle",
+    _angle,
+    holomorphic=False,
+    c="{x} == {x} ? ({x} < T(0) ? T(3.141592653589793) : T(0)) : {x}",
+    dx=_angle_vjp,
+    doc="""The angles of complex numbers in radians, elementwise, from -pi to pi; of real ones 0, or pi below 0.
+
+    Integers and bools give the default dtype. The gradient at 0, and of real numbers, is 0.
+
+    >>> import gradcu
+    >>> gradcu.angle(gradcu.tensor([1j, -2 + 0j]))
+    tensor([1.5708, 3.1416])
     """,
 )
 

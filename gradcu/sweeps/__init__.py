@@ -115,11 +115,11 @@ def sweep(
 
     f is called with Tensors that note what is done to them. What f and its derivatives compute then runs without f: in
     one compiled loop (``engine="cc"``, with the C compiler that the variable CC names, with cc, gcc or clang, or with
-    that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``); on a CUDA device in one kernel, where
-    the points are those of one variable, evenly spaced (``engine="cuda"``). A function that looks at values on the way
-    is instead called on a few points to see that it is elementwise, and then on blocks of all points, from several
-    threads where there are many (``engine="eager"``). By default it is the first of these that works on the device, and
-    the summary says which and why. A point's results don't depend on blocks and threads; between engines they may
+    that of the extra ``cc``), or block by block on NumPy (``engine="numpy"``); on a CUDA device in one kernel, in
+    float32 and float64 (``engine="cuda"``). A function that looks at values on the way is instead called on a few
+    points to see that it is elementwise, and then on blocks of all points, from several threads where there are many
+    (``engine="eager"``). By default it is the first of these that works on the device, and the summary says which and
+    why. A point's results don't depend on blocks and threads; between engines they may
     differ in the last digits.
 
     Results in memory are Tensors on ``device``, or where a CUDA device has not the room, on the CPU, as the summary's
@@ -168,9 +168,9 @@ def sweep(
     OSError, before anything is computed, where the results cannot fit, FileExistsError for an unfinished sweep, and
     BlockingIOError while another one writes the same; ImportError for a .zarr without zarr, and for Dask without it;
     RuntimeError where cc was asked for and does not work, and where CUDA was and cannot be had; OutOfMemoryError where
-    a CUDA device has not the memory for a chunk of 8,192 points. Warns where the points are so close that neighbours
-    are equal in ``dtype``, where a compiler fails and cc was not asked for, and where all derivatives are 0 because f
-    cuts its result off from x.
+    a CUDA device has not the memory for a chunk of 8,192 points, or 256 where the engine is eager: longer ones are
+    halved. Warns where the points are so close that neighbours are equal in ``dtype``, where a compiler fails and cc
+    was not asked for, and where all derivatives are 0 because f cuts its result off from x.
 
     >>> import gradcu
     >>> result = gradcu.sweep(lambda x: x**3 - 3 * x, -2, 2, 5, order=2)

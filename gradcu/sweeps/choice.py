@@ -59,10 +59,21 @@ def make_engine(
 def _eager(
     f: Callable[..., Tensor], domain: Domain, wanted: Wanted, place: device, reason: str, depth: int | None
 ) -> Engine:
-    check_elementwise(f, domain, place)
+    steady = check_elementwise(f, domain, place)
+    if not steady and depth is not None:
+        warnings.warn(
+            f"{name_of(f)} gives other values at every call, as by random numbers: a sweep of it can't be repeated",
+            UserWarning,
+            stacklevel=5 + depth,
+        )
     if wanted.order and depth is not None and graph_is_lost(f, domain, place):
         _warn_of_lost_graph(f, domain, depth + 1)
-    return EagerEngine(f, domain, wanted, place, reason)
+    engine = EagerEngine(f, domain, wanted, place, reason)
+    if place is CPU:
+        return engine
+    from .cuda_eager import EagerOnCuda
+
+    return EagerOnCuda(engine, place)
 
 
 def _warn_of_lost_graph(f: Callable[..., Tensor], domain: Domain, depth: int) -> None:

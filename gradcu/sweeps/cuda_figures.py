@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .statistics import CHANGES_LISTED, BlockStatistics, Entry, RowStatistics, SignChanges
+from .statistics import CHANGES_LISTED, BlockStatistics, Entry, Figures, RowStatistics, SignChanges
 
 
 class Told:
@@ -31,14 +31,15 @@ class Told:
         rows = [self._row(k) for k in range(self._records.shape[1])]
         return BlockStatistics.of(rows, self.changes(1) if 1 in self._signed else None)
 
-    def sums(self) -> np.ndarray:
-        """For each row the sum of its numbers, and that of their absolute values.
+    def sums(self, number: int = 0) -> np.ndarray:
+        """For each row the sum of its numbers, and that of their absolute values; of the kernel's sums that number.
 
         Blocks are added in pairs, as those of `gradcu.fuse.reduction`; what is missing at the end counts as zeros.
         """
         count = len(self._records)
         level = np.zeros((1 << (count - 1).bit_length(), self._records.shape[1], 2))
-        level[:count, :, 0], level[:count, :, 1] = self._records["sum"], self._records["size"]
+        found = self._records["sums"][:, :, number]
+        level[:count, :, 0], level[:count, :, 1] = found["sum"], found["size"]
         with np.errstate(all="ignore"):
             while len(level) > 1:
                 level = level[0::2] + level[1::2]
@@ -98,3 +99,11 @@ class Told:
             float(found["least"][low]), int(self._begins[low] + found["least_at"][low]),
             float(found["largest"][high]), int(self._begins[high] + found["largest_at"][high]), nan, infinite,
         )  # fmt: skip
+
+
+def merged(parts: Iterable[Figures]) -> Figures:
+    """The figures of parts that follow each other, of which there is one at least; the first one takes the others."""
+    whole, *others = parts
+    for part in others:
+        whole.merge(part)
+    return whole

@@ -9,27 +9,19 @@ import numpy as np
 
 from .._launch import Kernel, Pointer, kernel
 from .._linspace import SEGMENT
-from ..fuse.cuda_source import (
-    LINE,
-    MOST_POINTS,
-    PLACES,
-    THREADS,
-    WARPS,
-    figures_dtype,
-    line_of,
-    place_dtype,
-    sweep_source,
-)  # fmt: skip
+from ..fuse.cuda_points import MOST_POINTS
+from ..fuse.cuda_source import PLACES, THREADS, WARPS, Sums, figures_dtype, place_dtype, sweep_source
 from .cuda_figures import Told
-from .grid import LinspaceAxis
+from .cuda_points import KernelPoints
 
 if TYPE_CHECKING:
     from ..fuse.program import Program
 
 _BYTES, _INT32, _INT64, _UINT64, _FLOAT64 = map(np.dtype, ("u1", "i4", "i8", "u8", "f8"))
 
-_MOST_SHARED = 8 << 10
-"""The bytes that a block's counts may take of its shared memory; those of more bins are in the device's, and slower."""
+_SHARED, _MOST_SHARED = 48 << 10, 8 << 10
+"""The bytes of a block's shared memory, and those that its counts may take of what the figures of its warps leave; the
+counts of more bins are in the device's memory, and slower."""
 
 _ROUNDS = 8
 """A multiprocessor gets so many blocks, one after the other, for each that it runs at a time: the last one, which
@@ -41,20 +33,21 @@ _MOST_SEGMENTS = 256
 """Of one block: more save nothing."""
 
 
-_kernels: dict[tuple[str, bool, range, bool], Kernel] = {}
+_kernels: dict[Any, Kernel] = {}
 _MOST_KEPT = 256
 
 
-def _kernel_of(program: Program, sums: bool, signed: range, histogram: bool) -> Kernel:
+def _kernel_of(program: Program, points: KernelPoints, sums: Sums, signed: range, histogram: bool) -> Kernel:
     """The kernel with these choices. It is remembered by the program's lines: to write its text takes half a ms."""
-    key = program.key, sums, signed, histogram
+    key = program.key, points.axes, sums, signed, histogram
     found = _kernels.get(key)
     if found is None:
-        source = sweep_source(program, sums=sums, signed=signed, histogram=histogram)
+        source = sweep_source(program, points.axes, sums=sums, signed=signed, histogram=histogram)
         told = (Pointer(_BYTES), Pointer(_BYTES))
         of_bins = (_INT32, _INT32, Pointer(_FLOAT64), Pointer(_BYTES)) if histogram else ()
         rows = [Pointer(program.dtype)] * (1 + len(program.outputs))
-        found = kernel(source.text, source.name, (LINE, _INT64, _INT64, _INT64, _INT32, *told, *of_bins, *rows))
+        numbers = (_INT64, _INT64, _INT64, _INT32)
+        found = kernel(source.text, source.name, (*points.parameters, *numbers, *told, *of_bins, *rows))
         if len(_kernels) >= _MOST_KEPT:
             _kernels.clear()
         _kernels[key] = found
@@ -62,7 +55,7 @@ def _kernel_of(program: Program, sums: bool, signed: range, histogram: bool) -> 
 
 
 class Launches:
-    """The kernel of a program on a linspace; with ``sums`` it adds up all rows, of ``signed`` it finds sign changes.
+    """The kernel of a program at a domain's points; it finds these sums of all rows, and sign changes of ``signed``.
 
     With ``bins`` it also counts, for each row, how many numbers are below the edges, in each of that many bins, above,
     and NaN, as `gradcu.fuse.reduction` does.
@@ -72,17 +65,18 @@ class Launches:
     """
 
     def __init__(
-        self, program: Program, line: LinspaceAxis, length: int, processors: int, sums: bool, signed: range,
+        self, program: Program, points: KernelPoints, length: int, processors: int, sums: Sums, signed: range,
         bins: int = 0,
     ) -> None:  # fmt: skip
-        self._kernel = _kernel_of(program, sums, signed, bool(bins))
-        self.signed, self._line, self.rows = signed, line, len(program.outputs)
-        self._figures, self._place = figures_dtype(program.dtype), place_dtype(program.dtype)
+        self._kernel = _kernel_of(program, points, sums, signed, bool(bins))
+        self.signed, self.points, self.rows = signed, points, len(program.outputs)
+        self._figures, self._place = figures_dtype(program.dtype, sums), place_dtype(program.dtype)
         self._bins = bins
         self.bytes_of_counts = self.rows * (bins + 3) * _UINT64.itemsize if bins else 0
         shared = self.rows * (bins + 3) * _INT32.itemsize if bins else 0
-        self._shared = shared if shared <= _MOST_SHARED else 0
-        share = min(line.num, length) // (SEGMENT * processors * _AT_A_TIME * _ROUNDS)
+        room = _SHARED - self.rows * WARPS * self._figures.itemsize
+        self._shared = shared if shared <= min(room, _MOST_SHARED) else 0
+        share = min(points.domain.num, length) // (SEGMENT * processors * _AT_A_TIME * _ROUNDS)
         self._segments = min(1 << max(share.bit_length() - 1, 0), _MOST_SEGMENTS)
         self.run = self._segments * SEGMENT
         self.bytes_of_figures = self.rows * self._figures.itemsize
@@ -94,21 +88,20 @@ class Launches:
         return (first + count - 1) // self.run - first // self.run + 1
 
     def launch(
-        self, first: int, count: int, x: Any, rows: Sequence[Any], figures: Any, places: Any, edges: Any = None,
-        counts: Any = None,
+        self, first: int, count: int, given: Any, x: Any, rows: Sequence[Any], figures: Any, places: Any,
+        edges: Any = None, counts: Any = None,
     ) -> None:  # fmt: skip
         """Lets the current stream compute up to `MOST_POINTS` points into x and the rows, where these are not None.
 
-        ``figures`` and ``places`` are arrays of bytes with a row of `bytes_of_figures`, or `bytes_of_places`, for each
-        block; ``counts`` are `bytes_of_counts` and are added to. Sums are right where ``first`` is a multiple of `run`.
+        ``given`` has the bytes that `KernelPoints.give` gives for these points. ``figures`` and ``places`` are arrays
+        of bytes with a row of `bytes_of_figures`, or `bytes_of_places`, for each block; ``counts`` are
+        `bytes_of_counts` and are added to. Sums are right where ``first`` is a multiple of `run`.
         """
         assert count <= MOST_POINTS
-        line = line_of(self._line.start, self._line.stop, self._line.num, first, count)
-        assert line is not None
         origin = first // self.run * self.run
         numbers = (np.int64(first), np.int64(count), np.int64(origin), np.int32(self._segments))
         of_bins = (self._bins, int(self._shared > 0), edges, counts) if self._bins else ()
-        arguments = (line, *numbers, figures, places, *of_bins, x, *rows)
+        arguments = (*self.points.arguments(first, count, given), *numbers, figures, places, *of_bins, x, *rows)
         self._kernel.launch(self.blocks(first, count), THREADS, arguments, self._shared)
 
     def told(

@@ -184,7 +184,7 @@ class DaskSweep:
         )
 
     def _row(self, partial: Partial) -> Array:
-        number = self.partials.index(partial)
+        number = self._recipe.wanted.numbers[partial]
         tasks = [(_row, key, number) for key in self.__dask_keys__()]
         return self._array(self._recipe.wanted.names[number], self._recipe.cut.chunks, tasks, self._graph)
 

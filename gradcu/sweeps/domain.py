@@ -61,7 +61,7 @@ class Domain:
             lengths = np.full(end - begin, min(stride, count))
             lengths[0] = min(stride - first % stride, count)
             lengths[-1] -= lengths.sum() - count
-            found |= zip(axis.names, np.repeat(_around(axis, begin, end - begin), lengths, axis=1), strict=True)
+            found |= zip(axis.names, np.repeat(around(axis, begin, end - begin), lengths, axis=1), strict=True)
         return [found[name] for name in self.names]
 
     def sample(self, count: int) -> list[np.ndarray]:
@@ -105,9 +105,9 @@ def domain_of(start: Any, stop: Any, num: Any, grid: Any, points: Any, params: A
     Raises TypeError and ValueError for arguments that are wrong or don't go together.
     """
     line = start is not None or stop is not None or num is not None
-    ways = {"start, stop and num": line, "grid": grid is not None, "points": points is not None}
-    given = [name for name, found in ways.items() if found]
-    if len(given) != 1:
+    if line + (grid is not None) + (points is not None) != 1:
+        ways = {"start, stop and num": line, "grid": grid is not None, "points": points is not None}
+        given = [name for name, found in ways.items() if found]
         what = f"not {' together with '.join(given)}" if given else "and none is given"
         raise TypeError(f"a sweep takes start, stop and num, or grid, or points, {what}")
     axes: list[Axis]
@@ -130,7 +130,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join((*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]))
 
 
-def _around(axis: Axis, first: int, count: int) -> np.ndarray:
+def around(axis: Axis, first: int, count: int) -> np.ndarray:
     """Points first, ..., first + count - 1 of an axis that begins again at its end."""
     if count >= axis.num:
         return axis.block(0, axis.num).take(np.arange(first, first + count) % axis.num, axis=1)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._device import is_cupy_array
+from .._device import CPU, is_cupy_array
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..autograd import grad as gradient
@@ -74,6 +74,8 @@ def evaluated(
     engine: Engine, first: int, x: np.ndarray | None, rows: Sequence[np.ndarray], piece: int
 ) -> BlockStatistics:
     """What `Engine.evaluate` does, ``piece`` points at a time."""
+    if rows[0].size <= piece:
+        return engine.evaluate(first, x, rows)
     figures: BlockStatistics | None = None
     for begin in range(0, rows[0].size, piece):
         part = slice(begin, begin + piece)
@@ -167,6 +169,9 @@ class EagerEngine:
         """A block that stays in the cache, and whose graph, of which f decides the size, stays in the budget."""
         if self._domain.num <= _SAMPLE:
             return _SAMPLE
+        if self._device is not CPU:
+            # The memory is another, and nobody has measured it: `EagerOnCuda` finds out.
+            return _CACHED
         fitting = int(BUDGET / self.threads / (self._peak(_SAMPLE) / _SAMPLE))
         # A power of two, as the segments in which the points are made.
         return min(1 << max(fitting, _LEAST).bit_length() - 1, _CACHED)

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..fuse.compiler import CompilerError, find_compiler
-from ..fuse.cuda_source import slopes, sweep_source
+from ..fuse.cuda_source import sweep_source
 from ..fuse.elementwise import elementwise_source
 from ..fuse.program import NotInCError, Program, c_body
 from ..fuse.source import kernel_source
 from ..fuse.trace import UntraceableError, program
 from . import choice
 from .binding import bound
-from .cuda_engine import evenly_spaced
+from .cuda_engine import signed_rows
+from .cuda_points import KernelPoints
 from .domain import Domain
 from .engine import UnsuitableError
 from .fused import WORTH_COMPILING
@@ -75,8 +76,8 @@ def _engine(engine: str, traced: Program, domain: Domain) -> tuple[str, str, lis
     if engine == "numpy":
         return "numpy", "asked for", []
     if engine == "cuda":
-        evenly_spaced(domain)
-        return "cuda", "NVRTC", ["", *sweep_source(traced, signed=slopes(traced)).text.rstrip().split("\n")]
+        source = sweep_source(traced, KernelPoints(domain, traced).axes, signed=signed_rows(traced, domain))
+        return "cuda", "NVRTC", ["", *source.text.rstrip().split("\n")]
     if engine == "auto" and domain.num < WORTH_COMPILING:
         return "numpy", "too few points to compile for", []
     try:

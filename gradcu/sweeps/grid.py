@@ -115,6 +115,8 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
     Raises TypeError for what is no number, ValueError for a fraction or a number below ``least``.
     """
+    if type(value) is int and value >= least:
+        return value
     wanted = f"{name} must be a whole number, at least {least}"
     if isinstance(value, (float, np.floating)) and value.is_integer():
         number = int(value)

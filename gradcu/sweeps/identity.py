@@ -9,17 +9,18 @@ import inspect
 import json
 import platform
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .domain import Domain
+from .domain import Domain, listed
 from .grid import Axis, LinspaceAxis
 from .probe import name_of
 from .wanted import Wanted
 
 if TYPE_CHECKING:
+    from .._device import device
     from .engine import Engine
 
 
@@ -100,6 +101,15 @@ def numpy_build() -> str:
     except importlib.metadata.PackageNotFoundError:
         scipy = "none"
     return f"NumPy for {platform.machine()}, {c_library()}, SciPy {scipy}, {digest(chosen)}"
+
+
+def cuda_build(places: Sequence[device]) -> str:
+    """What results on CUDA devices depend on: CuPy, the compiler, and the devices with what they can."""
+    cupy: Any = places[0].xp
+    properties = [cupy.cuda.runtime.getDeviceProperties(place.index) for place in places]
+    names = {f"{found['name'].decode()} ({found['major']}.{found['minor']})" for found in properties}
+    version = ".".join(map(str, cupy.cuda.nvrtc.getVersion()))
+    return f"CuPy {cupy.__version__}, NVRTC {version}, {listed(sorted(names))}"
 
 
 def c_library() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._device import CPU, naming_memory
 from .._graph import Node
 from .._op import FUNCTIONS
 from .._tensor import Tensor
@@ -22,11 +23,12 @@ from .domain import Domain, listed
 _POINTS = 61
 
 
-def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> None:
+def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> bool:
     """Raises TypeError where f returns no real Tensor, ValueError where f is not elementwise.
 
-    f takes a Tensor for each of the domain's names. What it raises itself comes through, with a note. A function that
-    gives other values at every call (one that draws random numbers) passes the second question unasked.
+    f takes a Tensor for each of the domain's names. What it raises itself comes through, with a note. Says whether f
+    gives the same values at a second call: one that does not, as it draws random numbers, is not asked the second
+    question.
     """
     # Neither sorted nor evenly spaced, so that sorting, cumulating or differencing shows.
     points = domain.sample(_POINTS)
@@ -40,7 +42,7 @@ def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> 
         _refuse_if(_gradient_leaks(y, tensors[: len(domain.variables)]), f, _mixes(y))
         first = as_numpy(y)
         if not np.array_equal(values(points), first, equal_nan=True):
-            return
+            return False
         half = np.arange(_POINTS) % 2 == 0
         for kept in (half, ~half):
             # One value for all others, so that their extremes change as well as their places.
@@ -49,6 +51,7 @@ def check_elementwise(f: Callable[..., Tensor], domain: Domain, device: Any) -> 
         length = _POINTS // 2
         later = [column[length:] for column in points]
         _refuse_if(not _close(values(later), first[length:]), f, _POSITION + _uses(y))
+    return True
 
 
 def graph_is_lost(f: Callable[..., Tensor], domain: Domain, device: Any) -> bool:
@@ -89,11 +92,17 @@ def checked_value(f: Callable[..., Tensor], tensors: Sequence[Tensor], domain: D
 
 def leaves(points: Sequence[np.ndarray], domain: Domain, device: Any) -> list[Tensor]:
     """The coordinates as Tensors; the operations on the variables are recorded."""
-    with device.context:
-        tensors = [Tensor._wrap(device.xp.asarray(column)) for column in points]
+    tensors = [_on(device, column) for column in points]
     for tensor in tensors[: len(domain.variables)]:
         tensor._requires_grad = True
     return tensors
+
+
+def _on(device: Any, column: np.ndarray) -> Tensor:
+    if device is CPU:
+        return Tensor._wrap(np.asarray(column))
+    with device.context, naming_memory("the points of a sweep", device):
+        return Tensor._wrap(device.xp.asarray(column))
 
 
 def as_numpy(tensor: Tensor) -> np.ndarray:
@@ -126,9 +135,7 @@ def _gradient_leaks(y: Tensor, variables: Sequence[Tensor]) -> bool:
     for offset in (0, 1):
         cotangent = np.zeros(_POINTS, y.dtype)
         cotangent[offset::2] = 1
-        with y.device.context:
-            given = Tensor._wrap(y.device.xp.asarray(cotangent))
-        for found in gradient(y, variables, given, retain_graph=True, allow_unused=True):
+        for found in gradient(y, variables, _on(y.device, cotangent), retain_graph=True, allow_unused=True):
             others = np.zeros(0) if found is None else as_numpy(found)[1 - offset :: 2]
             # Zero times an infinite slope is NaN.
             if bool(((others != 0) & ~np.isnan(others)).any()):

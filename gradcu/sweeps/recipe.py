@@ -112,7 +112,9 @@ class Recipe:
             begun = time.time()
             statistics = evaluated(prepared.engine, first, None, rows, prepared.engine.chunk)
         shape = self.cut.shape(number)
-        return Block([row.reshape(shape) for row in rows], Report(statistics, prepared.way, begun))
+        # A device whose memory became too short is told of by the blocks from then on.
+        way = prepared.way._replace(engine_reason=prepared.engine.reason)
+        return Block([row.reshape(shape) for row in rows], Report(statistics, way, begun))
 
     def _check_default_dtype(self) -> None:
         """Tensors that f makes of numbers have the default dtype, and with another one the results would differ."""

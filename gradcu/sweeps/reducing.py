@@ -130,9 +130,8 @@ class PairwiseSum:
     def __init__(self) -> None:
         self._waiting: dict[tuple[int, int], np.ndarray] = {}
 
-    def add(self, part: int, value: np.ndarray) -> None:
-        """Takes the sum of a part; an array is several sums."""
-        level = 0
+    def add(self, part: int, value: np.ndarray, level: int = 0) -> None:
+        """Takes the sum of a part, or of 2**level parts, that many being counted as one; an array is several sums."""
         while (neighbour := self._waiting.pop((level, part ^ 1), None)) is not None:
             with np.errstate(all="ignore"):
                 value = value + neighbour
@@ -203,8 +202,8 @@ class ReducingStore:
         self._dtype, self._length = domain.dtype, TILE
         self._lock = threading.Lock()
         self._buffers: list[list[np.ndarray]] = []
-        self._wants_weighted = "integral" in reductions.names and domain.line is None
-        self.wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self._wants_weighted)
+        self.wants_weighted = "integral" in reductions.names and domain.line is None
+        self.wants_sums = "mean" in reductions.names or ("integral" in reductions.names and not self.wants_weighted)
         self.wants_changes = "sign_changes" in reductions.names
         self._changes: Collector[Changes] | None = Collector() if self.wants_changes else None
         self.wants_ranges, self.is_second = reductions.passes == 2, False
@@ -259,7 +258,7 @@ class ReducingStore:
         sums = weighted = changes = None
         if not self.is_second:
             with np.errstate(all="ignore"):
-                if self._wants_weighted:
+                if self.wants_weighted:
                     weights = self._weights(first, rows[0].size)
                     weighted = np.array([self.reducer.sums(row * weights) for row in rows])
             if self.wants_sums:

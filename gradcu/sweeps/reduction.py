@@ -145,7 +145,6 @@ class SweepReduction:
         self._run, self._statistics = run, statistics
         self.reductions = store.reductions.names
         self.rows = [_row(run.domain, statistics, store, k) for k in range(len(store.names))]
-        self._numbers = {partial: k for k, partial in enumerate(run.wanted.partials)}
 
     @property
     def y(self) -> ReducedRow:
@@ -158,7 +157,7 @@ class SweepReduction:
 
     def partial(self, *variables: str) -> ReducedRow:
         """The figures of a partial derivative. Raises ValueError as `SweepResult.partial` does."""
-        return self.rows[self._numbers[computed_partial(self._run, variables)]]
+        return self.rows[self._run.wanted.numbers[computed_partial(self._run, variables)]]
 
     def summary(self) -> ReductionSummary:
         """What was computed, how, how fast, and all figures: tables when printed, ``as_dict`` for JSON.

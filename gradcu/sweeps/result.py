@@ -74,7 +74,7 @@ class SweepResult:
     ) -> None:  # fmt: skip
         self._run, self._statistics, self._points = run, statistics, points
         domain = run.domain
-        self._rows = _Tensors(run.wanted.partials, rows, domain.shape)
+        self._rows = _Tensors(run.wanted.numbers, rows, domain.shape)
         self._axes = {} if x is None else {domain.variables[0]: Tensor._wrap(x)}
 
     @property
@@ -191,7 +191,7 @@ class SweepResult:
 def computed_partial(run: Swept, variables: Sequence[str]) -> Partial:
     """The partial derivative by these variables, as the sweep calls it. Raises ValueError where there is none."""
     partial = partial_of(variables, run.wanted.order, run.domain)
-    if partial not in run.wanted.partials:
+    if partial not in run.wanted.numbers:
         raise ValueError(f"partial{tuple(variables)!r} was not computed; this sweep has {listed(run.wanted.names)}")
     return partial
 
@@ -202,7 +202,7 @@ def derivative_of(run: Swept, k: int) -> Partial:
     if k > run.wanted.order:
         raise ValueError(f"k = {k} is beyond the order of this sweep, {run.wanted.order}")
     partial = (only_variable(run.domain, "derivative", "partial"),) * k
-    if partial not in run.wanted.partials:
+    if partial not in run.wanted.numbers:
         raise ValueError(f"k = {k} was not computed; this sweep has {listed(run.wanted.names)}")
     return partial
 
@@ -234,9 +234,8 @@ def _axis_described(axis: Axis) -> str:
 class _Tensors(Mapping[Partial, Tensor]):
     """Rows as Tensors, each made at its first use: a row on the disk may be more than memory holds."""
 
-    def __init__(self, names: Sequence[Partial], rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> None:
-        self._numbers = {name: number for number, name in enumerate(names)}
-        self._rows, self._shape = rows, shape
+    def __init__(self, numbers: Mapping[Partial, int], rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> None:
+        self._numbers, self._rows, self._shape = numbers, rows, shape
         self._made: dict[Partial, Tensor] = {}
 
     @property
@@ -251,6 +250,7 @@ class _Tensors(Mapping[Partial, Tensor]):
         return iter(self._numbers)
 
     def __getitem__(self, name: Partial) -> Tensor:
-        if name not in self._made:
-            self._made[name] = Tensor._wrap(self._rows[self._numbers[name]].reshape(self._shape))
-        return self._made[name]
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = Tensor._wrap(self._rows[self._numbers[name]].reshape(self._shape))
+        return made

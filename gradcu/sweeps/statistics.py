@@ -5,9 +5,10 @@ The merged figures depend on the rows alone: not on the blocks, nor on the threa
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -16,6 +17,9 @@ CHANGES_LISTED = 20
 """How many sign changes are kept with their place; all are counted."""
 
 _PAIR = np.array([[0], [1]])
+
+_COPIED = 1 << 17
+"""The bytes up to which a block is a small one."""
 
 Extremes = tuple[int, int]
 """The indices of the least and of the largest value of a row."""
@@ -188,20 +192,42 @@ def _entry(row: np.ndarray, index: int, first: int) -> Entry | None:
 class BlockStatistics:
     """The figures of one block: a RowStatistics for f and for each derivative, and the sign changes of f'.
 
-    With ``sign_changes`` False, where neighbours in a row are none on a line, there are none of these.
+    With ``sign_changes`` False, where neighbours in a row are none on a line, there are none of these. The rows of a
+    small block are copied, and looked through when somebody asks: that takes longer than to compute them.
     """
 
-    __slots__ = ("changes", "rows")
+    __slots__ = ("_figures",)
 
     def __init__(
         self, rows: Sequence[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None = None,
         sign_changes: bool = True,
     ) -> None:  # fmt: skip
-        known = extremes or [None] * len(rows)
-        self.rows = [RowStatistics(row, first, found) for row, found in zip(rows, known, strict=True)]
-        self.changes = None
-        if sign_changes and len(rows) > 1:
-            self.changes = SignChanges(rows[1], first, self.rows[1].bounds)
+        self._figures: _RowsAndChanges | Callable[[], _RowsAndChanges]
+        if len(rows) * rows[0].nbytes <= _COPIED:
+            copies = np.concatenate(rows).reshape(len(rows), -1)
+            self._figures = functools.partial(_figures_of, copies, first, extremes, sign_changes)
+        else:
+            self._figures = _figures_of(rows, first, extremes, sign_changes)
+
+    @property
+    def rows(self) -> list[RowStatistics]:
+        """Of f and of each derivative."""
+        return self._known()[0]
+
+    @property
+    def changes(self) -> SignChanges | None:
+        """Of f'."""
+        return self._known()[1]
+
+    def _known(self) -> _RowsAndChanges:
+        figures = self._figures
+        if not isinstance(figures, tuple):
+            self._figures = figures = figures()
+        return figures
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process wants the figures, not the rows.
+        return BlockStatistics.of, self._known()
 
     def merge(self, later: BlockStatistics) -> None:
         """Adds the block that follows."""
@@ -219,7 +245,7 @@ class BlockStatistics:
     def of(cls, rows: list[RowStatistics], changes: SignChanges | None) -> Self:
         """Figures that are known."""
         made = cls.__new__(cls)
-        made.rows, made.changes = rows, changes
+        made._figures = rows, changes
         return made
 
     @classmethod
@@ -227,6 +253,19 @@ class BlockStatistics:
         """What `as_json` gave, as it was."""
         changes = None if figures["changes"] is None else SignChanges.from_json(figures["changes"])
         return cls.of([RowStatistics.from_json(row) for row in figures["rows"]], changes)
+
+
+_RowsAndChanges = tuple[list[RowStatistics], SignChanges | None]
+
+
+def _figures_of(
+    rows: Iterable[np.ndarray], first: int, extremes: Sequence[Extremes | None] | None, sign_changes: bool
+) -> _RowsAndChanges:
+    rows = list(rows)
+    known = extremes or [None] * len(rows)
+    found = [RowStatistics(row, first, at) for row, at in zip(rows, known, strict=True)]
+    changes = SignChanges(rows[1], first, found[1].bounds) if sign_changes and len(rows) > 1 else None
+    return found, changes
 
 
 class _Mergeable(Protocol):

@@ -19,14 +19,15 @@ _MOST_KNOWN = 64
 class Wanted:
     """f and those of its partial derivatives that are computed, the first of them f; each mixed one stands once.
 
-    ``names`` are those of rows in tables and files. ``chosen`` are the partials as counts of each variable, None where
-    they are all that there are up to ``order``.
+    ``numbers`` are those of their rows, and ``names`` what the rows are called in tables and files. ``chosen`` are the
+    partials as counts of each variable, None where they are all that there are up to ``order``.
     """
 
-    __slots__ = ("chosen", "names", "order", "partials")
+    __slots__ = ("chosen", "names", "numbers", "order", "partials")
 
     def __init__(self, variables: tuple[str, ...], order: int, partials: tuple[Partial, ...], is_choice: bool) -> None:
         self.order, self.partials = order, partials
+        self.numbers = {partial: number for number, partial in enumerate(partials)}
         self.names = tuple(row_name(partial, len(variables)) for partial in partials)
         self.chosen: tuple[Counts, ...] | None = None
         if is_choice:

@@ -102,3 +102,34 @@ def test_results_share_no_memory_with_the_inputs():
     product.zero_()
     output.zero_()
     assert x.tolist() == [1, 2]
+
+
+def test_strategies_agree(rng: np.random.Generator):
+    x, y = gradcu.from_numpy(rng.normal(size=(2, 3))), gradcu.from_numpy(rng.normal(size=4))
+
+    def function(x: gradcu.Tensor, y: gradcu.Tensor) -> tuple[gradcu.Tensor, gradcu.Tensor]:
+        return gradcu.tanh(x).sum(0)[:, None] * gradcu.exp(y), x.sum() * y
+
+    by_rows = functional.jacobian(function, (x, y))
+    by_columns = functional.jacobian(function, (x, y), strategy="forward-mode")
+    for row, other in zip(by_rows, by_columns, strict=True):
+        for one, another in zip(row, other, strict=True):
+            np.testing.assert_allclose(one.numpy(), another.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0)])
+def test_columns_of_a_jacobian_without_elements_or_dimensions(shape: tuple[int, ...]):
+    x = gradcu.ones(shape)
+    assert functional.jacobian(lambda x: x * 2, x, strategy="forward-mode").shape == shape + shape
+
+
+def test_what_strategies_refuse():
+    x = gradcu.ones(2)
+    with pytest.raises(ValueError, match="Expected strategy to be either"):
+        functional.jacobian(gradcu.exp, x, strategy="other")  # type: ignore[arg-type]
+    with pytest.raises(NotImplementedError, match="create_graph"):
+        functional.jacobian(gradcu.exp, x, create_graph=True, strategy="forward-mode")
+    with pytest.raises(RuntimeError, match="strict"):
+        functional.jacobian(gradcu.exp, x, strict=True, strategy="forward-mode")
+    with pytest.raises(ValueError, match="Expected outer_jacobian_strategy"):
+        functional.hessian(gradcu.sum, x, outer_jacobian_strategy="other")  # type: ignore[arg-type]

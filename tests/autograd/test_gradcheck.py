@@ -52,12 +52,33 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize("fast_mode", [False, True])
 @pytest.mark.parametrize(("backward", "forward"), WRONG.values(), ids=WRONG)
-def test_planted_errors_are_found(backward: Any, forward: Any):
+def test_planted_errors_are_found(backward: Any, forward: Any, fast_mode: bool):
     function = planted(forward, backward)
     x = leaf(0.5, 1.0, 2.0)
     with pytest.raises(GradcheckError):
-        gradcheck(function, x)
+        gradcheck(function, x, fast_mode=fast_mode)
+
+
+def test_fast_mode_calls_the_function_twice_an_input():
+    calls = 0
+
+    def function(x: gradcu.Tensor, y: gradcu.Tensor) -> gradcu.Tensor:
+        nonlocal calls
+        calls += 1
+        return x.sum() * y
+
+    assert gradcheck(function, (leaf(1.0, 2.0, 3.0), leaf(4.0, 5.0)), fast_mode=True)
+    assert calls == 1 + 2 * 2
+
+
+def test_batches_that_are_not_their_rows_are_found():
+    number = iter(range(1000))
+    function = planted(lambda x: x * 2, lambda x, g: g * (2 + 1e-4 * next(number)))
+    x = leaf(1.0, 2.0)
+    with pytest.raises(GradcheckError, match="batched gradient computation for output 0 with respect to input 0"):
+        gradcheck(function, x, check_batched_grad=True, nondet_tol=1.0, atol=1.0, check_undefined_grad=False)
     assert not gradcheck(function, x, raise_exception=False)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 import gradcu
+from gradcu._pending import TRACES
 from tests.autograd.agreement import check
 from tests.autograd.cases import cases
 
@@ -72,3 +73,31 @@ def test_decorated_function_keeps_its_documentation():
         """What it says."""
 
     assert documented.__doc__ == "What it says."
+
+
+def test_nothing_is_left_of_inference_mode():
+    with pytest.raises(KeyError), gradcu.inference_mode():
+        raise KeyError
+    assert not TRACES
+    assert not gradcu.is_inference_mode_enabled()
+
+
+def test_scalars_made_in_inference_mode():
+    with gradcu.inference_mode():
+        assert gradcu.tensor(3.0).is_inference()
+
+
+def test_inference_mode_is_that_of_the_thread():
+    made: list[gradcu.Tensor] = []
+    with gradcu.inference_mode():
+        thread = threading.Thread(target=lambda: made.append(gradcu.ones(2)))
+        thread.start()
+        thread.join()
+    assert not made[0].is_inference()
+
+
+def test_version_of_an_inference_tensor_is_not_counted():
+    with gradcu.inference_mode():
+        x = gradcu.ones(2).add_(1)
+    gradcu.autograd.graph.increment_version(x)
+    assert x.tolist() == [2.0, 2.0]

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-ON_CUDA = ["tests/cuda", "tests/test_table.py", "tests/test_table_arrays.py", "tests/test_tutorials.py"]
+ON_CUDA = ["tests/cuda", "tests/test_table.py", "tests/test_table_arrays.py", "tests/test_table_complex.py",
+           "tests/test_tutorials.py"]  # fmt: skip
 
 if __name__ == "__main__":
     given = sys.argv[1:]

@@ -73,6 +73,14 @@ class Bed:
         found = self.driver.cpu_cuda_allocation_of(pointer, ctypes.byref(begin), ctypes.byref(size))
         return (begin.value, size.value) if found else None
 
+    def disconnect(self) -> None:
+        """Lets no device read another's memory any more, until CuPy lets it again.
+
+        CuPy does so wherever a kernel of its own is given such memory, and CUDA keeps to it: from then on a kernel of
+        gradcu's would run that is given another device's memory by mistake.
+        """
+        self.driver.cpu_cuda_disconnect()
+
     @contextlib.contextmanager
     def lazy_streams(self) -> Iterator[None]:
         """Runs a stream's work only when something waits for it: a missing wait shows as values not there yet."""

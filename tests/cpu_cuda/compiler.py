@@ -20,7 +20,9 @@ from .build import KERNELS, NATIVE, STANDARD, BuildError, compiled, digest, fold
 
 _KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+(?:__launch_bounds__\([^)]*\)\s*)?void\s+'
                      r"(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")  # fmt: skip
-_DYNAMIC_SHARED = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s+)?([\w:]+(?:\s+\w+)?)\s+(\w+)\s*\[\s*\]\s*;")
+_DYNAMIC_SHARED = re.compile(
+    r"extern\s+__shared__\s+(?:__align__\(\d+\)\s+)?([\w:]+(?:<\w+>)?(?:\s+\w+)?)\s+(\w+)\s*\[\s*\]\s*;"
+)
 _WAITING = re.compile(r"__sync|__shfl|__ballot|__any_sync|__all_sync")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 

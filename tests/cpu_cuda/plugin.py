@@ -14,6 +14,7 @@ STOOD_IN = "closed library stood in for"
 
 QUICK = {
     "test_results_are_pytorchs",
+    "test_results_and_gradients_are_pytorchs",
     "test_gradients_are_pytorchs",
     "test_rules_on_arrays_and_on_tensors_agree_to_the_bit",
 }
@@ -54,6 +55,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     running = bed.running()
     before = running.closed.used() if running else {}
+    if running:
+        running.disconnect()
     try:
         return (yield)
     finally:

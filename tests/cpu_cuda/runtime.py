@@ -67,7 +67,9 @@ def _start(driver: ctypes.PyDLL, module: ModuleType, devices: int, bytes_of_memo
         return {
             "name": b"CuPy on CPU", "totalGlobalMem": bytes_of_memory, "warpSize": 32, "major": 9, "minor": 0,
             "multiProcessorCount": 4, "maxThreadsPerBlock": 1024, "sharedMemPerBlock": 48 << 10,
-            "l2CacheSize": 1 << 20, "maxThreadsPerMultiProcessor": 2048, "pciBusID": device,
+            "l2CacheSize": 1 << 20, "maxThreadsPerMultiProcessor": 2048, "pciBusID": device, "pciDeviceID": 0,
+            "pciDomainID": 0, "regsPerMultiprocessor": 65536, "sharedMemPerBlockOptin": 227 << 10,
+            "sharedMemPerMultiprocessor": 228 << 10, "integrated": 0, "isMultiGpuBoard": 0,
         }  # fmt: skip
 
     def attributes(device: int, on_device: int, on_host: int, kind: int) -> Any:

@@ -112,8 +112,35 @@ def reduced_sweep(size: int, dtype: str) -> None:
             gradcu.sweep(cubic, -3, 4, num, order=1, dtype=dtype, device="cuda", reduce=names)
 
 
+def ridge(u: Tensor, v: Tensor, a: Tensor | float = 2.0) -> Tensor:
+    """Of two variables, and a param where there is one."""
+    return a * u * u - v * v * v
+
+
+def product_sweep(size: int, dtype: str) -> None:
+    """Over a grid, at given points, and with params, from the beginning and amid a segment."""
+    if not size:
+        return
+    given = np.random.default_rng(size).standard_normal((2, size))
+    points, params = dict(zip("uv", given, strict=True)), {"a": given[0, :3]}
+    v = (0, 3, size)
+    gradcu.sweep(ridge, grid={"u": (-1, 2, 3), "v": v}, order=2, dtype=dtype, device="cuda", chunk=2 * size + 1)
+    gradcu.sweep(ridge, grid={"u": (-1, 2, 1), "v": v}, params=params, dtype=dtype, device="cuda")
+    gradcu.sweep(ridge, points=points, params=params, dtype=dtype, device="cuda", chunk=max(size - 9, 1))
+
+
+def reduced_grid(size: int, dtype: str) -> None:
+    """Its figures alone: the sums of numbers and of those with weights, a histogram."""
+    names = ("min", "argmax", "mean", "integral", "histogram")
+    if size:
+        gradcu.sweep(ridge, grid={"u": (-1, 2, 3), "v": (0, 3, size)}, dtype=dtype, device="cuda", reduce=names)
+
+
 PROGRAMS: dict[str, Callable[[int, str], None]] = {
     program.__name__: program
-    for program in (elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep, reduced_sweep)
+    for program in (
+        elementwise, strided, in_place, sums, extremes, softmaxes, indexing, sweep, reduced_sweep, product_sweep,
+        reduced_grid,
+    )
 }  # fmt: skip
 """Each is run for a size and a dtype."""

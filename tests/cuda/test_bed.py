@@ -89,6 +89,13 @@ def test_memory_of_the_host_or_of_another_device_is_an_error(bed: Bed, kernels: 
         elsewhere = bed.cupy.zeros(64, np.float32)
     with pytest.raises(Exception, match="argument 0 is memory of another device"):
         function((1,), (64,), (elsewhere,), shared_mem=256)
+    # A kernel of CuPy's connects the devices, for as long as a process lives: of that no test must know another's.
+    with pytest.warns(Warning, match="Peer access has been activated"):
+        _ = elsewhere + 1
+    function((1,), (64,), (elsewhere,), shared_mem=256)
+    bed.disconnect()
+    with pytest.raises(Exception, match="argument 0 is memory of another device"):
+        function((1,), (64,), (elsewhere,), shared_mem=256)
 
 
 def test_a_kernel_that_does_not_compile_is_cupys_error(bed: Bed):

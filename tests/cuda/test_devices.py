@@ -203,9 +203,54 @@ def test_two_cuda_devices_do_not_mix(cuda: str):
 
 
 def test_a_device_that_is_not_there_is_named(cuda: str):
+    """And nothing is said of what to install: CUDA works."""
     count = gradcu.cuda.device_count()
-    with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: cuda:0"):
+    present = ", ".join(f"cuda:{index}" for index in range(count))
+    with pytest.raises(RuntimeError, match=f"there is no device 'cuda:{count}'; present: {present}$"):
         gradcu.ones(1, device=f"cuda:{count}")
+    with pytest.raises(RuntimeError, match="Expected one of cpu, cuda, auto device type at start of device string: gp"):
+        gradcu.ones(1, device=cuda).to("gpu")
+
+
+def test_indices_are_on_the_cpu_or_where_they_select(cuda: str):
+    message = r"indices should be either on cpu or on the same device as the indexed tensor \(cpu\), got cuda:0"
+    x, at = gradcu.arange(4.0), gradcu.tensor([1, 0], device=cuda)
+    for index in (at, at > 0, at.cupy(), (slice(None), at)):
+        with pytest.raises(RuntimeError, match=message):
+            _ = x.reshape(2, 2)[index]
+        with pytest.raises(RuntimeError, match=message):
+            x.reshape(2, 2)[index] = 0.0
+    assert x[gradcu.tensor(3, device=cuda)].item() == 3.0
+
+
+@pytest.mark.parametrize("index", [[0, 4], np.array([[-5]]), (slice(None), [3])])
+def test_an_index_of_the_hosts_out_of_bounds_is_an_error(index: Any, cuda: str):
+    x = gradcu.arange(12.0).reshape(4, 3)
+    messages = []
+    for place in ("cpu", cuda):
+        with pytest.raises(
+            IndexError, match=r"index (4|-5|3) is out of bounds for dimension (0|1) with size (4|3)"
+        ) as e:
+            _ = x.to(place)[index]
+        messages.append(str(e.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_hook_may_not_move_a_gradient(place: str):
+    x = gradcu.ones(2, device=place, requires_grad=True)
+    x.register_hook(lambda g: g.cpu())
+    with pytest.raises(
+        RuntimeError, match=r"has changed the type of value \(was gradcu.cuda.FloatTensor got gradcu.FloatTensor\)"
+    ):
+        (x * 2).sum().backward()
+    assert x.grad is None
+
+
+def test_a_type_tells_the_device(place: str):
+    x = gradcu.ones(2, device=place)
+    assert x.type() == "gradcu.cuda.FloatTensor"
+    assert str(gradcu.ones(1, dtype=gradcu.float64).type_as(x).device) == place
+    assert x.type_as(gradcu.ones(1, dtype=gradcu.float64)).type() == "gradcu.DoubleTensor"
 
 
 def test_a_driver_that_is_too_old_is_told_with_what_is_needed(bed: Bed, monkeypatch: pytest.MonkeyPatch):
@@ -248,6 +293,9 @@ def test_gradcu_device_cpu_keeps_a_cuda_program_on_the_cpu(cuda: str, monkeypatc
     assert not gradcu.cuda.is_available()
     assert gradcu.cuda.device_count() == 0
     gradcu.cuda.synchronize()
+    gradcu.cuda.set_device(1)
+    with gradcu.cuda.device("cuda:1"):
+        assert gradcu.ones(2).cuda().device == gradcu.device("cpu")
     assert gradcu.cuda.memory_allocated() == gradcu.cuda.max_memory_allocated() == 0
     with pytest.raises(RuntimeError, match="GRADCU_DEVICE=cpu is set"):
         gradcu.cuda.Stream()
@@ -261,10 +309,55 @@ def test_the_current_device(cuda: str):
         assert gradcu.cuda.current_device() == last
         assert gradcu.ones(1, device="cuda").get_device() == last
     assert gradcu.cuda.current_device() == 0
-    assert gradcu.cuda.get_device_name()
-    assert gradcu.cuda.get_device_capability() >= (7, 0)
+    gradcu.cuda.set_device(-1)
+    with gradcu.cuda.device(-1), gradcu.cuda.device_of(gradcu.ones(1)):
+        assert gradcu.cuda.current_device() == 0
     with pytest.raises(ValueError, match="Expected a cuda device, but got: cpu"):
         gradcu.cuda.synchronize("cpu")
+
+
+def test_a_device_and_what_it_is(place: str):
+    with gradcu.cuda.device_of(gradcu.ones(1, device=place)):
+        assert gradcu.cuda.current_device() == int(place[-1])
+        found = gradcu.cuda.get_device_properties()
+        assert found == gradcu.cuda.get_device_properties(place)
+        assert (found.name, found.major, found.minor) == (
+            gradcu.cuda.get_device_name(),
+            *gradcu.cuda.get_device_capability(),
+        )
+        assert found.total_memory >= gradcu.cuda.mem_get_info()[1]
+    assert gradcu.cuda.get_device_capability(place) >= (7, 0)
+    assert found.warp_size == 32
+    assert found.multi_processor_count > 0
+    assert found.shared_memory_per_block <= found.shared_memory_per_block_optin < found.shared_memory_per_multiprocessor
+    gradcu.cuda.init()
+    assert gradcu.cuda.is_initialized()
+
+
+def test_devices_that_are_connected(bed: Bed):
+    assert gradcu.cuda.can_device_access_peer("cuda:0", 1)
+    with pytest.raises(RuntimeError, match="there is no device 'cuda:2'"):
+        gradcu.cuda.can_device_access_peer(0, 2)
+
+
+def test_states_of_the_random_numbers_are_those_of_all_devices(cuda: str):
+    gradcu.cuda.seed_all()
+    assert gradcu.cuda.initial_seed() == gradcu.initial_seed()
+    states = gradcu.cuda.get_rng_state_all()
+    assert len(states) == gradcu.cuda.device_count()
+    first = gradcu.rand(3, device=cuda).tolist()
+    gradcu.cuda.set_rng_state(states[0], cuda)
+    assert gradcu.rand(3).tolist() == first
+    gradcu.cuda.set_rng_state_all(states)
+    assert gradcu.rand(3).tolist() == first
+    assert gradcu.cuda.get_rng_state().tolist() == gradcu.get_rng_state().tolist()
+
+
+def test_cuda_means_a_cuda_device(cuda: str):
+    with pytest.raises(RuntimeError, match="Invalid device, must be cuda device: cpu"):
+        gradcu.ones(2).cuda("cpu")
+    assert gradcu.ones(2).is_cpu
+    assert not gradcu.ones(2, device=cuda).is_cpu
 
 
 def test_a_function_of_the_users_runs_on_the_device(place: str):

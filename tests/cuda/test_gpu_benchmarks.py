@@ -21,6 +21,7 @@ def test_every_part_runs(bed: Bed, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "failed" not in shown
     assert re.search(r"^\| mul +\| 1 +\| 2 +\|$", shown, re.MULTILINE)
     assert re.search(r"^\| polynomial +\| float32 +\| 2 +\|", shown, re.MULTILINE)
+    assert re.search(r"^\| grid +\| float64 +\|.*\| cuda +\|$", shown, re.MULTILINE)
     assert "not as on the CPU" not in shown
     assert golden.exists()
 

@@ -248,16 +248,100 @@ def test_errors_are_those_of_the_cpu(cuda: str):
         gradcu.ones(0, 4, device=cuda)[[1]]
 
 
-def test_more_dimensions_than_the_kernels_take_are_cupys(cuda: str):
-    x = gradcu.ones(*(2,) * 9, device=cuda, requires_grad=True)
-    at = tensor(cuda, np.array([1, 1, 0]))
-    (gradient,) = gradcu.autograd.grad(x[at].sum(), x)
-    assert gradient[1].sum().item() == 2 * gradient[0].sum().item() == 512
-    index = gradcu.zeros(1, 5, *(2,) * 7, device=cuda, dtype=gradcu.int64)
-    y = gradcu.gather(x, 1, index)
-    assert y.shape == index.shape
-    (gradient,) = gradcu.autograd.grad(y.sum(), x)
-    assert gradient[0, 0].sum().item() == gradient.sum().item() == 5 * 128
+LARGE = (2, 3, 2, 1, 2, 3, 2, 2, 1, 2)
+"""More dimensions than the kernels take."""
+
+
+def gradient_at(cuda: str, x: Tensor, keys: Keys, g: np.ndarray) -> np.ndarray:
+    x = x.clone().requires_grad_()
+    return gradcu.autograd.grad(x[keys], x, tensor(cuda, g))[0].cpu().numpy()
+
+
+@pytest.mark.parametrize("axes", [(0,), (9,), (1, 2), (0, 5), (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)])
+def test_sums_in_many_dimensions_are_numpys(cuda: str, rng: np.random.Generator, axes: tuple[int, ...]):
+    keys: Any = tuple(rng.integers(-n, n, (2, 50)) if d in axes else FULL for d, n in enumerate(LARGE))
+    array = np.zeros(LARGE)
+    values = rng.integers(-8, 9, array[keys].shape) / 4
+    np.add.at(array, keys, values)
+    found = gradient_at(cuda, gradcu.zeros(*LARGE, dtype=gradcu.float64, device=cuda), there(cuda, keys), values)
+    np.testing.assert_array_equal(found, array)
+
+
+def test_sums_in_many_dimensions_have_the_bits_of_those_in_few(cuda: str, rng: np.random.Generator):
+    """Floats are added up in one order, whichever way there are too many dimensions: CuPy's sums have other bits."""
+    first, last = rng.integers(0, 6, 4000), rng.integers(0, 2, 4000)
+    g = (rng.standard_normal((4000, 2 * 2 * 3 * 2 * 2)) * 10.0 ** rng.integers(-4, 5, (4000, 1))).astype(np.float32)
+    few = gradcu.zeros(6, 2 * 2 * 3 * 2 * 2, 2, device=cuda)
+    expected = gradient_at(cuda, few, (on(cuda, first), FULL, on(cuda, last)), g)
+    keys = (on(cuda, first // 3), on(cuda, first % 3), *(FULL,) * 7, on(cuda, last))
+    found = gradient_at(cuda, gradcu.zeros(*LARGE, device=cuda), keys, g.reshape(4000, *LARGE[2:9]))
+    np.testing.assert_array_equal(found.reshape(expected.shape), expected)
+
+
+def test_gather_in_many_dimensions_has_the_bits_of_that_in_few(cuda: str, rng: np.random.Generator):
+    index = rng.integers(0, 3, (2, 900, math.prod(LARGE[2:])))
+    g = (rng.standard_normal(index.shape) * 10.0 ** rng.integers(-4, 5, index.shape)).astype(np.float32)
+    found = []
+    for middle in ((math.prod(LARGE[2:]),), LARGE[2:]):
+        x = gradcu.zeros(2, 3, *middle, device=cuda, requires_grad=True)
+        at = tensor(cuda, index.reshape(2, 900, *middle))
+        y = gradcu.gather(x, 1, at)
+        assert y.shape == at.shape
+        (gradient,) = gradcu.autograd.grad(y, x, tensor(cuda, g.reshape(at.shape)))
+        found.append(gradient.cpu().numpy().reshape(2, 3, -1))
+    np.testing.assert_array_equal(found[1], found[0])
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_more_places_than_can_be_sorted_are_added_in_pieces(
+    name: str, cuda: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    """As if 19 bits could be sorted, which leaves 255 places at a time where there are 1600 targets."""
+    array, at = rng.integers(-8, 9, (40, 40)) / 4, rng.integers(0, 40, (300, 40))
+    found = []
+    for bits in (_index_plans.KEY_BITS, 19):
+        monkeypatch.setattr(_index_plans, "KEY_BITS", bits)
+        for plan in PLANS:
+            plan.cache_clear()
+        x = tensor(cuda, array).requires_grad_()
+        y = GRADIENTS[name](x, tensor(cuda, at))
+        found.append(gradcu.autograd.grad(y, x, tensor(cuda, np.arange(y.numel()).reshape(y.shape) / 4))[0])
+    for plan in PLANS:
+        plan.cache_clear()
+    assert _index_plans.most_places(1600) == 255
+    np.testing.assert_array_equal(found[1].cpu().numpy(), found[0].cpu().numpy())
+
+
+@LAYOUTS
+@given(arrays_and_keys(), st.sampled_from(["bool", "float16", "float32", "int64", "complex128"]), st.booleans())
+def test_the_last_value_of_a_repeated_index_stays(
+    cuda: str, made: tuple[np.ndarray, Keys], dtype: str, broadcast: bool
+):
+    array, keys = made[0].astype(dtype, order="K"), made[1]
+    shape = array[keys].shape
+    values = (np.arange(math.prod(shape)).reshape(shape) % 13 / 4 - 1).astype(dtype)
+    values = values[..., :1] if broadcast and shape else values
+    out = strided(cuda, array)
+    _index_kernels.put_at(out, there(cuda, keys), strided(cuda, values))
+    array[keys] = values
+    np.testing.assert_array_equal(out.get(), array)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_an_assignment_looks_for_repeated_indices_unless_any_order_will_do(bed: Bed, cuda: str, mode: bool):
+    x, at = gradcu.zeros(4, device=cuda), tensor(cuda, np.array([1, 0, 1]))
+    values = gradcu.arange(3.0, device=cuda)
+    gradcu.use_deterministic_algorithms(mode)
+    try:
+        assert gradcu.index_put(x, (at,), values).tolist() == [1.0, 2.0, 0.0, 0.0]
+        launches = counted(bed, lambda: gradcu.index_put(x, (at,), values)).launches
+    finally:
+        gradcu.use_deterministic_algorithms(True)
+    assert (launches > ASSIGNED) is mode
+
+
+ASSIGNED = 4
+"""A copy of the array, one of the indices, and two of CuPy's launches that assign."""
 
 
 def test_indices_may_be_on_another_device_than_the_current_one(place: str):

@@ -34,6 +34,47 @@ def test_how_much_is_used(cuda: str):
     assert 0 < free <= total
 
 
+def test_the_figures_of_memory(place: str):
+    gradcu.cuda.empty_cache()
+    before = gradcu.cuda.memory_allocated(place)
+    gradcu.cuda.reset_peak_memory_stats(place)
+    x = gradcu.zeros(1 << 16, device=place)
+    with gradcu.cuda.device_of(x):
+        del x
+        stats = gradcu.cuda.memory_stats()
+        assert stats == {
+            "allocated_bytes.all.current": before,
+            "allocated_bytes.all.peak": before + (1 << 18),
+            "reserved_bytes.all.current": gradcu.cuda.memory_reserved(),
+            "reserved_bytes.all.peak": gradcu.cuda.max_memory_reserved(),
+        }
+        assert stats["reserved_bytes.all.peak"] == stats["reserved_bytes.all.current"] >= before + (1 << 18)
+        gradcu.cuda.empty_cache()
+        assert gradcu.cuda.max_memory_reserved() > gradcu.cuda.memory_reserved()
+        title, _, allocated, reserved = gradcu.cuda.memory_summary().splitlines()
+    assert title == f"{place}: memory in bytes"
+    assert allocated.split() == ["allocated", f"{before:,}", f"{before + (1 << 18):,}"]
+    assert reserved.split()[2] == f"{gradcu.cuda.max_memory_reserved(place):,}"
+
+
+def test_a_part_of_the_memory_is_all_that_may_be_used(bed: Bed, place: str):
+    total = gradcu.cuda.mem_get_info(place)[1]
+    assert gradcu.cuda.get_per_process_memory_fraction(place) == 1.0
+    try:
+        for fraction in (0.0, 0.25):
+            gradcu.cuda.set_per_process_memory_fraction(fraction, place)
+            assert gradcu.cuda.get_per_process_memory_fraction(place) == pytest.approx(fraction, abs=1e-8)
+            with pytest.raises(gradcu.OutOfMemoryError, match=f"zeros on {place}: .*limit set to"):
+                gradcu.zeros(int(total * fraction) + 1, dtype=gradcu.uint8, device=place)
+    finally:
+        gradcu.cuda.set_per_process_memory_fraction(1.0, place)
+    assert gradcu.cuda.get_per_process_memory_fraction(place) == 1.0
+    with pytest.raises(ValueError, match=r"Invalid fraction value: 1.5. Allowed range: 0~1"):
+        gradcu.cuda.set_per_process_memory_fraction(1.5)
+    with pytest.raises(TypeError, match="Invalid type for fraction argument, must be `float`, not int"):
+        gradcu.cuda.set_per_process_memory_fraction(1)
+
+
 def test_running_out_of_memory_names_the_op_and_the_size(bed: Bed, cuda: str):
     x = gradcu.ones(1000, device=cuda)
     with bed.out_of_memory_after(0), pytest.raises(gradcu.OutOfMemoryError) as caught:

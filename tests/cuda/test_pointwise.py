@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcu
-from gradcu import Tensor, _launch
+from gradcu import Tensor, _engine, _launch
 from gradcu._launch import Kernel, Pointer
 from gradcu._op import Op
 from gradcu.fuse import cuda_elementwise, pointwise
@@ -257,6 +257,19 @@ def test_nothing_is_launched_for_no_elements(bed: Bed, cuda: str):
     before = bed.counts
     assert x.sigmoid().shape == (0, 3)
     assert bed.counts - before == Counts()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_what_a_node_saved_is_read_once(cuda: str, dtype: str, monkeypatch: pytest.MonkeyPatch):
+    """With a kernel and without."""
+    read: list[Any] = []
+    values = _engine._values
+    monkeypatch.setattr(_engine, "_values", lambda node, recorded: read.append(node.name()) or values(node, recorded))
+    x = gradcu.ones(3, dtype=dtype, device=cuda, requires_grad=True)
+    (x.sin() * x).backward(gradcu.ones_like(x))
+    assert read == ["MulBackward0", "SinBackward0"]
+    assert x.grad is not None
+    np.testing.assert_allclose(array(x.grad), np.sin(1) + np.cos(1), rtol=2e-3)
 
 
 # NVRTC and the bed's compiler take half a second for each kernel.

@@ -277,14 +277,22 @@ def test_special_values_give_what_they_give_on_the_cpu(cuda: str, function: str,
 
 EMPTY: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": lambda x: x.sum(1), "mean": lambda x: x.mean(1), "logsumexp": lambda x: x.logsumexp(1),
-    "softmax": lambda x: x.softmax(1), "sum of no rows": lambda x: x.sum(0), "all": lambda x: x.sum(),
+    "softmax": lambda x: x.softmax(1), "softmax of no rows": lambda x: x.softmax(0),
+    "log_softmax": lambda x: x.log_softmax(1), "sum of no rows": lambda x: x.sum(0), "all": lambda x: x.sum(),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_no_elements(cuda: str, name: str):
+    """An array without any has no address, which may mean to a kernel that an array was left out."""
     expected, found = (EMPTY[name](gradcu.zeros(3, 0, device=place)) for place in ("cpu", cuda))
     np.testing.assert_array_equal(found.cpu().numpy(), expected.numpy())
+    x = gradcu.zeros(3, 0, device=cuda, requires_grad=True)
+    y = EMPTY[name](x)
+    (first,) = gradcu.autograd.grad(y, x, gradcu.ones_like(y), create_graph=True)
+    (second,) = gradcu.autograd.grad(first + x * x, x, gradcu.ones_like(x))
+    assert first.shape == second.shape == (3, 0)
+    gradcu.cuda.synchronize()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

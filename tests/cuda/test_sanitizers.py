@@ -74,6 +74,13 @@ PLANTED = {
     "figures that are told before all have them": (
         THREAD, "sweep", 1025, r"__syncthreads\(\);", "", "data race",
     ),
+    "the origin of a span behind the last one": (
+        ADDRESS, "product_sweep", 33, r"line.origins\[span\]", "line.origins[span + 4096]",
+        "index 4096 out of bounds",
+    ),
+    "a given value that is read for no point": (
+        ADDRESS, "product_sweep", 1025, r"if \(has >> w & 1\) \{", "if (true) {", "heap-buffer-overflow",
+    ),
     "blocks that overlap": (
         THREAD, "elementwise", 2048, r"first = \(Index\)blockIdx.x \* blockDim.x",
         "first = (Index)blockIdx.x * (blockDim.x - 1)", "data race",

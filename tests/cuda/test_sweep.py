@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -149,12 +150,12 @@ def looks_at_values(x: Tensor) -> Tensor:
 EAGER: dict[str, tuple[Callable[..., Tensor], dict[str, Any], str]] = {
     "values": (looks_at_values, {"start": 0, "stop": 1, "num": 2000}, "f looks at values"),
     "float16": (gradcu.sin, {"start": 0, "stop": 1, "num": 2000, "dtype": "float16"}, "made of float32 or float64"),
-    "two points": (gradcu.sin, {"start": 0, "stop": 1, "num": 2}, "no fewer than three points"),
-    "points": (gradcu.sin, {"points": [0.5, 0.25, 3.0]}, "evenly spaced points of one variable"),
-    "grid": (lambda u, v: u * v, {"grid": {"u": (0, 1, 20), "v": (0, 2, 30)}}, "evenly spaced points of one variable"),
-    "params": (
-        lambda x, a: a * x, {"start": 0, "stop": 1, "num": 30, "params": {"a": [1, 2]}},
-        "evenly spaced points of one variable",
+    "huge numbers": (
+        gradcu.abs, {"start": 0, "stop": 1e308, "num": 2000, "dtype": "float64"}, "no points near the ends of float64",
+    ),
+    "many axes": (
+        lambda *x: functools.reduce(gradcu.add, x), {"grid": {f"x{k}": (0, 1, 2) for k in range(11)}},
+        "the parameters of a kernel can't tell of 11 axes and 12 rows",
     ),
 }  # fmt: skip
 

@@ -127,9 +127,9 @@ def test_every_wait_is_there(bed: Bed):
         assert figures_of(gradcu.sweep(wave, -3, 4, 70_001, **options)) == expected
 
 
-def test_grids_and_functions_without_a_kernel_are_reduced_on_the_host(cuda: str):
+def test_functions_without_a_kernel_are_reduced_on_the_host(cuda: str):
     def ridge(u: Tensor, v: Tensor) -> Tensor:
-        return u * u * v
+        return u * u * v if float(u.detach().max()) > -1 else v
 
     found = gradcu.sweep(ridge, grid={"u": (0, 1, 101), "v": (0, 2, 51)}, device=cuda, reduce=("integral", "max"))
     assert found.summary().engine == "eager"

@@ -32,7 +32,7 @@ def assert_same(found: Any, expected: gradcu.sweeps.result.SweepResult) -> None:
         assert found.summary().as_dict()[name] == expected.summary().as_dict()[name]
 
 
-@pytest.mark.parametrize("suffix", ["npz", "npy"])
+@pytest.mark.parametrize("suffix", ["npz", "npy", "zarr"])
 @pytest.mark.parametrize("chunk", [None, 7_001, 16_384])
 def test_files_have_what_stays_on_the_device(
     place: str, tmp_path: Path, suffix: str, chunk: int | None, expected: gradcu.sweeps.result.SweepResult
@@ -48,8 +48,9 @@ def test_files_have_what_stays_on_the_device(
     assert "s to the host beside it" in str(summary)
 
 
-def test_a_file_is_gone_on_with_by_the_same_device_alone(cuda: str, tmp_path: Path):
-    path = tmp_path / "wave.npy"
+@pytest.mark.parametrize("suffix", ["npy", "zarr"])
+def test_a_file_is_gone_on_with_by_the_same_device_alone(cuda: str, tmp_path: Path, suffix: str):
+    path = tmp_path / f"wave.{suffix}"
     gradcu.sweep(wave, -3, 4, NUM, device=cuda, out=path)
     again = gradcu.sweep(wave, -3, 4, NUM, device=cuda, out=path, resume=True)
     assert again.summary().points_per_second == 0

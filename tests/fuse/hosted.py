@@ -20,19 +20,21 @@ from typing import Any
 import numpy as np
 
 from gradcu._kernel_text import THREADS
+from gradcu.fuse.cuda_points import Axes, line_of
 from gradcu.fuse.cuda_source import (
     PLACES,
     WARPS,
     CudaSource,
+    Sums,
     elementwise_source,
     figures_dtype,
     layout_dtype,
-    line_of,
     place_dtype,
     sweep_source,
 )
 from gradcu.fuse.program import Line, Program, Reference
 from gradcu.sweeps.cuda_figures import Told
+from gradcu.sweeps.cuda_points import KernelPoints
 from tests.cpu_cuda import build
 from tests.needs import missing
 
@@ -127,10 +129,10 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 class HostedSweep:
     """The sweep kernel of a program."""
 
-    def __init__(self, program: Program, sums: bool = False, signed: range = range(0)) -> None:
+    def __init__(self, program: Program, axes: Axes | None = None, sums: Sums = (), signed: range = range(0)) -> None:
         self._program, self._signed = program, signed
-        self._figures, self._place = figures_dtype(program.dtype), place_dtype(program.dtype)
-        self.kernel = Hosted(sweep_source(program, sums=sums, signed=signed), waits=True)
+        self._figures, self._place = figures_dtype(program.dtype, sums), place_dtype(program.dtype)
+        self.kernel = Hosted(sweep_source(program, axes, sums=sums, signed=signed), waits=True)
 
     def __call__(
         self, ends: tuple[float, float, int], first: int, count: int, segments: int = 1, misaligned: bool = False
@@ -147,6 +149,20 @@ class HostedSweep:
         """The same, and what the kernel tells of the rows."""
         line = line_of(*ends, first, count)
         assert line is not None
+        return self._launched([line[0]], first, count, segments, misaligned)
+
+    def on(
+        self, points: KernelPoints, first: int, count: int, segments: int = 1, misaligned: bool = False
+    ) -> tuple[list[np.ndarray], Told]:
+        """The same for points of any domain; in place of the points the first input."""
+        memory = np.zeros(points.bytes_given(count), np.uint8)
+        assert points.give(first, count, memory) <= memory.size
+        told, *given = points.arguments(first, count, memory)
+        return self._launched([told[0], *given], first, count, segments, misaligned)
+
+    def _launched(
+        self, points: list[Any], first: int, count: int, segments: int, misaligned: bool
+    ) -> tuple[list[np.ndarray], Told]:
         guarded = [np.full(count + 16, 77, self._program.dtype) for _ in range(len(self._program.outputs) + 1)]
         lead = 9 if misaligned else 8
         rows = [row[lead : lead + count] for row in guarded]
@@ -156,7 +172,7 @@ class HostedSweep:
         figures = np.zeros((blocks, len(rows) - 1), self._figures)
         places = np.zeros((blocks, len(self._signed), WARPS, PLACES), self._place)
         self.kernel(
-            blocks, line[0], np.int64(first), np.int64(count), np.int64(origin), np.int32(segments),
+            blocks, *points, np.int64(first), np.int64(count), np.int64(origin), np.int32(segments),
             figures, _array(places), *(_array(row) for row in rows),
         )  # fmt: skip
         for row in guarded:

@@ -121,6 +121,15 @@ def test_buffers_are_used_again():
     assert len(Blocks(traced)._dtypes) == 1
 
 
+def test_a_program_is_planned_once():
+    traced = program(FUNCTIONS["exp-sin"], np.dtype("float64"), 3)
+    Blocks(traced)
+    before = _planned.cache_info().misses
+    assert program(FUNCTIONS["exp-sin"], np.dtype("float64"), 3) is traced
+    assert Blocks(traced)._steps is Blocks(traced)._steps
+    assert _planned.cache_info().misses == before
+
+
 def test_evaluating_neither_warns_nor_touches_the_error_state():
     with np.errstate(all="raise"):
         (row,) = fused(lambda x: gradcu.log(x) + 1 / x, np.array([0.0, -1.0, 1e308]), 0)

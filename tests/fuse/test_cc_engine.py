@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import gradcu
 from gradcu import Tensor
+from gradcu import _linspace as linspace
 from gradcu._linspace import linspace_block
 from gradcu.fuse import kernel as kernels_module
 from gradcu.fuse.compiler import Compiler
@@ -153,6 +155,30 @@ def test_points_are_those_of_linspace(compiler: Compiler, name: str, dtype: str)
         (points_found, results), (wanted,) = bits([x, y]), bits([expected[first : first + count]])
         np.testing.assert_array_equal(points_found, wanted)
         np.testing.assert_array_equal(results, wanted)
+
+
+def test_the_table_of_offsets_lives_until_the_call_is_over(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+    class Line(linspace._Line):
+        """Makes a table at every look, as for threads of which each came first."""
+
+        @property
+        def table(self) -> tuple[np.ndarray, np.ndarray]:
+            table = linspace._Line.table.func(self)
+            tables.extend(map(weakref.ref, table))
+            return table
+
+    tables: list[weakref.ref[np.ndarray]] = []
+    alive: list[bool] = []
+    kernel = kernel_of(program(FUNCTIONS["waves"], np.dtype("float32"), 0), compiler)
+    called = kernel._function
+    monkeypatch.setattr(linspace, "_line", Line)
+    monkeypatch.setattr(
+        kernel, "_function", lambda *given: (called(*given), alive.extend(table() is not None for table in tables))
+    )
+    rows = [np.empty(20_000, np.float32)]
+    kernel.sweep(-3.0, 4.0, 20_000, 0, None, rows)
+    # Those before were for the bases of segments, and are done with.
+    assert alive[-2:] == [True, True]
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])

@@ -40,7 +40,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @functools.cache
 def sweep_of(name: str, dtype: str) -> HostedSweep:
-    return HostedSweep(program(FUNCTIONS[name], np.dtype(dtype), ROWS - 1), sums=True, signed=range(ROWS))
+    return HostedSweep(program(FUNCTIONS[name], np.dtype(dtype), ROWS - 1), sums=("plain",), signed=range(ROWS))
 
 
 def figures(statistics: BlockStatistics) -> str:

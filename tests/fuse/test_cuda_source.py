@@ -16,14 +16,8 @@ from gradcu import Tensor
 from gradcu._linspace import SEGMENT, SPAN, linspace_block
 from gradcu._op import OPS
 from gradcu.fuse.blocks import Blocks
-from gradcu.fuse.cuda_source import (
-    MOST_POINTS,
-    CudaSource,
-    elementwise_source,
-    figures_dtype,
-    line_of,
-    sweep_source,
-)
+from gradcu.fuse.cuda_points import MOST_POINTS, line_of
+from gradcu.fuse.cuda_source import CudaSource, elementwise_source, figures_dtype, sweep_source
 from gradcu.fuse.expr import Table
 from gradcu.fuse.program import NotInCError, Program, program_of
 from gradcu.fuse.trace import program

@@ -7,7 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from gradcu.fuse.cuda_source import LINE, CudaSource, elementwise_source, layout_dtype, slopes, sweep_source
+import gradcu
+from gradcu import Tensor
+from gradcu.fuse.cuda_points import LINE, Axes, KernelAxis, axes_dtype
+from gradcu.fuse.cuda_source import CudaSource, elementwise_source, layout_dtype, slopes, sweep_source
 from gradcu.fuse.trace import program
 from tests.fuse import nvrtc
 from tests.fuse.hosted import merged
@@ -49,11 +52,47 @@ def packed(*sizes: int) -> list[tuple[int, int]]:
 def test_a_sweep(architecture: int, name: str, dtype: str):
     made = program(FUNCTIONS[name], np.dtype(dtype), 2)
     plain = compiled(sweep_source(made, signed=slopes(made)), architecture)
-    reducing = compiled(sweep_source(made, sums=True, signed=range(3), histogram=True), architecture)
+    reducing = compiled(sweep_source(made, sums=("plain",), signed=range(3), histogram=True), architecture)
     assert plain.spilled == reducing.spilled == 0
     assert plain.registers <= MOST_OF_A_SWEEP
     assert plain.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8)
     assert reducing.parameters == packed(LINE.itemsize, 8, 8, 8, 4, 8, 8, 4, 4, 8, 8, 8, 8, 8, 8)
+
+
+def ridge(u: Tensor, v: Tensor) -> Tensor:
+    return gradcu.exp(-u * u / 8) * gradcu.sin(3 * v) + gradcu.cos(u * v)
+
+
+PRODUCTS: dict[str, tuple[int, int, Axes]] = {
+    "grid": (2, 0, (KernelAxis(("x0",), False), KernelAxis(("x1",), False))),
+    "points": (2, 0, (KernelAxis(("x0", "x1"), True),)),
+    "params": (1, 1, (KernelAxis(("p0",), True), KernelAxis(("x",), False))),
+}
+"""How many variables and params there are, and the axes that have them."""
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
+def test_a_sweep_over_a_product(architecture: int, name: str, dtype: str):
+    variables, params, axes = PRODUCTS[name]
+    made = program(ridge, np.dtype(dtype), 1, variables, params)
+    plain = compiled(sweep_source(made, axes), architecture)
+    assert plain.spilled == 0
+    assert plain.registers <= MOST_OF_A_SWEEP
+    points = packed(axes_dtype(axes).itemsize, *[8] * sum(len(axis.inputs) for axis in axes if axis.is_given))
+    end = sum(points[-1])
+    rest = packed(8, 8, 8, 4, 8, 8, 8, *[8] * len(made.outputs))
+    assert plain.parameters == [*points, *((at + end, size) for at, size in rest)]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "dtype"), list(zip(nvrtc.ARCHITECTURES, itertools.cycle(DTYPES), strict=False))
+)
+def test_a_grid_that_is_reduced(architecture: int, dtype: str):
+    variables, params, axes = PRODUCTS["grid"]
+    made = program(ridge, np.dtype(dtype), 1, variables, params)
+    assert compiled(sweep_source(made, axes, sums=("plain", "weighted"), histogram=True), architecture).spilled == 0
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,42 @@ def test_a_traced_expression_never_enters_the_general_recorder(monkeypatch: pyte
     assert set(entered) == {"done"}
 
 
+def test_arrays_of_a_compiled_function_never_enter_the_general_recorder(monkeypatch: pytest.MonkeyPatch):
+    def f(x: Tensor, y: Tensor) -> Tensor:
+        return gradcu.tanh(-x * y + x / 2) * gradcu.exp(3 * y**2) - y
+
+    x, y = (gradcu.linspace(-1, 1, 1 << 15, dtype=gradcu.float64) for _ in range(2))
+    x.requires_grad_()
+    expected = f(x, y)
+    (slope,) = gradcu.autograd.grad(expected.sum(), x)
+    compiled = gradcu.compile(f)
+    compiled(x, y)
+    entered: list[str] = []
+    apply = _record.apply
+    monkeypatch.setattr(_record, "apply", lambda op, values: entered.append(op.name) or apply(op, values))
+    found = compiled(x, y)
+    assert entered == []
+    np.testing.assert_allclose(found.numpy(force=True), expected.numpy(force=True), rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(gradcu.autograd.grad(found.sum(), x)[0].numpy(), slope.numpy(), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64"])
+def test_operands_that_the_short_way_is_not_for_are_recorded_all_the_same(dtype: str, view: bool):
+    def f(x: Tensor, y: Tensor) -> Tensor:
+        return gradcu.cos(x) * y - y / x
+
+    x = gradcu.linspace(-1, 1, 1 << 15, dtype=gradcu.float64, requires_grad=True)
+    y = gradcu.arange(1, 1 + (1 << 15)).to(dtype)
+    first = x.reshape(2, -1)[1] if view else x
+    second = y[1 << 14 :] if view else y
+    found, expected = gradcu.compile(f)(first, second), f(first, second)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found.numpy(force=True), expected.numpy(force=True), rtol=1e-13)
+    slopes = [gradcu.autograd.grad(result.sum(), x, retain_graph=True)[0].numpy() for result in (found, expected)]
+    np.testing.assert_allclose(*slopes, rtol=1e-12)
+
+
 def test_operands_of_two_dtypes_are_promoted():
     made = program(lambda x: x.double() * x, FLOAT, order=0)
     assert [str(line.dtype) for line in made.lines] == ["float64", "float64", "float32"]

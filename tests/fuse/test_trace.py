@@ -195,6 +195,7 @@ UNTRACEABLE: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "number": (lambda x: 3.0, "no Tensor"),
     "shape": (lambda x: gradcu.ones(5), "shape"),
     "complex": (lambda x: x * 1j, "complex"),
+    "complex of parts": (lambda x: gradcu.complex(x, x * x).abs(), "complex"),
     "error": (lambda x: 1 // 0, "ZeroDivisionError"),
 }
 

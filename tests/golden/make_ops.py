@@ -44,7 +44,7 @@ def call(row: Row, sample: Sample, tensors: Sequence[torch.Tensor]) -> Any:
 def tensors_of(sample: Sample, values: list[np.ndarray], dtype: str, grad: bool) -> list[torch.Tensor]:
     tensors = [torch.tensor(value) for value in cast(values, dtype)]
     for tensor, operand in zip(tensors, sample.operands, strict=True):
-        tensor.requires_grad_(grad and operand.grad and tensor.is_floating_point())
+        tensor.requires_grad_(grad and operand.grad and is_floating(tensor))
     return tensors
 
 
@@ -54,7 +54,8 @@ def kind(result: Any) -> str:
 
 
 def is_floating(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
+    """Whether a value is a Tensor of numbers that gradients can flow to."""
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
 
 
 def plain(value: Any) -> Any:
@@ -65,12 +66,17 @@ def memory(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
+def weight(tensor: torch.Tensor, number: int) -> torch.Tensor:
+    """The fixed cotangent of a Tensor."""
+    return torch.tensor(cotangent(tuple(tensor.shape), number, tensor.is_complex()))
+
+
 def gradients(results: list[Any], tensors: list[torch.Tensor], *, second: bool) -> dict[str, Any]:
     outputs = [leaf for leaf in results if isinstance(leaf, torch.Tensor) and leaf.requires_grad]
     inputs = [tensor for tensor in tensors if tensor.requires_grad]
     if not outputs or not inputs:
         return {}
-    weights = [torch.tensor(cotangent(tuple(out.shape), i), requires_grad=second) for i, out in enumerate(outputs)]
+    weights = [weight(out, i).requires_grad_(second) for i, out in enumerate(outputs)]
     try:
         first = torch.autograd.grad(outputs, inputs, weights, create_graph=second, allow_unused=True)
     except RuntimeError as error:
@@ -80,7 +86,7 @@ def gradients(results: list[Any], tensors: list[torch.Tensor], *, second: bool) 
     recorded = {i: gradient for i, gradient in enumerate(first) if gradient is not None and gradient.requires_grad}
     if not recorded:
         return {"first": encode(first), "second": [None] * len(inputs + weights)}
-    seconds = [torch.tensor(cotangent(tuple(gradient.shape), i + 5)) for i, gradient in recorded.items()]
+    seconds = [weight(gradient, i + 5) for i, gradient in recorded.items()]
     try:
         found = torch.autograd.grad(list(recorded.values()), inputs + weights, seconds, allow_unused=True)
     except RuntimeError as error:
@@ -127,7 +133,7 @@ def sample_data(row: Row, number: int) -> dict[str, Any]:
 
 def row_data(row: Row) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "method": hasattr(torch.Tensor, row.name),
+        "method": callable(getattr(torch.Tensor, row.name, None)),
         "samples": [sample_data(row, number) for number in range(len(row.samples))],
     }
     if row.has_specials:

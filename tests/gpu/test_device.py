@@ -14,6 +14,12 @@ pytestmark = pytest.mark.gpu
 
 LARGE = 3 * 10**7
 
+PRODUCTS: dict[str, dict[str, Any]] = {
+    "grid": {"grid": {"u": (-1, 2, 6_001), "v": (0.5, 3, 5_000)}},
+    "points": {"points": {"u": np.linspace(-1, 2, LARGE), "v": np.geomspace(0.5, 3, LARGE)}},
+    "params": {"grid": {"u": (-1, 2, LARGE // 3)}, "params": {"v": [0.5, 1.25, 3.0]}},
+}
+
 
 def cubic(x: Tensor) -> Tensor:
     return x**3 - 3 * x**2 + 4
@@ -36,6 +42,20 @@ def test_a_sweep_is_that_of_the_cpu(f: Any, dtype: str, cuda: str):
     for order in range(3):
         found, expected = (result.derivative(order).cpu().numpy() for result in (there, here))
         np.testing.assert_allclose(found, expected, rtol=16 * eps, atol=256 * eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_a_sweep_over_a_product_is_that_of_the_cpu(kind: str, dtype: str, cuda: str):
+    def ridge(u: Tensor, v: Tensor) -> Tensor:
+        return u * u * gradcu.sin(v)
+
+    there, here = (gradcu.sweep(ridge, dtype=dtype, device=place, **PRODUCTS[kind]) for place in (cuda, "cpu"))
+    assert there.summary().engine == "cuda"
+    eps = float(np.finfo(dtype).eps)
+    for partial in there.partials:
+        found, expected = (result.partial(*partial).cpu().numpy() for result in (there, here))
+        np.testing.assert_allclose(found, expected, rtol=16 * eps, atol=64 * eps)
 
 
 def test_kernels_of_large_arrays(cuda: str):
@@ -74,6 +94,48 @@ def test_sums_and_gradients_of_an_index_have_the_same_bits_every_time(cuda: str)
         again, same = once()
         assert again == value
         assert gradcu.equal(same, gradient)
+
+
+def test_sums_in_many_dimensions_have_the_same_bits_every_time(cuda: str):
+    """More dimensions than the kernels take."""
+    x = gradcu.randn(*(2,) * 10, device=cuda, requires_grad=True)
+    index = gradcu.randint(0, 2, (10**4,), device=cuda)
+    weights = gradcu.randn(10**4, *(2,) * 9, device=cuda)
+    first, *others = (gradcu.autograd.grad(x[index], x, weights)[0] for _ in range(10))
+    assert all(gradcu.equal(other, first) for other in others)
+
+
+def test_of_values_at_a_repeated_index_the_last_one_stays(cuda: str):
+    index, values = gradcu.randint(0, 1000, (10**6,)), gradcu.randn(10**6)
+    expected = gradcu.zeros(1000)
+    expected[index] = values
+    there = index.to(cuda), values.to(cuda)
+    for _ in range(20):
+        x = gradcu.zeros(1000, device=cuda)
+        x[there[0]] = there[1]
+        assert gradcu.equal(x.cpu(), expected)
+
+
+def test_copies_from_pinned_memory_that_is_dropped_are_whole(cuda: str):
+    there = []
+    for number in range(20):
+        there.append(gradcu.full((10**6,), float(number), pin_memory=True).to(cuda, non_blocking=True))
+    for number, tensor in enumerate(there):
+        assert tensor.sum().item() == number * 10**6
+
+
+def test_memory_that_another_stream_reads_is_kept(cuda: str):
+    other = gradcu.cuda.Stream()
+    for _ in range(20):
+        x = gradcu.ones(10**7, device=cuda)
+        other.wait_stream(gradcu.cuda.current_stream())
+        with gradcu.cuda.stream(other):
+            y = (x.exp().log().exp().log() * 2).sum()
+        x.record_stream(other)
+        del x
+        _ = gradcu.full((10**7,), 7.0, device=cuda)
+        other.synchronize()
+        assert y.item() == pytest.approx(2 * 10**7, rel=1e-5)
 
 
 def test_running_out_of_the_devices_memory_leaves_the_graph_usable(cuda: str):

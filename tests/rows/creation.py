@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+import gradcu
 from tests.table import A, Row, S, Sample
 
 
@@ -80,4 +81,8 @@ ROWS = [
     random("randint", S(3, (2,)), S(-2, 3, (2, 2))),
     random("randperm", S(5)),
     random("manual_seed", S(0)),
+    random("seed", S()),
+    random("initial_seed", S()),
+    random("get_rng_state", S()),
+    random("set_rng_state", S(gradcu.get_rng_state())),
 ]

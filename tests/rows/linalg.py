@@ -77,7 +77,6 @@ ROWS = [
         lambda x, weight, bias=0: x @ weight.T + bias,
         torch="nn.functional.linear",
     ),
-    Row("vdot", (S(A((3,)), A((3,))),), np.vdot),
     Row(
         "tensordot",
         (

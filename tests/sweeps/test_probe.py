@@ -196,6 +196,14 @@ def test_a_lost_graph_gives_a_warning_at_the_callers_line(name: str, engine: str
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("name", ["noise", "state"])
+def test_other_values_at_every_call_give_a_warning_at_the_callers_line(name: str, engine: str):
+    with pytest.warns(UserWarning, match="gives other values at every call") as caught:
+        gradcu.sweep(ELEMENTWISE[name], 0, 3, 11, engine=engine)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
 @pytest.mark.parametrize(
     "f",
     [

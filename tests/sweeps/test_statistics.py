@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 import random
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradcu.sweeps import statistics
 from gradcu.sweeps.statistics import CHANGES_LISTED, BlockStatistics, Collector, RowStatistics, SignChanges
 
 values = st.floats(-3, 3).map(lambda value: float(round(value))) | st.sampled_from(
@@ -104,6 +106,36 @@ def test_a_nan_hidden_by_the_bounds_is_seen():
 
 def test_order_zero_has_no_sign_changes():
     assert BlockStatistics([np.array([1.0, -1.0])], 0).changes is None
+
+
+@pytest.mark.parametrize(("size", "looks"), [(1000, 0), (1 << 17, 1)])
+def test_a_small_block_is_looked_through_when_somebody_asks(monkeypatch: pytest.MonkeyPatch, size: int, looks: int):
+    looked: list[int] = []
+    figures_of = statistics._figures_of
+    monkeypatch.setattr(statistics, "_figures_of", lambda *given: looked.append(1) or figures_of(*given))
+    rows = np.sin(np.linspace(0, 9, 2 * size)).reshape(2, size)
+    low, high, crossings = rows.argmin(axis=1), rows.argmax(axis=1), len(sign_changes(rows[1].tolist()))
+    least, largest = rows.min(axis=1), rows.max(axis=1)
+    block = BlockStatistics(list(rows), 7)
+    assert len(looked) == looks
+    # The rows are a result's, of whom anybody may make what he likes.
+    rows[:] = np.nan
+    for _ in range(2):
+        assert [row.minimum_at - 7 for row in block.rows] == low.tolist()
+        assert [row.maximum_at - 7 for row in block.rows] == high.tolist()
+        assert [(row.minimum, row.maximum, row.nan) for row in block.rows] == list(
+            zip(least, largest, (0, 0), strict=True)
+        )
+        assert block.changes is not None
+        assert block.changes.count == crossings
+    assert len(looked) == 1
+
+
+def test_a_pickle_has_the_figures_without_the_rows():
+    block = BlockStatistics(list(np.cos(np.linspace(0, 9, 2000)).reshape(2, 1000)), 7)
+    pickled = pickle.dumps(block)
+    assert len(pickled) < 4000
+    assert pickle.loads(pickled).as_json() == block.as_json()
 
 
 def test_the_order_of_arrival_does_not_matter(rng: np.random.Generator):

@@ -23,6 +23,18 @@ def test_extremes_and_where_they_are():
     assert summary.sign_change_count == 2
 
 
+@pytest.mark.parametrize("engine", ["numpy", "cc", "eager"])
+def test_what_is_written_to_a_result_is_not_in_its_summary(request: pytest.FixtureRequest, engine: str):
+    if engine == "cc":
+        request.getfixturevalue("compiler")
+    result = gradcu.sweep(lambda x: x**2, -1, 2, 301, dtype="float64", engine=engine)
+    for k in range(2):
+        result.derivative(k).zero_()
+    summary = result.summary()
+    assert [(row.minimum, row.maximum) for row in summary.rows] == [(0, 4), (-2, 4)]
+    assert summary.sign_change_count == 1
+
+
 def test_sign_changes_between_points_are_interpolated():
     summary = gradcu.sweep(lambda x: (x - 0.123) ** 2, 0, 1, 11, dtype="float64").summary()
     (change,) = summary.sign_changes

@@ -236,6 +236,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, chunk: int):
         ({"num": 1e15}, MemoryError, r"num = 1e\+15 needs 8 PB of memory"),
         ({"num": 1e15, "out": "sweep.npz"}, OSError, r"num = 1e\+15 needs 12 PB on disk"),
         ({"f": gradcu.sum}, ValueError, "not elementwise"),
+        ({"f": lambda x: x * 1j}, TypeError, "must return a real Tensor, not one of complex64"),
         ({"f": print}, TypeError, "must return a Tensor, not NoneType"),
         ({"device": "cuda:x"}, RuntimeError, "Invalid device string"),
         ({"resume": 1}, TypeError, r"resume must be True or False, not 1 \(int\)"),
@@ -349,3 +350,11 @@ for line in open("/proc/self/status"):
     results = 0 if out else 3 * 4 * num
     # The interpreter and NumPy, about 30 MiB, are in this figure too.
     assert int(done.stdout) - results < 64 << 20
+
+
+def test_a_real_function_may_go_through_complex_numbers():
+    found = gradcu.sweep(lambda x: gradcu.exp(x * 1j).imag * x, 0, 2, 200, order=2, dtype="float64")
+    x = found.x.numpy()
+    np.testing.assert_allclose(found.y.numpy(), x * np.sin(x), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(found.derivative(1).numpy(), np.sin(x) + x * np.cos(x), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(found.derivative(2).numpy(), 2 * np.cos(x) - x * np.sin(x), rtol=1e-13, atol=1e-14)

@@ -10,13 +10,35 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from tests.autograd.cases import backward, function, functional, gradcheck, hooks, modes, outputs
+from tests.autograd.cases import (
+    anomaly,
+    backward,
+    complex_numbers,
+    function,
+    functional,
+    gradcheck,
+    hooks,
+    modes,
+    outputs,
+    saved,
+)
 
 Case = Callable[[Any], Any]
 
 MODULES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (backward, function, outputs, functional, gradcheck, hooks, modes)
+    for module in (
+        anomaly,
+        backward,
+        complex_numbers,
+        function,
+        outputs,
+        functional,
+        gradcheck,
+        hooks,
+        modes,
+        saved,
+    )
 }
 
 
@@ -37,7 +59,7 @@ def run(case: Case, torch: ModuleType) -> Any:
 
 
 def plain(value: Any, package: str) -> Any:
-    """Tensors as their dtype and elements, texts without the package's name and addresses."""
+    """Tensors as their dtype and elements, complex numbers as two, texts without the package's name and addresses."""
     if isinstance(value, str):
         text = re.sub(r"0x[0-9a-f]+", "0x", value)
         return re.sub(rf"\b{package}(?=[.:])", "PACKAGE", text)
@@ -46,5 +68,7 @@ def plain(value: Any, package: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item, package) for item in value]
     if hasattr(value, "requires_grad"):
-        return [str(value.dtype).removeprefix("torch."), value.tolist()]
+        return [str(value.dtype).removeprefix("torch."), plain(value.tolist(), package)]
+    if isinstance(value, complex):
+        return [value.real, value.imag]
     return value

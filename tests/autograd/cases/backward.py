@@ -305,3 +305,122 @@ def integers_do_not_take_part(torch: Any) -> Any:
     n = torch.tensor(4)
     (x * n).backward()
     return x.grad, attempt(torch.tensor, 3, requires_grad=True)
+
+
+def materialized_and_recorded(torch: Any) -> Any:
+    x, a = leaf(torch, 0.5), leaf(torch, 1.0)
+    (first,) = torch.autograd.grad(x * a, x, create_graph=True)
+    (second,) = torch.autograd.grad(first, x, create_graph=True, materialize_grads=True)
+    (third,) = torch.autograd.grad(second, x, materialize_grads=True)
+    return first, second, second.requires_grad, third, third.requires_grad
+
+
+def how_recorded_gradients_print(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    seen = []
+    for _ in range(2):
+        (x * x).backward(create_graph=True)
+        seen.append(repr(x.grad))
+    return seen
+
+
+def a_view_that_was_changed_without_recording(torch: Any) -> Any:
+    x = leaf(torch, 1.0, 2.0)
+    with torch.no_grad():
+        view = x[:1]
+        view.mul_(5)
+    return repr(view), x, attempt(lambda: view.grad_fn), view._is_view(), x._is_view()
+
+
+def what_cannot_be_deleted(torch: Any) -> Any:
+    x = leaf(torch, 1.0)
+    x.backward()
+    del x.grad
+    return x.grad, attempt(delattr, x, "data")
+
+
+def rows_of_cotangents(torch: Any) -> Any:
+    x, y = leaf(torch, 2.0, 3.0), leaf(torch, 5.0)
+    grad = torch.autograd.grad
+    rows = torch.tensor([[1.0, 0.0], [0.0, 1.0], [10.0, 100.0]])
+    (jacobian, by_y) = grad(x * x * y, (x, y), rows, is_grads_batched=True)
+    (first,) = grad(x * x * x, x, torch.eye(2), is_grads_batched=True, create_graph=True)
+    return {
+        "jacobian": (jacobian, by_y),
+        "of a scalar": grad((x * x).sum(), x, torch.tensor([1.0, 2.0]), is_grads_batched=True),
+        "unused": grad(x * 2, (x, y), rows, is_grads_batched=True, allow_unused=True),
+        "second order": grad(first[0, 0], x),
+        "another shape": attempt(grad, x * 2, x, torch.ones(2, 3), is_grads_batched=True).partition("grad_output[0]")[
+            0
+        ],
+        "no rows": attempt(grad, x * 2, x, torch.ones(2), is_grads_batched=True).partition("grad_output[0]")[0],
+    }
+
+
+def gradient_edges(torch: Any) -> Any:
+    edge = torch.autograd.graph.get_gradient_edge
+    grad = torch.autograd.grad
+    x = leaf(torch, 1.0, 2.0)
+    y = x * 3
+    before = edge(y)
+    y *= 10
+    first, second = (x * 1).unbind()
+    parts = edge(second)
+    seen = {
+        "of a leaf": (edge(x).output_nr, edge(x).node.variable is x),
+        "input": grad((x * x).sum(), edge(x)),
+        "before and after a change": grad(y.sum(), (before, y)),
+        "one of several outputs": (parts.output_nr, grad(first * 2 + second * 5, parts)),
+        "output": grad(edge((x * x).sum()), x),
+        "with a cotangent": grad(edge(x * x), x, torch.tensor([1.0, 10.0])),
+        "not a scalar": attempt(grad, edge(x * x), x),
+        "another shape": attempt(grad, edge(x * x), x, torch.ones(3)),
+        "constant": attempt(edge, torch.ones(2)),
+        "materialized": attempt(grad, (x * x).sum(), (x, edge(y)), materialize_grads=True),
+    }
+    torch.autograd.backward((edge((x * 7).sum()), x.sum()))
+    z = x * 2
+    (z * 100).sum().backward(inputs=(edge(z), edge(x)))
+    return seen, x.grad
+
+
+def an_edge_outlives_its_tensor(torch: Any) -> Any:
+    x = leaf(torch, 3.0)
+    y = x * 2
+    edge = torch.autograd.graph.get_gradient_edge(y)
+    del y
+    torch.autograd.backward(edge)
+    return x.grad
+
+
+def calling_a_node(torch: Any) -> Any:
+    x, w = leaf(torch, 2.0, 3.0), leaf(torch, 5.0, 7.0)
+    node = (x * w).grad_fn
+    cotangent = torch.tensor([1.0, 10.0])
+    with torch.no_grad():
+        both = node(cotangent)
+    one = torch.exp(x).grad_fn(cotangent)
+    return both, one, one.requires_grad, attempt(node), attempt(node, cotangent, cotangent)
+
+
+def counted_changes(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    a, b = x * 1, torch.ones(2, dtype=torch.int64)
+    y = a * a
+    torch.autograd.graph.increment_version(a)
+    torch.autograd.graph.increment_version((b, b))
+    return a._version, b._version, attempt(y.backward).partition(" instead.")[0]
+
+
+def variables(torch: Any) -> Any:
+    constant = torch.ones(2)
+    variable = torch.autograd.Variable(constant, requires_grad=True)
+    constant[0] = 5
+    (variable * 3).sum().backward()
+    return (
+        variable,
+        variable.grad,
+        constant.requires_grad,
+        [isinstance(thing, torch.autograd.Variable) for thing in (constant, variable, 3)],
+        attempt(torch.autograd.Variable, 3.0),
+    )

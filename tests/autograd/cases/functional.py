@@ -225,3 +225,27 @@ def what_hessian_products_refuse(torch: Any) -> Any:
             "strict, constant": attempt(product, lambda x: torch.tensor(3.0), x, x, strict=True),
         }
     return found
+
+
+def jacobians_by_columns(torch: Any) -> Any:
+    x, y = _points(torch)
+    jacobian, hessian = torch.autograd.functional.jacobian, torch.autograd.functional.hessian
+
+    def columns(function: Any, inputs: Any) -> Any:
+        return jacobian(function, inputs, vectorize=True, strategy="forward-mode")
+
+    def second(function: Any, inputs: Any) -> Any:
+        return hessian(function, inputs, vectorize=True, outer_jacobian_strategy="forward-mode")
+
+    return {
+        "one": columns(lambda x: torch.exp(x) * x.sum(), x),
+        "matrix": columns(lambda x: (x * x).sum(0), torch.ones(2, 3)),
+        "two inputs": columns(lambda x, y: x.sum() * y, (x, y)),
+        "two outputs": columns(lambda x: (x * x, x.sum()), x),
+        "two by two": columns(lambda x, y: (x.sum() * y, x * 2), (x, y)),
+        "scalar": columns(lambda x: torch.stack([x, x * x]), torch.tensor(3.0)),
+        "unused": columns(lambda x, y: x * 2, (x, y)),
+        "detached": columns(lambda x: x.detach() * 1, x),
+        "second derivatives": second(_cubes, x).detach(),
+        "mixed": [[part.detach() for part in row] for row in second(_sum, (x, y))],
+    }

@@ -97,3 +97,35 @@ def second_derivative_is_wrong(torch: Any) -> Any:
 def nothing_to_check(torch: Any) -> Any:
     check = torch.autograd.gradcheck
     return attempt(check, lambda x: x, torch.ones(2)), attempt(check, lambda x: x, (torch.ones(2), 3))
+
+
+def outputs_that_change_with_the_input(torch: Any) -> Any:
+    check = torch.autograd.gradcheck
+    x = _point(torch, 1.0)
+    functions = {
+        "shape": lambda x: torch.cat([x, x]) if torch.all(x >= 1) else x,
+        "dtype": lambda x: x.to(torch.float32) if torch.all(x >= 1) else x,
+    }
+    return {
+        name: [
+            attempt(check, function, x, fast_mode=fast, raise_exception=False)
+            .replace(" on index (0,)", "")
+            .partition("but got")[0]
+            for fast in (False, True)
+        ]
+        for name, function in functions.items()
+    }
+
+
+def fast_mode(torch: Any) -> Any:
+    x, y = _point(torch, 1.0, 2.0), _point(torch, 3.0, 4.0, 5.0)
+    check, check2 = torch.autograd.gradcheck, torch.autograd.gradgradcheck
+    wrong = _wrong(torch, lambda x, g: g * 3 * x)
+    return [
+        check(lambda x, y: (x.sum() * y, x * 2), (x, y), fast_mode=True),
+        check2(lambda x, y: (x.sum() * y, torch.exp(x)), (x, y), fast_mode=True),
+        check(lambda x: x * x, x, check_batched_grad=True),
+        check(lambda x, n: x * n, (x, 3), check_batched_grad=True, fast_mode=True),
+        check(wrong, x, fast_mode=True, raise_exception=False),
+        attempt(check, wrong, x, fast_mode=True).partition(",")[0],
+    ]

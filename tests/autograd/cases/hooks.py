@@ -295,3 +295,87 @@ def metadata(torch: Any) -> Any:
     before = dict(node.metadata)
     node.metadata["key"] = 3
     return before, node.metadata
+
+
+def when_leaf_hooks_run(torch: Any) -> Any:
+    x, w = leaf(torch, 2.0), leaf(torch, 5.0)
+    seen: list[str] = []
+
+    def note(text: str) -> Callable[..., None]:
+        return lambda *arguments: seen.append(text)
+
+    y = torch.exp(x)
+    x.register_hook(note("x"))
+    w.register_hook(note("w"))
+    y.register_hook(note("y"))
+    x.register_post_accumulate_grad_hook(note("x accumulated"))
+    w.register_post_accumulate_grad_hook(note("w accumulated"))
+    z = y * w
+    z.backward(retain_graph=True)
+    seen.append("grad")
+    torch.autograd.grad(z, (x, w), retain_graph=True)
+    seen.append("inputs")
+    z.backward(inputs=[w])
+    return seen
+
+
+def a_leaf_used_often_has_its_hook_run_once(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    seen = []
+    x.register_hook(lambda g: seen.append(g.tolist()))
+    y = torch.exp(x) * x
+    torch.autograd.backward([x, y * x], [torch.tensor(100.0), None])
+    return seen, x.grad
+
+
+def a_post_accumulate_hook_that_returns_something(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    x.register_post_accumulate_grad_hook(lambda t: t.grad)
+    return attempt((x * 3).backward), x.grad
+
+
+def hooks_of_accumulators(torch: Any) -> Any:
+    x, w = leaf(torch, 2.0), leaf(torch, 5.0)
+    seen: list[Any] = []
+    (accumulator, _), _ = (x * w).grad_fn.next_functions
+    x.register_hook(lambda g: g + 1)
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(("accumulated", t.grad.tolist())))
+    accumulator.register_prehook(lambda go: (go[0] * 10,))
+    accumulator.register_prehook(lambda go: seen.append(("before", go)))
+    accumulator.register_hook(lambda gi, go: seen.append(("after", gi, go, x.grad.tolist())))
+    (x * w).backward()
+    return seen, torch.autograd.grad(x * w, x), x.grad, attempt(w.backward, inputs=[w]), len(seen)
+
+
+def hooks_of_outputs_without_gradient(torch: Any) -> Any:
+    x = leaf(torch, 2.0, 3.0)
+    seen: list[Any] = []
+    first, second = x.unbind()
+    first.register_hook(seen.append)
+    (second * 3).backward()
+    third, fourth = x.unbind()
+    third.register_hook(lambda g: torch.tensor(1.0))
+    return seen, attempt((fourth * 3).backward)
+
+
+def a_node_hook_that_makes_a_gradient(torch: Any) -> Any:
+    return _node_hooked_with_a_constant(torch, lambda gi, go: (gi[0], torch.ones(2)))
+
+
+def _node_hooked_with_a_constant(torch: Any, hook: Callable[..., Any]) -> Any:
+    y = leaf(torch, 2.0, 3.0) * torch.ones(2)
+    y.grad_fn.register_hook(hook)
+    return attempt(y.sum().backward)
+
+
+def hooks_of_a_computed_input(torch: Any) -> Any:
+    x = leaf(torch, 2.0)
+    y = x * 3
+    seen: list[str] = []
+    y.register_hook(lambda g: seen.append("tensor"))
+    y.grad_fn.register_prehook(lambda go: seen.append("before"))
+    y.grad_fn.register_hook(lambda gi, go: seen.append("after"))
+    z = y * 2
+    z.backward(inputs=[y], retain_graph=True)
+    torch.autograd.grad(z, y)
+    return seen, y.grad, x.grad

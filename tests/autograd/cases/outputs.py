@@ -1,5 +1,6 @@
 """What forward of a Function may return: several outputs, inputs, views, what it changed in place."""
 
+import warnings
 from typing import Any
 
 from tests.autograd.cases._shared import attempt, leaf, made
@@ -177,7 +178,50 @@ def dirty_inputs_done_wrong(torch: Any) -> Any:
         attempt(made(torch, _add_one).apply, x),
         attempt(made(torch, not_returned).apply, x * 1),
         attempt(made(torch, with_another).apply, (x * 1)[:1]).partition(" You can ask")[0],
+        attempt(made(torch, _add_one).apply, x[:1]),
+        attempt(made(torch, _add_one).apply, (x * 1).unbind()[0]),
     ]
+
+
+def what_is_marked_dirty_is_no_input(torch: Any) -> Any:
+    def a_result(ctx: Any, x: Any) -> Any:
+        y = x * 3
+        ctx.mark_dirty(y)
+        return y
+
+    def a_view_of_a_result(ctx: Any, x: Any) -> Any:
+        y = (x * 3)[:1]
+        ctx.mark_dirty(y)
+        return y
+
+    x = leaf(torch, 1.0, 2.0)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        y = made(torch, a_result).apply(x)
+    texts = [str(warning.message).partition(" (Triggered")[0] for warning in seen]
+    return y.requires_grad, texts, attempt(made(torch, a_view_of_a_result).apply, x)
+
+
+def in_place_on_views_that_were_not_recorded(torch: Any) -> Any:
+    viewed = made(torch, lambda ctx, x: x.view_as(x))
+    returned = made(torch, lambda ctx, x: x)
+    x = leaf(torch, 1.0, 2.0)
+    with torch.no_grad():
+        without = viewed.apply(x)
+    return [
+        attempt(viewed.apply(torch.zeros(2)).add_, x),
+        attempt(viewed.apply(torch.zeros(2)).copy_, x),
+        attempt(returned.apply(torch.zeros(2)).add_, x),
+        viewed.apply(torch.zeros(2)).add_(1),
+        without.requires_grad,
+        attempt(without.add_, 1),
+    ]
+
+
+def in_place_on_one_view_of_several_outputs(torch: Any) -> Any:
+    several = made(torch, lambda ctx, a, b: (a[:1], a + b), lambda ctx, g, h: (h, h))
+    view, _ = several.apply(leaf(torch, 1.0, 2.0) * 1, leaf(torch, 3.0, 4.0))
+    return attempt(view.add_, 1)
 
 
 def a_saved_dirty_input(torch: Any) -> Any:

@@ -77,7 +77,7 @@ bool is_idle(intptr_t stream);
 Status finish(intptr_t stream);  // waits for all work of a stream
 Status finish_all();
 intptr_t new_event();
-void record_event(intptr_t event, intptr_t stream);
+Status record_event(intptr_t event, intptr_t stream);
 void wait_for_event(intptr_t stream, intptr_t event);
 Status finish_event(intptr_t event);
 bool has_happened(intptr_t event);

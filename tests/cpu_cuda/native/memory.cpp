@@ -123,6 +123,10 @@ bool cpu_cuda_allocation_of(uintptr_t pointer, uint64_t* begin, uint64_t* bytes)
   *bytes = found.second.bytes;
   return true;
 }
+void cpu_cuda_disconnect() {
+  Lock lock(mutex);
+  memset(connected, 0, sizeof connected);
+}
 void cpu_cuda_set_memory(size_t bytes) { total_bytes = bytes; }
 void cpu_cuda_refuse_allocations_after(long count) { allocations_until_refusal = count; }
 }

@@ -162,8 +162,7 @@ intptr_t runtime_eventCreate(int) { return new_event(); }
 intptr_t runtime_eventCreateWithFlags(unsigned, int) { return new_event(); }
 PyObject* runtime_eventDestroy(intptr_t, int) { return result(SUCCESS); }
 PyObject* runtime_eventRecord(intptr_t event, intptr_t stream, int) {
-  record_event(event, stream);
-  return result(SUCCESS);
+  return result(record_event(event, stream));
 }
 PyObject* runtime_eventSynchronize(intptr_t event, int) {
   counters[SYNCHRONISATIONS]++;

@@ -25,9 +25,11 @@ struct Work {
 struct Stream {
   std::deque<Work> work;
   bool non_blocking;  // does not wait for the default stream, nor the default stream for it
+  int device;         // the default stream is each device's
 };
 
 struct Event {
+  int device;
   intptr_t stream;
   uint64_t after;  // the number of the last work before it
   double time;     // milliseconds
@@ -66,9 +68,15 @@ Status enqueue(intptr_t stream, std::function<Status()> run) {
 
 bool on_host_unpinned(uintptr_t pointer) { return !allocation_of(pointer); }
 
+int device_of(intptr_t stream) { return stream == DEFAULT_STREAM ? current_device : streams[stream].device; }
+
 }  // namespace
 
 Status launch_on(intptr_t stream, const Function& function, const Launch& launch, void** arguments) {
+  if (device_of(stream) != current_device) {
+    message = function.name + ": launched on a stream of another device";
+    return INVALID_HANDLE;
+  }
   if (!lazy) return launch_now(function, launch, arguments);
   // The caller's arguments are gone when the work runs.
   std::vector<std::vector<char>> values;
@@ -100,7 +108,9 @@ Status fill_on(intptr_t stream, uintptr_t at, int value, size_t bytes) {
 
 intptr_t new_stream(unsigned flags) {
   Lock lock(mutex);
-  streams[++last_handle].non_blocking = flags & 1;
+  Stream& made = streams[++last_handle];
+  made.non_blocking = flags & 1;
+  made.device = current_device;
   return last_handle;
 }
 
@@ -122,15 +132,21 @@ Status finish_all() {
 
 intptr_t new_event() {
   Lock lock(mutex);
-  events[++last_handle] = {};
+  events[++last_handle] = {current_device};
   return last_handle;
 }
 
-void record_event(intptr_t event, intptr_t stream) {
+Status record_event(intptr_t event, intptr_t stream) {
   Lock lock(mutex);
+  int device = events[event].device;
+  if (device != device_of(stream)) {
+    message = "an event of another device than the stream in which it is recorded";
+    return INVALID_HANDLE;
+  }
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  events[event] = {stream, last_number, now.tv_sec * 1e3 + now.tv_nsec * 1e-6};
+  events[event] = {device, stream, last_number, now.tv_sec * 1e3 + now.tv_nsec * 1e-6};
+  return SUCCESS;
 }
 
 void wait_for_event(intptr_t stream, intptr_t event) {

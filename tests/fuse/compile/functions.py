@@ -182,6 +182,13 @@ def many_shapes(x: Tensor, y: Tensor) -> Tensor:
     return outer / (outer * scale).sum(0, keepdim=True) * y
 
 
+def complex_in_place(x: Tensor, y: Tensor) -> Tensor:
+    z = gradcu.zeros_like(x, dtype=gradcu.complex64)
+    z.real = x * x
+    z.imag += gradcu.exp(y)
+    return (z * z).real * x
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "nothing": lambda x, y: x,
     "constant": lambda x, y: gradcu.ones(3),
@@ -231,6 +238,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "integers": lambda x, y: (x * 4).to(gradcu.int64) // 2 * y,
     "to complex": lambda x, y: (x * 2).detach().to(gradcu.complex64) + x.detach().to(gradcu.complex64),
     "complex": lambda x, y: (x * 2).detach() * 1j,
+    "complex between": lambda x, y: gradcu.abs(gradcu.exp(x * 1j) * (y * 2) + gradcu.sin(x)) * y,
+    "complex parts": lambda x, y: gradcu.complex(x * y, gradcu.exp(x)).conj().imag * y,
+    "complex in place": complex_in_place,
     "comparison": lambda x, y: (x * y > 0, gradcu.floor(x)),
 }
 
