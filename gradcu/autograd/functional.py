@@ -114,15 +114,17 @@ def jacobian(
 ) -> Any:
     """Returns the Jacobian of ``func`` at ``inputs``, of shape ``output.shape + input.shape``.
 
-    It is a Tensor for one input and one output, a tuple of them for a tuple of either, and a tuple (by output) of
-    tuples (by input) for tuples of both. It takes a walk back through the graph for each element of the outputs, with
-    ``strategy="forward-mode"`` one for each element of the inputs (see ``jvp``): take that where there are fewer of
-    them. ``vectorize`` is accepted and changes nothing. ``create_graph`` makes the Jacobian differentiable.
+    ``strategy="forward-mode"`` takes a walk for each element of the inputs (see ``jvp``), which is quicker where there
+    are fewer of them. It goes with neither ``create_graph`` (NotImplementedError) nor ``strict`` (RuntimeError), and
+    another strategy is a ValueError.
 
-    Raises TypeError for inputs or outputs that are no Tensors, ValueError for another strategy, RuntimeError for an
-    output of complex numbers, of which `gradcu.view_as_real` gives the parts, and under ``strict`` RuntimeError for an
-    output that does not depend on an input; else that gives zeros. "forward-mode" goes with neither ``create_graph``
-    (NotImplementedError) nor ``strict`` (RuntimeError); it differentiates complex outputs too, along the real axis.
+    It is a Tensor for one input and one output, a tuple of them for a tuple of either, and a tuple (by output) of
+    tuples (by input) for tuples of both. It takes a walk back through the graph for each element of the outputs;
+    ``vectorize`` is accepted and changes nothing. ``create_graph`` makes the Jacobian differentiable.
+
+    Raises TypeError for inputs or outputs that are no Tensors; RuntimeError for an output of complex numbers, of which
+    `gradcu.view_as_real` gives the parts ("forward-mode" differentiates those too, along the real axis); and, under
+    ``strict``, RuntimeError for an output that does not depend on an input; else that gives zeros.
 
     >>> import gradcu
     >>> gradcu.autograd.functional.jacobian(lambda x: x * x, gradcu.tensor([1.0, 2.0]))

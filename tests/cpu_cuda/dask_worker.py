@@ -1,5 +1,10 @@
 """What a Dask worker process of the tests preloads: CuPy on CPU, before anything there imports CuPy."""
 
+from typing import Any
+
 from .bed import start
 
-start()
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask once, when the worker begins."""
+    start()

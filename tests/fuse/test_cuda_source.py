@@ -52,7 +52,7 @@ class TestPoints:
     @settings(deadline=None)
     @given(
         st.floats(-3e38, 3e38), st.floats(-3e38, 3e38),
-        st.integers(3, 2**40) | st.sampled_from([8192, 8193, SPAN + 1, 10**7, 2**24 + 1, 2**30 + 1, 2**40]),
+        st.integers(1, 2**40) | st.sampled_from([1, 2, 8192, 8193, SPAN + 1, 10**7, 2**24 + 1, 2**30 + 1, 2**40]),
         st.integers(0, 2**40), st.integers(0, 9000),
     )  # fmt: skip
     def test_any_line(self, dtype: str, start: float, stop: float, num: int, first: int, count: int):
@@ -95,14 +95,14 @@ class TestPoints:
                 assert np.isnan(x).sum() < 4 * count / 1000
 
     def test_lines_that_the_kernel_cannot_make(self):
-        assert line_of(0.0, 1.0, 2, 0, 2) is None
         assert line_of(-1e308, 1e308, 1000, 0, 1000) is None
 
     def test_one_launch_reaches_as_many_points_as_it_says(self):
         num, first = 2**40, 5 * SPAN - 1
         line = line_of(-1.0, 3.0, num, first, MOST_POINTS)
         assert line is not None
-        assert (line["origins"][0, :, 0] != 0).all()
+        # It begins amid a span; the last place is for where an axis begins again.
+        assert np.count_nonzero(line["origins"][0, :, 0]) == MOST_POINTS // SPAN + 1
 
 
 def assert_points_are_linspace(dtype: str, ends: tuple[float, float, int], first: int, count: int) -> None:
