@@ -20,7 +20,13 @@ def _place(tensor: Tensor, device: Any) -> Any:
 
 @function(namespace=False)
 def new_zeros(
-    self: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    *lengths: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Zeros of the given shape, and of the dtype and device of this Tensor unless others are given.
 
@@ -29,12 +35,18 @@ def new_zeros(
     tensor([0, 0, 0])
     """
     shape, kind = shape_of("new_zeros", lengths, size), _kind(self, dtype)
-    return built("new_zeros", lambda xp: xp.zeros(shape, kind), _place(self, device), requires_grad)
+    return built("new_zeros", lambda xp: xp.zeros(shape, kind), _place(self, device), requires_grad, pin_memory)
 
 
 @function(namespace=False)
 def new_ones(
-    self: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    *lengths: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Ones of the given shape, and of the dtype and device of this Tensor unless others are given.
 
@@ -43,12 +55,18 @@ def new_ones(
     tensor([1, 1, 1])
     """
     shape, kind = shape_of("new_ones", lengths, size), _kind(self, dtype)
-    return built("new_ones", lambda xp: xp.ones(shape, kind), _place(self, device), requires_grad)
+    return built("new_ones", lambda xp: xp.ones(shape, kind), _place(self, device), requires_grad, pin_memory)
 
 
 @function(namespace=False)
 def new_empty(
-    self: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    *lengths: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Whatever the memory held, in the given shape, and of the dtype and device of this Tensor unless others are given.
 
@@ -57,12 +75,19 @@ def new_empty(
     gradcu.Size([3, 2])
     """
     shape, kind = shape_of("new_empty", lengths, size), _kind(self, dtype)
-    return built("new_empty", lambda xp: xp.empty(shape, kind), _place(self, device), requires_grad)
+    return built("new_empty", lambda xp: xp.empty(shape, kind), _place(self, device), requires_grad, pin_memory)
 
 
 @function(namespace=False)
 def new_full(
-    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``fill_value`` in the given shape, of the dtype and device of this Tensor unless others are given.
 
@@ -74,4 +99,4 @@ def new_full(
     """
     shape, kind = shape_of("new_full", (size,), None), _kind(self, dtype)
     number = held(fill_value.item() if isinstance(fill_value, Tensor) else fill_value, kind)
-    return built("new_full", lambda xp: xp.full(shape, number, kind), _place(self, device), requires_grad)
+    return built("new_full", lambda xp: xp.full(shape, number, kind), _place(self, device), requires_grad, pin_memory)

@@ -14,6 +14,7 @@ from .._dtype import scalar_name
 from .._tensor import Tensor
 from ._accumulation import added
 from ._index_arrays import places_along
+from ._refusals import refusing
 from .arithmetic import add, div, mul, neg, sub
 from .elementary import exp, log, sigmoid
 from .extrema import clamp_from_below
@@ -44,6 +45,7 @@ def _entropy_target_vjp(g: Any, x: Any, weight: Any, x_shape: tuple[int, ...], r
     "binary_cross_entropy",
     statics=1,
     public=False,
+    prepare=refusing("c", "binary_cross_entropy", 3),
     dx=_entropy_vjp,
     dtarget=_entropy_target_vjp,
 )
@@ -104,6 +106,7 @@ def _logits_target_vjp(g: Any, x: Any, weight: Any, pos_weight: Any, x_shape: tu
     statics=1,
     node="BinaryCrossEntropyWithLogitsBackward0",
     public=False,
+    prepare=refusing("c", "log_sigmoid_cpu", 4),
     dx=_logits_vjp,
     dtarget=_logits_target_vjp,
 )
@@ -161,6 +164,8 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         )
     if input.dtype.kind in "iub" and target.dtype.kind in "iub":
         raise RuntimeError("kl_div: Integral inputs not supported.")
+    if "c" in (input.dtype.kind, target.dtype.kind):
+        raise RuntimeError("kl_div: Complex inputs not supported.")
     costs = mul(exp(target), sub(target, input)) if log_target else sub(xlogy(target, target), mul(target, input))
     if reduction == "batchmean":
         return div(sum(costs), input.shape[0]) if input.ndim else sum(costs)
@@ -171,7 +176,14 @@ def _picked_vjp(g: Any, index: Any, factor: Any, x_shape: tuple[int, ...], dim: 
     return gathered_from(reshape(-(g * factor), index.shape), index, x_shape, dim)
 
 
-@structured("nll_loss", statics=3, node=lambda node: node, public=False, dx=_picked_vjp)
+@structured(
+    "nll_loss",
+    statics=3,
+    node=lambda node: node,
+    public=False,
+    prepare=refusing("c", "nll_loss_out_frame", 3),
+    dx=_picked_vjp,
+)
 def _picked(xp: Any, x: Any, index: Any, factor: Any, dim: int, reduction: str, node: str) -> Any:
     """Minus the elements of ``x`` that ``index`` names along ``dim``, times ``factor``, or their sum."""
     costs = -(x[places_along(xp, index, dim)].reshape(factor.shape) * factor)

@@ -15,6 +15,7 @@ from .._op import FUNCTIONS
 from .._tensor import Tensor
 from ._accumulation import added
 from ._arguments import require_tensor
+from ._refusals import refusing
 from .compare import less, select, where
 from .join import broadcast_tensors
 from .reduce import mean, sum
@@ -69,6 +70,7 @@ def _mse_vjp(g: Any, x: Any, target: Any, x_shape: tuple[int, ...], reduction: s
     statics=1,
     promotion="same",
     public=False,
+    prepare=refusing("c", "mse_cpu", 2),
     dx=_mse_vjp,
     dtarget=lambda g, x, target, x_shape, reduction: -_mse_vjp(g, x, target, x_shape, reduction),
 )
@@ -131,6 +133,7 @@ def _bent(xp: Any, x: Any, target: Any, bend: float, scale: float) -> Any:
     node="SmoothL1LossBackward0",
     promotion="same",
     public=False,
+    prepare=refusing("c", "smooth_l1_cpu", 2),
     dx=_smooth_l1_vjp,
     dtarget=lambda g, x, target, x_shape, reduction, beta: -_smooth_l1_vjp(g, x, target, x_shape, reduction, beta),
 )
@@ -164,6 +167,7 @@ def _huber_vjp(g: Any, x: Any, target: Any, x_shape: tuple[int, ...], reduction:
     "huber_loss",
     statics=2,
     public=False,
+    prepare=refusing("c", "huber_cpu", 2),
     dx=_huber_vjp,
     dtarget=lambda g, x, target, x_shape, reduction, delta: -_huber_vjp(g, x, target, x_shape, reduction, delta),
 )

@@ -41,7 +41,21 @@ def _moved_back(g: Any, indices: Any, x_shape: tuple[int, ...], dim: int) -> Any
     return gathered_from(g[0], indices, x_shape, dim)
 
 
-@structured("sort", statics=3, node=lambda node: node, public=False, outputs=("values", "indices"), dx=_moved_back)
+def _sorted_statics(x: Any, *statics: Any) -> tuple[Any, ...]:
+    if x.dtype.kind == "c":
+        raise RuntimeError("Sort does not support complex dtypes on CPU")
+    return statics
+
+
+@structured(
+    "sort",
+    statics=3,
+    node=lambda node: node,
+    public=False,
+    outputs=("values", "indices"),
+    prepare=_sorted_statics,
+    dx=_moved_back,
+)
 def sorted_along(xp: Any, x: Any, dim: int, descending: bool, node: str) -> Any:
     """The elements in order along ``dim``, and where they were."""
     return _ordered(xp, x, dim, descending)
@@ -91,8 +105,9 @@ def msort(input: Tensor) -> Tensor:
 
 def _top_statics(x: Any, k: Any, dim: Any, largest: Any) -> tuple[Any, ...]:
     at = one_dim(x.ndim, dim, "topk")
-    if x.dtype.kind == "b":
-        raise RuntimeError("topk does not support bool dtypes on CPU")
+    if x.dtype.kind in "bc":
+        kind = "bool" if x.dtype.kind == "b" else "complex"
+        raise RuntimeError(f"topk does not support {kind} dtypes on CPU")
     if not 0 <= k <= (x.shape[at] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
     return int(k), at, largest
@@ -141,7 +156,7 @@ def _ranked(xp: Any, x: Any, rank: int, dim: int, keepdim: bool) -> tuple[Any, A
 
 def _rank_statics(x: Any, k: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
     at = one_dim(x.ndim, dim, "kthvalue")
-    refusing("b", "kthvalue_cpu")(x)
+    refusing("bc", "kthvalue_cpu")(x)
     length = x.shape[at] if x.ndim else 1
     if not length:
         raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
@@ -180,7 +195,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
 
 def _median_statics(x: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
     at = one_dim(x.ndim, dim, "median")
-    refusing("b", "median_cpu")(x)
+    refusing("bc", "median_cpu")(x)
     if x.ndim and not x.shape[at]:
         raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size.")
     return at, flag(keepdim, "median", "keepdim")
@@ -213,7 +228,7 @@ def _shared(g: Any, x: Any, out: Any) -> Any:
     return where(same, g / sum(same), 0)
 
 
-@structured("median_of_all", node="MedianBackward0", public=False, prepare=refusing("b", "median_cpu"), dx=_shared)
+@structured("median_of_all", node="MedianBackward0", public=False, prepare=refusing("bc", "median_cpu"), dx=_shared)
 def median_of_all(xp: Any, x: Any) -> Any:
     """The median of all elements; nan where there is one, and of none."""
     if not x.size:
@@ -240,7 +255,11 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def _running_statics(name: str) -> Callable[..., tuple[Any, ...]]:
-    return lambda x, dim: (one_dim(x.ndim, dim, name),)
+    def prepare(x: Any, dim: Any) -> tuple[int]:
+        refusing("c", f"{name}_cpu")(x)
+        return (one_dim(x.ndim, dim, name),)
+
+    return prepare
 
 
 def _so_far(xp: Any, x: Any, dim: int, extreme: str) -> Any:

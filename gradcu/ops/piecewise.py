@@ -50,7 +50,7 @@ elu_of_kind = pointwise(
     statics={"alpha": REQUIRED, "scale": REQUIRED, "input_scale": REQUIRED, "node": REQUIRED},
     node=lambda node: node,
     promotion="same",
-    prepare=refusing("biu", "elu_cpu"),
+    prepare=refusing("biuc", "elu_cpu"),
     public=False,
     c="{x} < T(0) ? expm1(({x} < T(0) ? {x} : T(0)) * {input_scale}) * ({alpha} * {scale}) : {x} * {scale}",
     dx=_exponential_below_0_vjp,
@@ -112,7 +112,7 @@ def selu(input: Any) -> Tensor:
 def _check_bounds(x: Any, min_val: float, max_val: float) -> tuple[float, float]:
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    refusing("b", "hardtanh")(x)
+    refusing("b", "hardtanh", complex_words="clamp is not supported for complex types")(x)
     if x.dtype.kind == "u" and int(min_val) < 0:
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return min_val, max_val
@@ -152,7 +152,7 @@ hardsigmoid = pointwise(
     "hardsigmoid",
     lambda xp, x: xp.minimum(xp.maximum(x + 3, 0), 6) / 6,
     promotion="same",
-    prepare=refusing("biu", "hardsigmoid_cpu"),
+    prepare=refusing("biuc", "hardsigmoid_cpu"),
     method=False,
     c="gradcu_minimum(gradcu_maximum({x} + T(3), T(0)), T(6)) / T(6)",
     dx=lambda g, x: where(logical_and(greater(x, -3), greater(3, x)), g / 6, 0),
@@ -170,7 +170,7 @@ hardswish = pointwise(
     "hardswish",
     lambda xp, x: x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6,
     promotion="same",
-    prepare=refusing("biu", "hardswish_cpu"),
+    prepare=refusing("biuc", "hardswish_cpu"),
     method=False,
     c="{x} * gradcu_minimum(gradcu_maximum({x} + T(3), T(0)), T(6)) / T(6)",
     dx=lambda g, x: where(less_equal(x, -3), 0, where(greater(3, x), g * (x / 3 + 0.5), g)),
@@ -190,7 +190,7 @@ threshold = pointwise(
     lambda xp, x, threshold, value: select(xp, x <= threshold, held(value, x.dtype), x),
     statics={"threshold": REQUIRED, "value": REQUIRED},
     promotion="same",
-    prepare=refusing("b", "threshold_cpu"),
+    prepare=refusing("bc", "threshold_cpu"),
     method=False,
     c="{x} <= {threshold} ? {value} : {x}",
     dx=lambda g, x, threshold: where(less_equal(x, threshold), 0, g),
@@ -209,7 +209,7 @@ softly_shrunk = pointwise(
     statics={"lambd": REQUIRED},
     node="SoftshrinkBackward0",
     promotion="same",
-    prepare=refusing("biu", "softshrink_cpu"),
+    prepare=refusing("biuc", "softshrink_cpu"),
     public=False,
     c="{x} > {lambd} ? {x} - {lambd} : {x} < -{lambd} ? {x} + {lambd} : {x} == {x} ? T(0) : {x}",
     dx=lambda g, x, lambd: where(logical_and(less_equal(x, lambd), less_equal(-lambd, x)), 0, g),
@@ -243,7 +243,7 @@ hardshrink = pointwise(
     lambda xp, x, lambd: select(xp, (x <= lambd) & (x >= -lambd), 0, x),
     statics={"lambd": 0.5},
     promotion="same",
-    prepare=refusing("biu", "hardshrink_cpu"),
+    prepare=refusing("biuc", "hardshrink_cpu"),
     c="{x} <= {lambd} && {x} >= -{lambd} ? T(0) : {x}",
     dx=lambda g, x, lambd: where(logical_and(less_equal(x, lambd), less_equal(-lambd, x)), 0, g),
     doc="""``input`` where it is farther than ``lambd`` from 0, else 0, elementwise.
@@ -261,7 +261,7 @@ logsigmoid = pointwise(
     lambda xp, x: xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x))),
     node="LogSigmoidBackward0",
     promotion="same",
-    prepare=refusing("biu", "log_sigmoid_cpu"),
+    prepare=refusing("biuc", "log_sigmoid_cpu"),
     method=False,
     c="gradcu_minimum({x}, T(0)) - log1p(exp(-fabs({x})))",
     dx=lambda g, x: g * sigmoid(-x),
@@ -292,7 +292,7 @@ mish = pointwise(
     "mish",
     lambda xp, x: x * _soft_gate(x),
     promotion="same",
-    prepare=refusing("biu", "mish_cpu"),
+    prepare=refusing("biuc", "mish_cpu"),
     method=False,
     c="{x} * gradcu_soft_gate({x})",
     dx=_mish_vjp,
@@ -374,6 +374,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
         raise RuntimeError(
             f"prelu: Type promoting not supported. Got {scalar_name(input.dtype)} and {scalar_name(weight.dtype)}"
         )
+    refusing("c", "prelu_cpu")(input)
     shape = input._array.shape
     count = weight._array.size
     if weight.ndim > 1:
@@ -399,7 +400,7 @@ def _glu_dim(x: Any, dim: Any) -> tuple[int]:
     at = one_dim(x.ndim, dim, "glu")
     if x.shape[at] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {at} is size {x.shape[at]}")
-    refusing("biu", "glu_cpu")(x)
+    refusing("biuc", "glu_cpu")(x)
     return (at,)
 
 

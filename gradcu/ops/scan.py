@@ -81,7 +81,7 @@ def _shift_vjp(g: Any, dim: int, by: int) -> Any:
 
 
 @structured(statics=3, public=False, dx=_shift_vjp)
-def shifted(xp: Any, x: Any, dim: int, by: int, edge: int) -> Any:
+def shifted(xp: Any, x: Any, dim: int, by: int, edge: float) -> Any:
     """``x`` moved along ``dim`` by one place, forwards (``by`` is 1) or backwards (-1), with ``edge`` in the gap."""
     out = xp.full_like(x, edge)
     if x.ndim:

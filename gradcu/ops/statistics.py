@@ -117,6 +117,7 @@ def _variance_of_pair_vjp(g: Any, x: Any, spread: Any, *statics: Any) -> Any:
     method=False,
     outputs=("spread", "center"),
     prepare=_variance_statics("var_mean"),
+    holomorphic=False,
     dx=_with_mean(_variance_of_pair_vjp),
 )
 def var_mean(
@@ -137,6 +138,7 @@ def var_mean(
     method=False,
     outputs=("spread", "center"),
     prepare=_variance_statics("std_mean"),
+    holomorphic=False,
     dx=_with_mean(_deviation_vjp),
 )
 def std_mean(

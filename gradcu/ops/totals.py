@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,18 @@ from .._tensor import Tensor
 from ._accumulation import added, total_dtype, widened
 from ._arguments import require_tensor
 from .arithmetic import div
-from .compare import eq, greater_equal, where
+from .compare import eq, where
 from .dims import flag, one_dim, some_dims
 from .elementary import exp
 from .predicates import isnan, logical_not
 from .reduce import restored, sum
 from .scan import recurrence, scanned, shifted
+from .special import added_exponentials
 
 
 def _nansum_statics(x: Any, dim: Any, keepdim: Any, dtype: Any) -> tuple[Any, ...]:
+    if x.dtype.kind == "c":
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     dims = None if dim is None else some_dims(x.ndim, dim, "nansum")
     return dims, flag(keepdim, "nansum", "keepdim"), total_dtype(x.dtype, dtype)
 
@@ -77,10 +81,10 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 
 
 def _logcumsumexp_vjp(g: Any, x: Any, out: Any, dim: int) -> Any:
-    """exp(x - out) times h, where h[k] = g[k] + exp(out[k] - out[k + 1]) h[k + 1]: no exponential is above 1."""
-    following = shifted(out, dim, -1, 0)
-    # Equal infinities have no difference, and nothing follows the last.
-    decay = exp(where(greater_equal(out, following), 0, out - following))
+    """exp(x - out) times h, where h[k] = g[k] + exp(out[k] - out[k + 1]) h[k + 1]; nothing follows the last."""
+    following = shifted(out, dim, -1, math.inf)
+    # Equal infinities have no difference.
+    decay = exp(where(eq(out, following), 0, out - following))
     share = exp(where(eq(x, out), 0, x - out))
     return share * recurrence(decay, g, dim, True)
 
@@ -96,5 +100,5 @@ def logcumsumexp(xp: Any, x: Any, dim: Any) -> Any:
     tensor([1000.0000, 1000.6931])
     """
     result = x.dtype if x.dtype.kind in "fc" else get_default_dtype()
-    out = scanned(xp, widened(x.astype(result, copy=False)), dim, xp.logaddexp)
+    out = scanned(xp, widened(x.astype(result, copy=False)), dim, lambda a, b: added_exponentials(xp, a, b))
     return out.astype(result, copy=False)
