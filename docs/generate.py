@@ -13,7 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gradcu._op import ALIASES, FUNCTIONS, METHODS, OPS, REQUIRED, Op
+from gradcu._methods import has_in_place_form
+from gradcu._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, OPS, REQUIRED, Op
 from gradcu._record import PUBLIC_NAMES
 from gradcu.ops import BY_NEED
 
@@ -152,6 +153,10 @@ def by_need() -> str:
     lines = [HEADER, '"""Which module has what is loaded when it is first asked for."""\n']
     for title, places in (("FUNCTIONS", FUNCTION_PLACES), ("METHODS", METHOD_PLACES)):
         lines += [f"\n{title} = {{\n", *(f'    "{name}": "{places[name]}",\n' for name in sorted(places)), "}\n"]
+    elementwise = sorted(ELEMENTWISE & FUNCTION_PLACES.keys())
+    changing = [name for name in elementwise if name in METHOD_PLACES and has_in_place_form(name)]
+    for title, names in (("ELEMENTWISE", elementwise), ("IN_PLACE", changing)):
+        lines += [f"\n{title} = (\n", *(f'    "{name}",\n' for name in names), ")\n"]
     return "".join(lines)
 
 

@@ -90,8 +90,10 @@ try:
                 "is_anomaly_check_nan_enabled": ".autograd.anomaly_mode",
                 "is_anomaly_enabled": ".autograd.anomaly_mode",
                 "math": ".math",
+                "nn": ".nn",
                 "return_types": ".return_types",
                 "set_printoptions": "._format",
+                "special": ".special",
                 "sweep": ".sweeps",
                 "sweeps": ".sweeps",
                 "use_deterministic_algorithms": "._determinism",
@@ -113,7 +115,9 @@ if _TYPE_CHECKING:
     from . import cuda as cuda
     from . import fuse as fuse
     from . import math as math
+    from . import nn as nn
     from . import return_types as return_types
+    from . import special as special
     from . import sweeps as sweeps
     from ._determinism import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
     from ._determinism import use_deterministic_algorithms as use_deterministic_algorithms

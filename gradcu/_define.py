@@ -94,6 +94,7 @@ def structured(
     prepare: Callable[..., tuple[Any, ...]] | None = None,
     joint: Callable[..., Any] | None = None,
     native: Callable[..., Any] | None = None,
+    keeps_layout: bool = False,
     holomorphic: bool = True,
     public: bool = True,
     method: bool = True,
@@ -133,6 +134,7 @@ def structured(
             variadic=variadic,
             varargs=varargs,
             prepare=prepare,
+            keeps_layout=keeps_layout,
             holomorphic=holomorphic,
             doc=doc or forward.__doc__ or "",
         )

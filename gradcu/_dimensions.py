@@ -26,6 +26,29 @@ def merged(dims: Iterable[int], shape: Sequence[int], strides: Sequence[Sequence
     return out or [(1, (0,) * len(strides))]
 
 
+def in_memory(shape: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """The dimensions in the order in which they lie in memory, the one of the longest stride first.
+
+    A dimension along which nothing moves stays where it is among the others, as in PyTorch's preserve_format.
+
+    >>> in_memory((2, 3, 4), (8, 64, 16))
+    [1, 2, 0]
+    """
+    order = list(range(len(shape)))
+    for i in range(1, len(order)):
+        at = i
+        for before in reversed(range(i)):
+            one, other = order[before], order[at]
+            apart = abs(strides[one]) - abs(strides[other]) or shape[other] - shape[one]
+            if not strides[one] or not strides[other]:
+                continue
+            if apart >= 0:
+                break
+            order[before], order[at] = other, one
+            at = before
+    return order
+
+
 def reach(dims: Dimensions, array: int) -> int:
     """How many bytes an array's elements are apart at most."""
     return sum(abs(steps[array]) * max(length - 1, 0) for length, steps in dims)

@@ -57,6 +57,16 @@ _SCALAR_NAMES: dict[DType, str] = {
     complex128: "ComplexDouble",
 }
 
+_C_NAMES: dict[DType, str] = {
+    bool_: "bool",
+    int32: "int",
+    float16: "c10::Half",
+    float32: "float",
+    float64: "double",
+    complex64: "c10::complex<float>",
+    complex128: "c10::complex<double>",
+}
+
 # PyTorch promotes these with floating point dtypes alone.
 _WIDE_UNSIGNED = frozenset((uint16, uint32, uint64))
 
@@ -141,6 +151,11 @@ def is_complex(input: Any) -> bool:
 def scalar_name(dtype: DType) -> str:
     """The name by which PyTorch's errors call a dtype: "Float" for float32, "Long" for int64."""
     return _SCALAR_NAMES[dtype]
+
+
+def c_name(dtype: DType) -> str:
+    """The name by which PyTorch's errors about numbers call a dtype: "float" for float32, "int64_t" for int64."""
+    return _C_NAMES.get(dtype) or f"{dtype.name}_t"
 
 
 _default: DType = float32

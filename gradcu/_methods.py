@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from . import autograd
+from ._by_need import IN_PLACE as IN_PLACE_BY_NEED
 from ._by_need import METHODS as METHODS_BY_NEED
 from ._conversions import DUNDERS
 from ._define import OPERATORS, publish
@@ -100,6 +101,11 @@ class AtFirstUse:
         return getattr(kind if tensor is None else tensor, self._name)
 
 
+def has_in_place_form(name: str) -> bool:
+    """Whether an elementwise method writes its result into the operand under the name with an underscore."""
+    return name not in _NOT_IN_PLACE and (name not in OPS or OPS[name].differentiable)
+
+
 def _functional(name: str) -> Callable[..., Any]:
     """The method of that name, which may still have to be loaded."""
     return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
@@ -107,10 +113,10 @@ def _functional(name: str) -> Callable[..., Any]:
 
 def install() -> None:
     """Gives Tensor the methods that are not functions too. Called once, when the package is imported."""
-    for name in sorted(ELEMENTWISE & METHODS.keys() - _NOT_IN_PLACE):
-        if name not in OPS or OPS[name].differentiable:
+    for name in sorted(ELEMENTWISE & METHODS.keys()):
+        if has_in_place_form(name):
             publish(f"{name}_", in_place(METHODS[name], f"{name}_"), namespace=False)
-    for name in ("masked_fill", "index_put", "conj_physical"):
+    for name in (*_WRITERS, *IN_PLACE_BY_NEED):
         publish(f"{name}_", in_place(_functional(name), f"{name}_"), namespace=False)
     for function in (backward, copy_, fill_, zero_):
         publish(function.__name__, function, namespace=False)
@@ -143,7 +149,12 @@ _PROTOCOLS = {
     "__array_ufunc__": "._numpy_protocol",
     "__cupy_override_elementwise_kernel__": "._cupy_protocol",
 }
-_NOT_IN_PLACE = {"angle", "maximum", "minimum", "positive"}
+_WRITERS = (
+    "conj_physical", "index_add", "index_copy", "index_fill", "index_put", "masked_fill", "scatter", "scatter_add",
+)  # fmt: skip
+_NOT_IN_PLACE = {
+    "angle", "float_power", "fmax", "fmin", "hardshrink", "logaddexp2", "maximum", "minimum", "positive", "prelu",
+}  # fmt: skip
 
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floor_divide": "floordiv", "remainder": "mod",

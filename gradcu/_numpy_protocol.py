@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _functions as fn
+from ._by_need import ELEMENTWISE as ELEMENTWISE_BY_NEED
 from ._by_need import FUNCTIONS as FUNCTIONS_BY_NEED
 from ._device import is_cupy_array
 from ._graph import GRAD_ENABLED
@@ -34,7 +35,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     out = kwargs.pop("out", None)
     if out is not None:
         return _into_arrays(ufunc, method, inputs, out, kwargs)
-    function = UFUNCS.get(ufunc.__name__)
+    function = _function_for(ufunc.__name__)
     if method == "reduce" and ufunc.__name__ in _REDUCTIONS:
         return _REDUCTIONS[ufunc.__name__](*inputs, **kwargs)
     if method == "outer" and function is not None:
@@ -55,6 +56,11 @@ def array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) 
         module = func.__module__ or "numpy"
         raise unsupported(f"{module}.{func.__name__}", func.__name__)
     return adapted(*args, **kwargs)
+
+
+def _function_for(ufunc: str) -> Callable[..., Any] | None:
+    """Gradcu's function for a ufunc; one that waits for its first use has the ufunc's name."""
+    return getattr(fn, ufunc) if ufunc in ELEMENTWISE_BY_NEED else UFUNCS.get(ufunc)
 
 
 def unsupported(what: str, name: str, library: str = "numpy") -> TypeError:
@@ -172,6 +178,34 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     return fn.norm(x, 2 if ord is None else ord, axis, keepdims)
 
 
+def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    a = as_operand(a)
+    slices = fn.narrow(a, axis, 0, 1)
+    ends = [None if end is None else as_operand(end) for end in (prepend, append)]
+    # A number stands for a slice of it.
+    ends = [fn.full_like(slices, end) if isinstance(end, bool | int | float) else end for end in ends]
+    return fn.diff(a, n, axis, *ends)
+
+
+def _trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    y = as_operand(y)
+    return fn.trapezoid(y, dx=dx, dim=axis) if x is None else fn.trapezoid(y, as_operand(x), dim=axis)
+
+
+def _sort(a: Any, axis: int | None = -1) -> Any:
+    a = as_operand(a)
+    return fn.sort(fn.flatten(a))[0] if axis is None else fn.sort(a, axis)[0]
+
+
+def _by_name(name: str) -> Callable[..., Any]:
+    """Gradcu's function of that name, loaded when it is called, on the same arguments."""
+    return lambda *args, **kwargs: _plain(getattr(fn, name))(*args, **kwargs)
+
+
+def _joined(name: str) -> Callable[..., Any]:
+    return lambda tup: getattr(fn, name)([as_operand(array) for array in tup])
+
+
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = a_min if min is None else min, a_max if max is None else max
     return fn.clamp(as_operand(a), as_operand(low), as_operand(high))
@@ -193,7 +227,19 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.cumprod: _one_dim(fn.cumprod), np.linalg.norm: _norm, np.where: _where, np.clip: _clip,
     np.concatenate: _sequence(fn.cat), np.stack: _sequence(fn.stack), np.transpose: _transpose, np.dot: _dot,
     np.vdot: lambda a, b: fn.vdot(fn.flatten(as_operand(a)), fn.flatten(as_operand(b))),
-    np.inner: lambda a, b: fn.dot(as_operand(a), as_operand(b)), np.einsum: _plain(fn.einsum),
+    np.inner: _by_name("inner"), np.kron: _by_name("kron"), np.fliplr: _by_name("fliplr"),
+    np.flipud: _by_name("flipud"),
+    np.tensordot: lambda a, b, axes=2: fn.tensordot(as_operand(a), as_operand(b), axes),
+    np.cross: lambda a, b, axis=-1: fn.cross(as_operand(a), as_operand(b), axis),
+    np.trace: lambda a, offset=0, axis1=0, axis2=1: fn.sum(fn.diagonal(a, offset, axis1, axis2), -1),
+    np.rot90: lambda m, k=1, axes=(0, 1): fn.rot90(m, k, axes), np.diff: _diff, np.sort: _sort,
+    np.trapezoid: _trapezoid,
+    np.nan_to_num: lambda x, copy=True, nan=0.0, posinf=None, neginf=None: fn.nan_to_num(x, nan, posinf, neginf),
+    np.nansum: lambda a, axis=None, *, keepdims=False: fn.nansum(a, axis, keepdims),
+    np.nanmean: lambda a, axis=None, *, keepdims=False: fn.nanmean(a, axis, keepdims),
+    np.hstack: _joined("hstack"), np.vstack: _joined("vstack"), np.dstack: _joined("dstack"),
+    np.column_stack: _joined("column_stack"), np.atleast_1d: _by_name("atleast_1d"),
+    np.atleast_2d: _by_name("atleast_2d"), np.einsum: _plain(fn.einsum),
     np.outer: lambda a, b: fn.outer(fn.flatten(as_operand(a)), fn.flatten(as_operand(b))),
     np.reshape: lambda a, shape: fn.reshape(a, shape), np.ravel: lambda a: fn.flatten(a),
     np.squeeze: lambda a, axis=None: fn.squeeze(a) if axis is None else fn.squeeze(a, axis),
@@ -208,7 +254,7 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.round: lambda a, decimals=0: fn.round(a, decimals=decimals), np.copy: lambda a: fn.clone(a),
     np.isclose: _plain(fn.isclose), np.allclose: _plain(fn.allclose), np.array_equal: _array_equal,
     np.shape: lambda a: tuple(a.shape), np.ndim: lambda a: a.ndim, np.size: lambda a: a.numel(),
-    np.repeat: lambda a, repeats, axis=None: fn.repeat_interleave(a, repeats, axis),
+    np.repeat: lambda a, repeats, axis=None: fn.repeat_interleave(as_operand(a), as_operand(repeats), axis),
     np.diagonal: lambda a, offset=0, axis1=0, axis2=1: fn.diagonal(a, offset, axis1, axis2),
     np.zeros_like: lambda a: fn.zeros_like(a), np.ones_like: lambda a: fn.ones_like(a),
     np.full_like: lambda a, fill_value: fn.full_like(a, fill_value),

@@ -96,7 +96,8 @@ class Op:
     Its forward is ``forward(xp, *operands, *statics)`` on raw arrays of the array module ``xp``. ``rules`` maps an
     operand's name to its vector-Jacobian product: a function of the output's cotangent and of whatever it names among
     the operands, the outputs, the static arguments and the operands' shapes (``x_shape``). ``joint`` is the one rule
-    that gives the gradients of all operands at once, where they share work.
+    that gives the gradients of all operands at once, where they share work. What an op makes lies in row-major order,
+    unless it ``keeps_layout``: that of the operands, as elementwise ops do.
 
     Of complex numbers a gradient is the conjugate of what the rule multiplies (see `_conjugated`), if the op is
     ``holomorphic`` in its operands. The rules of one that is not say themselves what the gradients are.
@@ -104,8 +105,9 @@ class Op:
 
     __slots__ = (
         "_flows", "_node_classes", "_node_needs", "_plans", "_position", "_required", "c", "call", "defaults",
-        "differentiable", "doc", "elementwise", "fills", "forward", "holomorphic", "joint", "name", "node", "numpy",
-        "operands", "outputs", "prepare", "promotion", "rules", "statics", "ufunc", "varargs", "variadic", "view",
+        "differentiable", "doc", "elementwise", "fills", "forward", "holomorphic", "joint", "keeps_layout", "name",
+        "node", "numpy", "operands", "outputs", "prepare", "promotion", "rules", "statics", "ufunc", "varargs",
+        "variadic", "view",
     )  # fmt: skip
 
     def __init__(
@@ -130,6 +132,7 @@ class Op:
         c: str | Callable[..., str] | None = None,
         ufunc: str | None = None,
         fills: bool = False,
+        keeps_layout: bool = False,
         holomorphic: bool = True,
         doc: str = "",
     ) -> None:
@@ -151,6 +154,7 @@ class Op:
         needs = () if isinstance(self.node, str) else argument_names(self.node)
         self._node_needs = tuple(-1 if needed == "tensors" else statics.index(needed) for needed in needs)
         self.promotion, self.elementwise, self.view = promotion, elementwise, view
+        self.keeps_layout = keeps_layout or elementwise
         self.variadic, self.varargs, self.prepare = variadic, varargs, prepare
         self.c, self.ufunc, self.fills, self.holomorphic, self.doc = c, ufunc, fills, holomorphic, doc
         self.call: Callable[..., Any]

@@ -80,6 +80,8 @@ def _apply(op: Op, xp: Any, operands: Sequence[Any], arrays: list[Any], statics:
         outputs = pending.computed(op, _held(arrays, operands), statics)
     else:
         outputs = _outputs(op, xp, arrays, statics)
+        if not op.keeps_layout:
+            outputs = _in_rows(xp, outputs)
     single = type(outputs) is not tuple
     results = tuple(Tensor._wrap(array) for array in ((outputs,) if single else outputs))
     node = record(op, operands, arrays, statics, results) if op.differentiable and _grad_enabled() else None
@@ -276,6 +278,13 @@ def _outputs(op: Op, xp: Any, arrays: list[Any], statics: tuple[Any, ...]) -> An
         if op.elementwise:
             refuse_sizes(*arrays)
         raise
+
+
+def _in_rows(xp: Any, outputs: Any) -> Any:
+    """Results in row-major order, where NumPy has taken over the order of the operands, and PyTorch would not."""
+    if type(outputs) is tuple:
+        return tuple(_in_rows(xp, output) for output in outputs)
+    return outputs if outputs.ndim < 2 or outputs.flags.c_contiguous else xp.ascontiguousarray(outputs)
 
 
 def forward(op: Op, xp: Any, operands: Sequence[Any], statics: tuple[Any, ...]) -> Any:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _functions
+from ._by_need import ELEMENTWISE as ELEMENTWISE_BY_NEED
 from ._by_need import FUNCTIONS as FUNCTIONS_BY_NEED
 from ._op import ELEMENTWISE, FUNCTIONS
 
@@ -105,9 +107,9 @@ class Expression:
         return f"Expression({self.text!r})"
 
 
-def functions() -> dict[str, Callable[..., Any]]:
-    """The functions that an expression may call, by name: gradcu's public elementwise ones."""
-    return {name: FUNCTIONS[name] for name in sorted(ELEMENTWISE)}
+def functions() -> list[str]:
+    """The names of the functions that an expression may call: gradcu's public elementwise ones."""
+    return sorted({*ELEMENTWISE, *ELEMENTWISE_BY_NEED})
 
 
 class _Step:
@@ -249,7 +251,7 @@ class _Parser:
 
     def _constant(self, step: _Step, arguments: list[Any]) -> float | int:
         """The value of an operation on numbers alone."""
-        if step.function in self.functions.values():
+        if step.name in self.functions:
             tensors = [FUNCTIONS["tensor"](argument, dtype=np.dtype("float64")) for argument in arguments]
             return step.call(tensors).item()
         try:
@@ -331,7 +333,7 @@ class _Parser:
             if keyword.arg is None or value is None:
                 raise self.error(f"a keyword argument of {name} must be a number", keyword)
             keywords[keyword.arg] = value
-        step = _Step(name, self.functions[name], len(node.args), keywords, self.text, self.place(node))
+        step = _Step(name, getattr(_functions, name), len(node.args), keywords, self.text, self.place(node))
         return step, node.args
 
     def _keyword_value(self, node: ast.expr) -> float | int | None:

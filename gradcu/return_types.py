@@ -37,3 +37,39 @@ class min(_ValuesAndIndices):  # noqa: N801
     """What ``gradcu.min`` along a dimension returns: ``values`` and ``indices``."""
 
     __slots__ = ()
+
+
+class cummax(_ValuesAndIndices):  # noqa: N801
+    """What ``gradcu.cummax`` returns: ``values`` and ``indices``."""
+
+    __slots__ = ()
+
+
+class cummin(_ValuesAndIndices):  # noqa: N801
+    """What ``gradcu.cummin`` returns: ``values`` and ``indices``."""
+
+    __slots__ = ()
+
+
+class kthvalue(_ValuesAndIndices):  # noqa: N801
+    """What ``gradcu.kthvalue`` returns: ``values`` and ``indices``."""
+
+    __slots__ = ()
+
+
+class median(_ValuesAndIndices):  # noqa: N801
+    """What ``gradcu.median`` along a dimension returns: ``values`` and ``indices``."""
+
+    __slots__ = ()
+
+
+class sort(_ValuesAndIndices):  # noqa: N801
+    """What ``gradcu.sort`` returns: ``values`` and ``indices``."""
+
+    __slots__ = ()
+
+
+class topk(_ValuesAndIndices):  # noqa: N801
+    """What ``gradcu.topk`` returns: ``values`` and ``indices``."""
+
+    __slots__ = ()

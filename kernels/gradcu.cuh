@@ -66,6 +66,20 @@ GRADCU_FUNCTION GRADCU_T gradcu_logaddexp(GRADCU_T a, GRADCU_T b) {
     return a == b ? a + T(0.69314718055994530942) : sum;
 }
 
+/* log2(exp2(a) + exp2(b)). */
+GRADCU_FUNCTION GRADCU_T gradcu_logaddexp2(GRADCU_T a, GRADCU_T b) {
+    const GRADCU_T apart = a == b ? T(0) : a - b;
+    return gradcu_maximum(a, b) + log1p(exp2(-fabs(apart))) / T(0.69314718055994530942);
+}
+
+/* tanh(log(1 + exp(x))) as tanh's quotient by e = exp(-|x|), in which nothing overflows or cancels. */
+GRADCU_FUNCTION GRADCU_T gradcu_soft_gate(GRADCU_T x) {
+    const GRADCU_T e = exp(x > T(0) ? -x : x);
+    const GRADCU_T above = (T(1) + T(2) * e) / (T(1) + T(2) * e + T(2) * e * e);
+    const GRADCU_T below = e * (e + T(2)) / (e * (e + T(2)) + T(2));
+    return x > T(0) ? above : below;
+}
+
 /* log(1 + exp(beta x)) / beta, or x where beta x is so large that it makes no difference. */
 GRADCU_FUNCTION GRADCU_T gradcu_softplus(GRADCU_T x, GRADCU_T beta, GRADCU_T threshold) {
     const GRADCU_T soft = log1p(exp(x * beta)) / beta;

@@ -41,6 +41,13 @@ STATICS: dict[str, list[tuple[Any, ...]]] = {
     "gelu": [("none",), ("tanh",)],
     "polygamma_of_order": [(0,), (1,), (2,), (5,)],
     "sinc_derivative": [(1,), (2,), (3,), (6,)],
+    "elu_of_kind": [(1.0, 1.0, 1.0, ""), (1.5, 1.25, 0.5, "")],
+    "threshold": [(0.5, -2.0)],
+    "scaled": [(0.75,)],
+    "divided": [(0.75,)],
+    "softly_shrunk": [(0.5,)],
+    "nan_to_num": [(0.5, 9.0, -7.0)],
+    "logit": [(None,), (0.25,)],
 }
 # In C, integers only.
 INTEGERS = {name for name in OPS if name.startswith("bitwise_")}

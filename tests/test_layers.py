@@ -22,7 +22,7 @@ LAYERS = [
     ("_backward",),
     ("_inplace",),
     ("_setitem",),
-    ("_conversions", "_exchange", "_numpy_protocol"),
+    ("_conversions", "_exchange", "_numpy_protocol", "nn", "special"),
     ("_cupy_protocol",),
     ("autograd", "cuda"),
     ("_methods",),

@@ -17,9 +17,35 @@ s, u, v = made(1).reshape(()), made(2), made(3)
 m, n, q, b, c, d = made(2, 3), made(3, 2), made(3, 3), made(4, 2, 3), made(4, 3, 2), made(5, 4, 2, 3)
 i, j, t = torch.arange(6).reshape(2, 3), torch.tensor([1, 2, 3]), torch.tensor([True, False, True])
 wide, none = torch.ones(3, 2, dtype=torch.float64), torch.ones(0)
+F = torch.nn.functional
 result = """
 
 PRODUCTS = [
+    "torch.addmm(u, m, n, alpha=2), torch.addmm(u[:1], m, n, beta=0), m.addmm(q[:2], q), j.addmm(i, q.long())",
+    "torch.addmm(m, m, m)",
+    "torch.addmm(v, m, n)",
+    "torch.addmm(u, m, wide)",
+    "torch.addmm(u, v, m)",
+    "torch.addmv(u, m, v, alpha=0.5), torch.addmv(s, m, v), torch.addmv(u, m, u)",
+    "torch.addmv(u, m, m)",
+    "torch.addr(m, u, v, beta=2), torch.addr(v, u, v), torch.addr(j, j, j, alpha=2)",
+    "torch.addr(m, m, v)",
+    "torch.addr(j, j, j, alpha=0.5)",
+    "torch.baddbmm(u, b, c), torch.addbmm(u, b, c, alpha=2)",
+    "torch.baddbmm(s, b, b)",
+    "F.linear(v, m), F.linear(m, q, v), F.linear(b, q), F.linear(b, q, v).shape, F.linear(v, q, v), F.linear(v, v)",
+    "torch.vdot(v, v), torch.inner(v, v), torch.inner(m, q), torch.inner(s, v), torch.kron(u, v), torch.kron(m, s)",
+    "torch.vdot(m, v)",
+    "torch.inner(u, v)",
+    "torch.tensordot(m, n, 1), torch.tensordot(b, c, ([0, 1], [0, 2])), torch.tensordot(u, v, dims=0)",
+    "torch.tensordot(m, m, 1)",
+    "torch.tensordot(m[:1].int(), m.int(), ([0], [0]))",
+    "torch.trace(q), torch.trace(m), i.trace(), torch.trace(t[None] * 1)",
+    "torch.trace(v)",
+    "torch.cross(v, v + 1, dim=0), torch.cross(m, q[:2], dim=-1), j.cross(j + 1, dim=0)",
+    "torch.cross(u, u, dim=0)",
+    "torch.cross(v, m, dim=-1)",
+    "torch.cross(v, v.double(), dim=0)",
     "v.dot(v), none.dot(none), j.dot(j)",
     "v.dot(u)",
     "m.dot(m)",

@@ -23,6 +23,8 @@ inf, nan = math.inf, math.nan
 
 CALLS = """
 torch.add(x, y); torch.add(x, y, alpha=2); torch.add(1, x); torch.add(i, 2, alpha=3); torch.add(b, b, alpha=2)
+torch.add(small, small, alpha=-3); torch.sub(small, small, alpha=-3); torch.add(small, small, alpha=300)
+torch.add(small, i[:2], alpha=300); torch.sub(small, 2, alpha=-1)
 torch.add(x, y, alpha="a"); torch.add(i, i, alpha=2.5); torch.add(i, i, alpha=True); torch.add(x, None)
 x.add(y, alpha=-1)
 torch.sub(x, y); torch.sub(2, x); torch.sub(x, 2, alpha=0.5); torch.subtract(x, y); 1 - x; 1.5 - i; y - x
@@ -52,6 +54,24 @@ torch.relu(i - 2); torch.relu(b); F.leaky_relu(i); F.softplus(i); F.gelu(i); F.s
 F.softplus(x, beta=2.0, threshold=2.0); F.leaky_relu(x, negative_slope=0.2); F.gelu(x, approximate="tanh")
 torch.sigmoid(i)
 torch.erf(i); torch.lgamma(i); torch.polygamma(-1, x); torch.polygamma(2, i); x.polygamma(1); x.digamma(); x.lgamma()
+torch.copysign(x, -y); torch.copysign(i, -2); x.copysign(y); torch.copysign(x, torch.tensor(-0.0))
+torch.fmax(x, y); torch.fmin(i, y); torch.fmax(b, b); torch.deg2rad(i); x.rad2deg()
+torch.heaviside(x.detach(), y.detach()); torch.heaviside(x, i[:2])
+torch.heaviside(i, i); torch.nan_to_num(torch.tensor([nan, inf, -inf]), 1.0, posinf=2.0)
+torch.nan_to_num(torch.tensor([nan, inf, -inf], dtype=torch.float16)); torch.nan_to_num(i); torch.isposinf(x)
+torch.isneginf(i); torch.signbit(i - 2); torch.signbit(b); x.signbit(); torch.float_power(i, 2); torch.float_power(2, x)
+torch.float_power(b, 0.5); torch.logaddexp2(x, y); torch.xlogy(i, 2); torch.xlogy(2, i); torch.xlogy(0.0, x - x)
+torch.special.xlog1py(x, y); torch.special.entr(i); torch.special.ndtr(i); torch.special.expit(i); torch.logit(x / 2)
+torch.logit(x, eps=0.3); torch.logit(i); torch.lerp(x, y, 0.25); torch.lerp(x, y, x); torch.lerp(i, i, 0.5)
+torch.lerp(x, y.double(), 0.5); torch.addcmul(x, x, y, value=2); torch.addcmul(i, i, i, value=1.5)
+torch.addcmul(small, small, small, value=-1); torch.addcdiv(x, y, y); torch.addcdiv(i, i, i); x.addcmul(x, y)
+F.elu(x - 1, 2.0); F.elu(i); F.celu(x - 1, alpha=2.0); F.celu(x, 0); F.selu(x - 1); F.hardtanh(i, 0, 2)
+F.hardtanh(small); F.hardtanh(x, 1.0, 0.0); F.relu6(x * 5); F.relu6(i); F.hardsigmoid(x); F.hardsigmoid(i)
+F.hardswish(x - 3); F.threshold(x, 1.0, -1.0); F.threshold(i, 1.5, -2.5); F.softshrink(x); F.softshrink(x, -1)
+F.hardshrink(x, lambd=1.0)
+torch.hardshrink(x); F.logsigmoid(x); F.mish(x); F.mish(i); F.softsign(i); F.tanhshrink(x); F.tanhshrink(b)
+F.softmin(x, dim=0); F.prelu(x - 1, y[:1]); F.prelu(x, y[:1].double()); F.prelu(torch.ones(2, 3), x); F.glu(x)
+F.glu(x[:1]); torch.prelu(x - 1, y[:1]); F.relu(x - 1, inplace=False); F.glu(i[:2])
 torch.logaddexp(x, y); torch.sinc(x); x.erf(); x.erfc(); x.sinc()
 torch.maximum(x, y); torch.maximum(i, y); torch.minimum(b, b); x.maximum(y)
 torch.clamp(x, 0, 1); torch.clamp(x, 1); torch.clamp(x, max=1); torch.clamp(x, y, y + 1); torch.clamp(x, y)
@@ -121,6 +141,16 @@ KINKS: dict[str, Kink] = {
     **{f"x**{n}": Kink(lambda m, x, n=n: x**n, LINE) for n in (0, 1, 2, 3, -1, -2, -3, 0.5, -0.5, 1.5)},
     "2**x": Kink(lambda m, x: 2**x, LINE),
     "gelu, tanh": Kink(lambda m, x: functional(m).gelu(x, approximate="tanh"), LINE[:-8] + LINE[-3:]),
+    **{
+        name: Kink(lambda m, x, name=name: getattr(m.nn.functional, name)(x), LINE)
+        for name in ("elu", "celu", "selu", "hardtanh", "relu6", "softshrink", "hardshrink", "logsigmoid", "mish")
+    },
+    # PyTorch multiplies by a sixth as float32 has it.
+    "hardswish": Kink(lambda m, x: m.nn.functional.hardswish(x), LINE, order=1),
+    "threshold": Kink(lambda m, x: m.nn.functional.threshold(x, 1.0, 0.25), LINE),
+    "logit": Kink(lambda m, x: m.logit(x), LINE, order=1),
+    "fmax": Kink(lambda m, a, b: m.fmax(a, b), PLANE),
+    "fmin": Kink(lambda m, a, b: m.fmin(a, b), PLANE),
     "clamp": Kink(lambda m, x: m.clamp(x, 0, 1), LINE),
     "clamp, bounds crossed": Kink(lambda m, x: m.clamp(x, 1, 0), LINE),
     "clamp_min": Kink(lambda m, x: m.clamp_min(x, 0), LINE),
@@ -225,6 +255,14 @@ def test_second_derivatives_where_pytorchs_are_nan_or_wrong():
     assert second(lambda x: 0**x, 1.0) == [0.0]
     for point in ((0.0, inf), (1.0, -inf), (-inf, 2.0), (300.0, -500.0)):
         assert second(gradcu.logaddexp, *point) == [0.0] * 4
+
+
+@pytest.mark.parametrize("dtype", [gradcu.float16, gradcu.float32, gradcu.float64])
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (5000,)])
+def test_relu_keeps_the_sign_of_a_zero(dtype: Any, shape: tuple[int, ...]):
+    zeros = gradcu.full(shape, -0.0, dtype=dtype)
+    assert np.signbit(gradcu.relu(zeros).numpy()).all()
+    assert not np.signbit(gradcu.relu(zeros - 1).numpy()).any()
 
 
 def test_the_gradient_of_relu_is_a_constant_that_can_be_differentiated():

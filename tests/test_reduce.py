@@ -74,6 +74,49 @@ EXPRESSIONS = [
         f"x.{name}(dtype=torch.float64), i.{name}(dtype=torch.float32), i.{name}(0, dtype=torch.int8), b.{name}()"
         for name in ("sum", "prod")
     ),
+    *(
+        f"{call} for t in (torch.tensor([2.0, nan, 1.0]), torch.tensor([[0, 5, 2], [3, 1, 4]]), s)]"
+        for call in (
+            *(
+                "[t.sort()",
+                "[t.sort(dim=0, descending=True, stable=True)",
+                "[torch.argsort(t)",
+                "[torch.msort(t)",
+                "[t.topk(1)",
+            ),
+            *("[t.topk(1, 0, largest=False)", "[t.kthvalue(1)", "[t.kthvalue(1, 0, True)", "[t.median()"),
+            *("[t.median(0)", "[t.median(dim=-1, keepdim=True)", "[t.cummax(0)", "[t.cummin(-1)"),
+        )
+    ),
+    *(
+        f"[torch.{call} for t in (torch.tensor([[2.0, nan], [1.0, 0.0]]), s)]"
+        for call in (
+            "nansum(t)",
+            "nansum(t, 0, keepdim=True)",
+            "nanmean(t)",
+            "nanmean(t, -1)",
+            "count_nonzero(t)",
+            "count_nonzero(t, 0)",
+            "logcumsumexp(t, 0)",
+            "var_mean(t, correction=0)",
+            "std_mean(t, -1, correction=0)",
+        )
+    ),
+    "torch.nansum(i), torch.nansum(i, dtype=torch.float32), torch.count_nonzero(b)",
+    "torch.logcumsumexp(torch.tensor([-inf, inf]), 0)",
+    "torch.nanmean(i)",
+    "torch.var_mean(i)",
+    "torch.nansum(x, 2)",
+    "torch.logcumsumexp(x, 2)",
+    "x.sort(2)",
+    "x.topk(4)",
+    "b.topk(1)",
+    "x.kthvalue(0)",
+    "b.kthvalue(1)",
+    "x.median(2)",
+    "b.median()",
+    "none.median(), rows.sort(), none.cummax(0)",
+    "x.cummax(2)",
     "x.mean(dtype=torch.float64), i.mean(dtype=torch.float32)",
     "x.mean(dtype=torch.int64)",
     "x.detach().sum(dtype=torch.int64)",

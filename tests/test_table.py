@@ -152,7 +152,7 @@ def test_gradients_are_pytorchs(case: Case, dtype: str, device: str):
     expected = expected_arrays(case.golden.get("first", []))
     assert [gradient is None for gradient in first] == [wanted is None for wanted in expected]
     check_gradients(case, first, inputs, expected, FIRST, "first order")
-    if first:
+    if "second" in case.golden:
         second = second_gradients(first, weights, tensors)
         check_gradients(case, second, inputs + weights, expected_arrays(case.golden["second"]), SECOND, "second order")
 

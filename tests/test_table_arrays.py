@@ -39,8 +39,9 @@ OTHER_METHODS = {"where"}
 OF_PAIRS = {"view_as_complex"}
 # Whose result is a view in PyTorch, where it is still to be conjugated.
 CONJUGATES = {"conj", "adjoint"}
-# The remainder 0 has the divisor's sign in NumPy and Python, the dividend's in PyTorch.
-NUMPYS_ZEROS = {"remainder"}
+# The remainder 0 has the divisor's sign in NumPy and Python, the dividend's in PyTorch; and of two zeros fmax and fmin
+# may take either.
+NUMPYS_ZEROS = {"remainder", "fmax", "fmin"}
 # Of two zeros the larger is the one without a sign on CUDA, and the first on x86.
 CUDAS_ZEROS = {"maximum", "minimum", "relu"}
 

@@ -27,17 +27,9 @@ from . import special as special
 from . import trigonometry as trigonometry
 
 BY_NEED = (
-    "complex_parts",
-    "diagonals",
-    "einsum",
-    "join",
-    "linalg",
-    "memory",
-    "pick",
-    "randomness",
-    "reduce_max",
-    "softmax",
-    "statistics",
+    *("complex_parts", "diagonals", "einsum", "join", "linalg", "memory", "pick", "randomness", "reduce_max"),
+    *("softmax", "statistics", "floats", "logarithms", "weighted", "piecewise", "losses", "entropies"),
+    *("dimensions", "differences", "products", "order", "scatter", "totals", "beside"),
 )
 
 

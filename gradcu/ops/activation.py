@@ -30,7 +30,9 @@ def _relu_on_numpy(x: Any, out: Any = None) -> Any:
         return x.dtype.type(0) if x < 0 else x
     zeros = _ROWS.get(x.dtype)
     if zeros is None:
-        return np.maximum(0.0, x, out=out)
+        # Of two zeros np.maximum may take the one without a sign.
+        kept = np.where(x < 0, x.dtype.type(0), x)
+        return kept if out is None else np.positive(kept, out=out)
     if x.size >= LARGE and _CLIPS:
         return np.clip(x, ZEROS[x.dtype], INFINITIES[x.dtype], out=out)
     return np.maximum(zeros[: x.size] if x.ndim == 1 and x.size <= LARGE else ZEROS[x.dtype], x, out=out)
@@ -69,7 +71,7 @@ relu_gate = pointwise(
 
 relu = pointwise(
     "relu",
-    lambda xp, x: xp.maximum(x.dtype.type(0), x),
+    lambda xp, x: _relu_on_numpy(x) if xp is np else xp.maximum(x.dtype.type(0), x),
     native=_relu_on_numpy,
     fills=True,
     promotion="same",

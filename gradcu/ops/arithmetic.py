@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._define import OPERATORS, function, pointwise
+from .._dtype import result_type
 from .._fast import binary
 from .._fast_pending import on_pending
 from .._op import FUNCTIONS, OPS, Op
@@ -16,6 +17,7 @@ from .._record import argument_error, operator_function, public_function
 from .._tensor import Tensor
 from ._refusals import refusing_division
 from .convert import zeros_of
+from .creation import held
 
 add = pointwise(
     "add",
@@ -160,7 +162,11 @@ def _scaled(op: Callable[..., Tensor], name: str, input: Any, other: Any, alpha:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
     if isinstance(alpha, bool) and kinds != {"b"}:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    return op(input, other, bool(alpha) if kinds == {"b"} else alpha)
+    if kinds == {"b"}:
+        alpha = bool(alpha)
+    elif not kinds & set("fc"):
+        alpha = int(held(alpha, result_type(input, other)))
+    return op(input, other, alpha)
 
 
 mul = pointwise(

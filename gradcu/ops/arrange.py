@@ -8,9 +8,10 @@ from typing import Any
 from .._define import function, publish, structured
 from .._op import FUNCTIONS
 from .._tensor import Tensor
-from ._arguments import distinct_dims, require_tensor, sizes, type_name
+from ._arguments import distinct_dims, require_tensor, sizes
+from .convert import laid_out_as
 from .dims import one_dim
-from .shape import contiguous, expand, reshape, sum_to, unsqueeze
+from .shape import reshape, sum_to
 
 
 def _transpose_vjp(g: Any, dim0: int, dim1: int) -> Any:
@@ -125,6 +126,7 @@ def _flip_vjp(g: Any, dims: tuple[int, ...]) -> Any:
 @structured(
     statics=1,
     varargs="dims",
+    keeps_layout=True,
     prepare=lambda x, dims: (distinct_dims(x.ndim, dims, "flip"),),
     dx=_flip_vjp,
 )
@@ -138,13 +140,19 @@ def flip(xp: Any, x: Any, dims: Any) -> Any:
     tensor([[3, 4],
             [1, 2]])
     """
-    return xp.flip(x, dims).copy() if x.ndim else x.copy()
+    if not x.ndim:
+        return x.copy()
+    out = laid_out_as(x, lambda shape: xp.empty(shape, x.dtype))
+    out[...] = xp.flip(x, dims)
+    return out
 
 
 def _shifts(x: Any, shifts: Any, dims: Any) -> tuple[Any, Any]:
     by = tuple(shifts) if isinstance(shifts, tuple | list) else (shifts,)
     along = () if dims is None else tuple(dims) if isinstance(dims, tuple | list) else (dims,)
     by = tuple(map(operator.index, by))
+    if not by:
+        raise RuntimeError("`shifts` required")
     if len(by) != len(along) and (along or len(by) != 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
     if along and not x.ndim:
@@ -224,25 +232,3 @@ def tile(input: Tensor, *times: Any, dims: Any = None) -> Tensor:
     require_tensor("tile", input)
     found = sizes("tile", times if dims is None else (dims,), "dims")
     return repeat(input, (1,) * (input._array.ndim - len(found)) + found)
-
-
-@function()
-def repeat_interleave(input: Tensor, repeats: int, dim: int | None = None) -> Tensor:
-    """Every element of ``input``, or every slice along ``dim``, ``repeats`` times in a row; flattened without ``dim``.
-
-    Raises TypeError where ``repeats`` is no int, RuntimeError where it is negative.
-
-    >>> import gradcu
-    >>> gradcu.tensor([1, 2]).repeat_interleave(2)
-    tensor([1, 1, 2, 2])
-    """
-    require_tensor("repeat_interleave", input)
-    if isinstance(repeats, bool) or not isinstance(repeats, int):
-        raise TypeError(f"repeat_interleave(): argument 'repeats' (position 2) must be int, not {type_name(repeats)}")
-    if repeats < 0:
-        raise RuntimeError("Repeats must be non-negative")
-    x = reshape(contiguous(input), (-1,)) if dim is None else input
-    shape = x._array.shape
-    at = one_dim(len(shape), 0 if dim is None else dim, "repeat_interleave")
-    apart = expand(unsqueeze(x, at + 1), (*shape[: at + 1], repeats, *shape[at + 1 :]))
-    return reshape(contiguous(apart), (*shape[:at], shape[at] * repeats, *shape[at + 1 :]))

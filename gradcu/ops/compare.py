@@ -153,10 +153,10 @@ def kept_where(condition: Any, a: Any) -> Any:
         shape = np.broadcast(condition, a).shape
     if condition.size < LARGE:
         # Two thirds of what np.where takes.
-        out = np.zeros(shape, dtype)
+        out = np.zeros(shape, dtype) if a.shape != shape or a.flags.c_contiguous else np.zeros_like(a)
         np.copyto(out, a, where=condition)
         return out
-    return filled_where(condition, a, np.empty(shape, dtype))
+    return filled_where(condition, a, np.empty_like(a) if a.shape == shape else np.empty(shape, dtype))
 
 
 def filled_where(condition: Any, a: Any, out: Any) -> Any:

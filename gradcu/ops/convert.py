@@ -9,12 +9,13 @@ import numpy as np
 
 from .._define import pointwise, structured
 from .._device import device, device_of, moved, pinned
+from .._dimensions import in_memory
 from .._silence import silent
 from ._arguments import expanded_shape, without_leading_ones
 
 
 # The walker brings every gradient to its operand's dtype, so the rule has nothing left to do.
-@structured(statics=1, node="ToCopyBackward0", public=False, dx=lambda g: g)
+@structured(statics=1, node="ToCopyBackward0", keeps_layout=True, public=False, dx=lambda g: g)
 def to_dtype(xp: Any, x: Any, dtype: Any) -> Any:
     """``input`` with elements of another dtype."""
     return x.astype(dtype)
@@ -31,6 +32,7 @@ def _prepare_move(x: Any, place: device, dtype: Any, non_blocking: bool, pin: bo
 @structured(
     statics=5,
     node=lambda pin: "PinMemoryBackward0" if pin else "ToCopyBackward0",
+    keeps_layout=True,
     public=False,
     prepare=_prepare_move,
     dx=_vjp_of_move,
@@ -47,9 +49,20 @@ def to_device(
     return moved(x.astype(dtype, copy=False), place, non_blocking=non_blocking)
 
 
-@structured(dx=lambda g: g)
+def laid_out_as(array: Any, make: Callable[[tuple[int, ...]], Any]) -> Any:
+    """``make(shape)`` for the shape of ``array``, with the dimensions in the order in which they lie in its memory.
+
+    What is not computed yet has no memory, and will be in row-major order.
+    """
+    if array.ndim < 2 or not hasattr(array, "strides") or array.flags.c_contiguous:
+        return make(array.shape)
+    order = in_memory(array.shape, array.strides)
+    return make(tuple(array.shape[d] for d in order)).transpose([order.index(d) for d in range(array.ndim)])
+
+
+@structured(keeps_layout=True, dx=lambda g: g)
 def clone(xp: Any, x: Any) -> Any:
-    """A copy of ``input`` in memory of its own; gradients flow through it.
+    """A copy of ``input`` in memory of its own, with its dimensions in the same order; gradients flow through it.
 
     >>> import gradcu
     >>> x = gradcu.ones(2)
@@ -58,6 +71,16 @@ def clone(xp: Any, x: Any) -> Any:
     >>> x
     tensor([1., 1.])
     """
+    if x.ndim < 2 or x.flags.c_contiguous:
+        return x.copy()
+    out = laid_out_as(x, lambda shape: xp.empty(shape, x.dtype))
+    out[...] = x
+    return out
+
+
+@structured(public=False, node="CloneBackward0", dx=lambda g: g)
+def in_rows(xp: Any, x: Any) -> Any:
+    """A copy of ``x`` in row-major order."""
     return x.copy()
 
 
@@ -83,7 +106,14 @@ def _check_source(x: Any, source: Any) -> tuple[()]:
     return ()
 
 
-@structured(public=False, node="CopyBackwards", prepare=_check_source, dx=lambda g: zeros_of(g), dsource=lambda g: g)
+@structured(
+    public=False,
+    node="CopyBackwards",
+    keeps_layout=True,
+    prepare=_check_source,
+    dx=lambda g: zeros_of(g),
+    dsource=lambda g: g,
+)
 def overwritten(xp: Any, x: Any, source: Any) -> Any:
     """``x`` after all its elements were replaced with ``source``, which broadcasts to it."""
     out = xp.empty_like(x)
@@ -91,13 +121,13 @@ def overwritten(xp: Any, x: Any, source: Any) -> Any:
     return out
 
 
-@structured(public=False, node="FillBackward0", dx=lambda g: zeros_of(g), dvalue=lambda g: g)
+@structured(public=False, node="FillBackward0", keeps_layout=True, dx=lambda g: zeros_of(g), dvalue=lambda g: g)
 def filled(xp: Any, x: Any, value: Any) -> Any:
     """``x`` after all its elements were replaced with one number, or a 0-dim ``value``."""
     return xp.full_like(x, value)
 
 
-@structured(public=False, node="ZeroBackward0", dx=lambda g: zeros_of(g))
+@structured(public=False, node="ZeroBackward0", keeps_layout=True, dx=lambda g: zeros_of(g))
 def zeroed(xp: Any, x: Any) -> Any:
     """``x`` after all its elements were set to 0."""
     return xp.zeros_like(x)
@@ -111,6 +141,7 @@ def _vjp_of_base(g: Any, view: Callable[[Any], Any]) -> Any:
     statics=1,
     public=False,
     node="CopySlices",
+    keeps_layout=True,
     # The view may be that of the real or the imaginary parts.
     holomorphic=False,
     dx=_vjp_of_base,

@@ -10,9 +10,10 @@ import numpy as np
 from .._define import function
 from .._device import CPU, copied, device_of, moved, naming_memory, pinned, resolve
 from .._device import device as device_type
-from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
+from .._dtype import as_dtype, c_name, default_complex_dtype, get_default_dtype
 from .._tensor import Tensor
 from ._arguments import require_tensor, sizes, type_name
+from .convert import laid_out_as
 
 
 def made(array: Any, requires_grad: bool) -> Tensor:
@@ -187,33 +188,36 @@ def held(value: Any, dtype: np.dtype[Any]) -> Any:
     """The number ``value`` in ``dtype``. Raises RuntimeError where the dtype does not hold it."""
     kind = dtype.kind
     if isinstance(value, complex):
-        if kind == "c":
+        if kind in "cb":
             return dtype.type(value)
         if value.imag:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
         value = value.real
     if kind in "iu":
         limits = np.iinfo(dtype)
-        least = -limits.max if kind == "u" else limits.min
+        # A negative int wraps around in unsigned dtypes, a float does not, as in PyTorch.
+        least = -limits.max if kind == "u" and isinstance(value, int) else limits.min
         if not least <= value <= limits.max:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
         return dtype.type(int(value) % (limits.max + 1) if kind == "u" else int(value))
     with np.errstate(all="ignore"):
         found = dtype.type(value)
     if kind == "f" and np.isinf(found) and abs(value) != np.inf:
-        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+        raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
     return found
 
 
 def _like(
     name: str, make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, pin_memory: bool
 ) -> Tensor:
-    """A new leaf of the shape of ``input``, and of its dtype and device where no other is given."""
+    """A new leaf of the shape and layout of ``input``, and of its dtype and device where no other is given."""
     require_tensor(name, input)
     array = input._array
     kind = array.dtype if dtype is None else as_dtype(dtype)
     place = device_of(array) if device is None else device
-    return built(name, lambda xp: make(xp, array.shape, kind), place, requires_grad, pin_memory)
+    return built(
+        name, lambda xp: laid_out_as(array, lambda shape: make(xp, shape, kind)), place, requires_grad, pin_memory
+    )
 
 
 @function(method=False)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._define import function, pointwise
 from .._dtype import result_type
-from .._record import argument_error, wrapped
+from .._record import argument_error
 from .._tensor import Tensor
 from ._refusals import refusing
 from .compare import eq, greater, greater_equal, less, less_equal, where
 from .convert import to_dtype
+from .creation import held
 from .predicates import logical_and, logical_or
 
 maximum = pointwise(
@@ -164,15 +163,6 @@ def clamp_max(input: Any, max: Any) -> Tensor:
 _NUMBERS = (bool, int, float)
 
 
-def _as_integer(bound: int, dtype: Any) -> Any:
-    """A bound as a number of an integer dtype; below 0 it wraps around in unsigned ones, as in PyTorch."""
-    limits = np.iinfo(dtype)
-    if not (limits.min or -limits.max) <= bound <= limits.max:
-        name = "int" if dtype == np.int32 else f"{dtype.name}_t"
-        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
-    return wrapped(bound, dtype)
-
-
 def _clamp(name: str, input: Any, low: Any, high: Any, node_of_numbers: str, node_of_tensors: str) -> Tensor:
     if not isinstance(input, Tensor):
         raise argument_error(name, "input", 0, input)
@@ -185,7 +175,7 @@ def _clamp(name: str, input: Any, low: Any, high: Any, node_of_numbers: str, nod
         dtype = result_type(input, *bounds)
         x = input if input._array.dtype == dtype else to_dtype(input, dtype)
         if dtype.kind in "iu":
-            low, high = (bound if bound is None else _as_integer(bound, dtype) for bound in (low, high))
+            low, high = (bound if bound is None else held(bound, dtype) for bound in (low, high))
         return clamp_between_numbers(x, low, high, node_of_numbers)
     if not all(isinstance(bound, Tensor) for bound in bounds):
         kinds = ", ".join("Tensor" if isinstance(b, Tensor) else type(b).__name__ for b in (input, *bounds))

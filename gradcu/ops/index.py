@@ -378,8 +378,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 
 @function()
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """The ``length`` slices of ``input`` along ``dim`` from ``start`` on, as a view.
+def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
+    """The ``length`` slices of ``input`` along ``dim`` from ``start``, an int or a 0-dim Tensor, on, as a view.
 
     Raises RuntimeError where they reach beyond the end, IndexError where ``start`` or ``dim`` is out of range.
 
@@ -392,6 +392,10 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     at = one_dim(len(shape), dim, "narrow")
+    if isinstance(start, Tensor):
+        if start.ndim or start.dtype.kind not in "iu":
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
+        start = start._array.item()
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -shape[at] <= start <= shape[at]:

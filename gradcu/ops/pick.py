@@ -1,17 +1,22 @@
-"""Elements by number or by mask: gather, index_select, take_along_dim, masked_select, masked_fill, nonzero."""
+"""Elements by number or by mask: gather, index_select, take_along_dim, masked_select, repeat_interleave, and so on."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._define import function, structured
+from .._device import CPU, is_cupy_array, moved
+from .._dtype import scalar_name
 from .._tensor import Tensor
-from ._arguments import require_tensor
+from ._arguments import require_tensor, type_name
 from ._index_arrays import add_at, adding_kernels, index_kernels, places_along
+from .creation import held
 from .dims import one_dim
 from .index import Index, scattered
 from .join import broadcast_shape
-from .shape import expand, reshape
+from .shape import contiguous, expand, reshape, unsqueeze
 
 
 def _check_index(name: str, index: Any, dtypes: str = "int32/int64") -> None:
@@ -21,6 +26,8 @@ def _check_index(name: str, index: Any, dtypes: str = "int32/int64") -> None:
 
 def _gather_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
     at = one_dim(x.ndim, dim, "gather")
+    if not index.size:
+        return (at,)
     _check_index("gather", index)
     if max(index.ndim, 1) != max(x.ndim, 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
@@ -48,21 +55,25 @@ def _gather_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) -> Any:
     prepare=_gather_dim,
     dx=_gather_vjp,
 )
-def _gather(xp: Any, x: Any, index: Any, dim: int) -> Any:
+def gathered(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The elements of ``x`` at the places that ``index`` names along ``dim``."""
     kernels = index_kernels(xp)
     shape = index.shape
+    if not index.size:
+        return xp.empty(shape, x.dtype)
     x, index = x.reshape(x.shape or (1,)), index.reshape(shape or (1,))
     if kernels is not None:
         return kernels.gathered_along(x, index, dim).reshape(shape)
     return x[places_along(xp, index, dim)].reshape(shape)
 
 
-@structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: _gather(g, index, dim))
+@structured(public=False, statics=2, node="ScatterAddBackward0", dg=lambda g, index, dim: gathered(g, index, dim))
 def gathered_from(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to which ``g`` was added where `gather` took from: the adjoint of gather."""
     kernels = adding_kernels(xp)
     out = xp.zeros(shape or (1,), g.dtype)
+    if not index.size:
+        return out.reshape(shape)
     g, index = g.reshape(g.shape or (1,)), index.reshape(index.shape or (1,))
     if kernels is not None and g.dtype.kind == "f":
         kernels.add_along(out, index, dim, g)
@@ -86,15 +97,15 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     require_tensor("gather", input)
     require_tensor("gather", index, "index", 2)
-    return _gather(input, index, dim)
+    return gathered(input, index, dim)
 
 
 @function()
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Elements of ``input`` by their numbers along ``dim``, as `gather`, with all other dimensions broadcast.
 
-    Without ``dim`` both are flattened. Useful with the indices of argmax and argsort. Raises RuntimeError where the
-    number of dimensions differs.
+    Without ``dim`` both are flattened. A negative number counts from the end. Useful with the indices of argmax and
+    argsort. Raises RuntimeError where the number of dimensions differs or an index is out of bounds.
 
     >>> import gradcu
     >>> x = gradcu.tensor([[10, 30, 20]])
@@ -105,7 +116,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     require_tensor("take_along_dim", indices, "indices", 1)
     _check_index("take_along_dim", indices)
     if dim is None:
-        return _gather(reshape(input, (-1,)), reshape(indices, (-1,)), 0)
+        return gathered(reshape(input, (-1,)), reshape(_from_start(indices, input._array.size), (-1,)), 0)
     shape, wanted = input._array.shape, indices._array.shape
     if len(shape) != len(wanted):
         raise RuntimeError(
@@ -114,13 +125,20 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         )
     at = one_dim(len(shape), dim, "take_along_dim")
     if not shape:
-        return _gather(input, indices, at)
+        return gathered(input, indices, at)
+    indices = _from_start(indices, shape[at])
     common = broadcast_shape((*shape[:at], 1, *shape[at + 1 :]), (*wanted[:at], 1, *wanted[at + 1 :]))
-    return _gather(
+    return gathered(
         expand(input, (*common[:at], shape[at], *common[at + 1 :])),
         expand(indices, (*common[:at], wanted[at], *common[at + 1 :])),
         at,
     )
+
+
+def _from_start(indices: Tensor, length: int) -> Tensor:
+    """``indices`` with ``length`` added to those that count from the end."""
+    array = indices._memory()
+    return Tensor._wrap(array + length * ((array < 0) & (array >= -length)))
 
 
 def _index_select_dim(x: Any, index: Any, dim: Any) -> tuple[int]:
@@ -146,12 +164,12 @@ def _index_select_vjp(g: Any, index: Any, x_shape: tuple[int, ...], dim: int) ->
     prepare=_index_select_dim,
     dx=_index_select_vjp,
 )
-def _index_select(xp: Any, x: Any, index: Any, dim: int) -> Any:
+def selected(xp: Any, x: Any, index: Any, dim: int) -> Any:
     """The slices of ``x`` along ``dim`` that ``index`` names."""
     return xp.take(x, index.reshape(-1), axis=dim) if x.ndim else x.copy()
 
 
-@structured(public=False, statics=2, node="IndexAddBackward0", dg=lambda g, index, dim: _index_select(g, index, dim))
+@structured(public=False, statics=2, node="IndexAddBackward0", dg=lambda g, index, dim: selected(g, index, dim))
 def index_added(xp: Any, g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of ``shape`` to whose slices along ``dim`` those of ``g`` were added: the adjoint of index_select."""
     if not shape:
@@ -174,7 +192,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     require_tensor("index_select", input)
     require_tensor("index_select", index, "index", 2)
-    return _index_select(input, index, dim)
+    return selected(input, index, dim)
 
 
 @structured(
@@ -216,6 +234,8 @@ def _check_fill(x: Any, mask: Any, value: Any) -> tuple[()]:
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
     broadcast_shape(mask.shape, x.shape)
+    if not is_cupy_array(value):
+        held(value.item() if hasattr(value, "dtype") else value, x.dtype)
     return ()
 
 
@@ -284,3 +304,76 @@ def argwhere(input: Tensor) -> Tensor:
     """
     require_tensor("argwhere", input)
     return nonzero(input)
+
+
+@function()
+def repeat_interleave(
+    input: Tensor, repeats: int | Tensor | None = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Every element of ``input``, or every slice along ``dim``, ``repeats`` times in a row; flattened without ``dim``.
+
+    ``repeats`` is an int, or a Tensor of int64 or int32 with one for each slice. Without it, ``input`` is such a
+    Tensor, and the result has the numbers of the slices, each as often. ``output_size`` is the length of the result
+    along ``dim``, where it is known.
+
+    Raises RuntimeError where ``repeats`` is negative or has another length, and for another ``output_size``; TypeError
+    where ``repeats`` is neither, NotImplementedError where it is of another dtype.
+
+    >>> import gradcu
+    >>> gradcu.tensor([1, 2]).repeat_interleave(2)
+    tensor([1, 1, 2, 2])
+    >>> gradcu.repeat_interleave(gradcu.tensor([1, 2]), gradcu.tensor([3, 1]))
+    tensor([1, 1, 1, 2])
+    """
+    if repeats is None:
+        require_tensor("repeat_interleave", input, "repeats")
+        if input._array.ndim != 1:
+            raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+        return _interleaving(input, input._array.size, output_size)
+    require_tensor("repeat_interleave", input)
+    x = reshape(contiguous(input), (-1,)) if dim is None else input
+    shape = x._array.shape
+    at = one_dim(len(shape), 0 if dim is None else dim, "repeat_interleave")
+    if not isinstance(repeats, Tensor):
+        return _repeated_alike(x, repeats, at, output_size)
+    times, length = repeats._memory(), shape[at] if shape else 1
+    if times.ndim > 1:
+        raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
+    if times.size == 1:
+        times_of_each: Tensor = expand(reshape(repeats, (1,)), (length,))
+    elif times.size == length:
+        times_of_each = repeats
+    else:
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {times.size} and "
+            f"input.size({at}) = {length}"
+        )
+    return index_select(x, at, _interleaving(times_of_each, length, output_size))
+
+
+def _interleaving(repeats: Tensor, length: int, output_size: int | None) -> Tensor:
+    """The numbers below ``length``, each as often as ``repeats`` says."""
+    if repeats.dtype.name not in ("int32", "int64"):
+        raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{scalar_name(repeats.dtype)}'")
+    # The host has to know how many there will be.
+    times = moved(repeats._memory(), CPU)
+    if (times < 0).any():
+        raise RuntimeError("repeats can not be negative")
+    if output_size not in (None, times.sum()):
+        raise RuntimeError("allocated size does not match required size")
+    numbers = np.repeat(np.arange(length, dtype=times.dtype), times)
+    return Tensor._wrap(moved(numbers, repeats.device))
+
+
+def _repeated_alike(x: Tensor, repeats: Any, at: int, output_size: int | None) -> Tensor:
+    if isinstance(repeats, bool) or not isinstance(repeats, int):
+        raise TypeError(f"repeat_interleave(): argument 'repeats' (position 2) must be int, not {type_name(repeats)}")
+    if repeats < 0:
+        raise RuntimeError("Repeats must be non-negative")
+    shape = x._array.shape or (1,)
+    if output_size not in (None, shape[at] * repeats):
+        raise RuntimeError(
+            f"repeat_interleave: Invalid output_size, expected {shape[at] * repeats} but got {output_size}"
+        )
+    apart = expand(unsqueeze(x, at + 1), (*shape[: at + 1], repeats, *shape[at + 1 :]))
+    return reshape(contiguous(apart), (*shape[:at], shape[at] * repeats, *shape[at + 1 :]))

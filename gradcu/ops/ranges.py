@@ -9,7 +9,7 @@ import numpy as np
 
 from .._define import function
 from .._device import CPU, DEFAULT
-from .._dtype import as_dtype, default_complex_dtype, get_default_dtype
+from .._dtype import as_dtype, c_name, default_complex_dtype, get_default_dtype
 from .._silence import silenced
 from .._tensor import Tensor
 from ._arguments import type_name
@@ -21,16 +21,23 @@ _default_device = DEFAULT.get
 _PLAIN = (float, int)
 
 
+def _ends(name: str, start: Any, end: Any) -> tuple[Any, Any]:
+    """The numbers that ``start`` and ``end`` are. Raises RuntimeError for Tensors of more than 0 dimensions."""
+    wrong = [
+        f"{argument} with {value.ndim} dimension(s)"
+        for argument, value in (("start", start), ("end", end))
+        if isinstance(value, Tensor) and value.ndim
+    ]
+    if wrong:
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(wrong)}.")
+    return _number(name, "start", start), _number(name, "end", end)
+
+
 def _number(name: str, argument: str, value: Any) -> Any:
     """The Python number that an end or a step, maybe a 0-dim Tensor or a NumPy scalar, is."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(
-                f"{name} only supports 0-dimensional start and end tensors, but got {argument} with {value.ndim} "
-                "dimension(s)."
-            )
         return value._array.item()
     if isinstance(value, np.generic):
         value = value.item()
@@ -62,8 +69,10 @@ def arange(
     >>> gradcu.arange(0, 1, 0.25)
     tensor([0.0000, 0.2500, 0.5000, 0.7500])
     """
-    if len(args) == 1:
+    if len(args) == 1 and end is None:
         end = args[0]
+    elif len(args) == 1:
+        start = args[0]
     elif len(args) == 2:
         start, end = args
     elif len(args) == 3:
@@ -81,6 +90,9 @@ def arange(
     kind = (_INT64 if whole else get_default_dtype()) if dtype is None else as_dtype(dtype)
     if kind.kind in "bc":
         raise NotImplementedError(f"arange() is not implemented for {kind}: give an integer or floating-point dtype")
+    if kind == _INT64 and by and all(map(math.isfinite, (first, last, by))):
+        # PyTorch cuts them off before it counts, for this dtype alone.
+        first, last, by, whole = int(first), int(last), int(by) or by, True
     count = _count(first, last, by, whole)
     if kind.kind in "iu":
         first, by = int(first), int(by)
@@ -129,7 +141,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     if type(start) not in _PLAIN or type(end) not in _PLAIN:
-        start, end = _number("linspace", "start", start), _number("linspace", "end", end)
+        start, end = _ends("linspace", start, end)
     if type(steps) is not int:
         steps = _as_steps("linspace", steps)
     if steps < 0:
@@ -140,7 +152,7 @@ def linspace(
     else:
         kind = as_dtype(dtype)
         if found and kind.kind != "c":
-            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {c_name(kind)} without overflow")
     if device is None and not pin_memory and _default_device() is CPU:
         return made(_points(start, end, steps, kind), requires_grad)
     return built("linspace", lambda xp: _points_of(xp, start, end, steps, kind), device, requires_grad, pin_memory)
@@ -266,7 +278,7 @@ def logspace(
     >>> gradcu.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    first, last = _number("logspace", "start", start), _number("logspace", "end", end)
+    first, last = _ends("logspace", start, end)
     count = _as_steps("logspace", steps)
     if count < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -276,7 +288,10 @@ def logspace(
     else:
         kind = as_dtype(dtype)
         if found and kind.kind != "c":
-            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {c_name(kind)} without overflow")
+    if kind.kind in "iu":
+        # PyTorch takes integer ends, and only then floats between them.
+        first, last = int(held(first, kind)), int(held(last, kind))
 
     def powers(xp: Any) -> Any:
         exponents = _points_of(xp, first, last, count, np.dtype("complex128" if found else "float64"))

@@ -81,7 +81,7 @@ def _shift_vjp(g: Any, dim: int, by: int) -> Any:
 
 
 @structured(statics=3, public=False, dx=_shift_vjp)
-def shifted(xp: Any, x: Any, dim: int, by: int, edge: int) -> Any:
+def shifted(xp: Any, x: Any, dim: int, by: int, edge: float) -> Any:
     """``x`` moved along ``dim`` by one place, forwards (``by`` is 1) or backwards (-1), with ``edge`` in the gap."""
     out = xp.full_like(x, edge)
     if x.ndim:
@@ -114,6 +114,18 @@ def recurrence(xp: Any, a: Any, b: Any, dim: int, reverse: bool) -> Any:
         a[here] = a[here] * a[there]
         step *= 2
     return b
+
+
+def scanned(xp: Any, x: Any, dim: int, combine: Callable[[Any, Any], Any]) -> Any:
+    """The elements up to each one along ``dim``, combined by an associative function, by the same doubling scan."""
+    out = xp.array(x)
+    length = out.shape[dim] if out.ndim else 1
+    step = 1
+    while step < length:
+        here, there = _part(dim, step), _part(dim, -step)
+        out[here] = combine(out[here], out[there])
+        step *= 2
+    return out
 
 
 def _part(dim: int, by: int) -> tuple[slice, ...]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .._define import function, structured
+from .._op import FUNCTIONS
 from .._tensor import Tensor
 from ._accumulation import added, total_dtype
 from ._arguments import distinct_dims, expanded_shape, require_tensor, resolved_shape, sizes
-from .convert import clone
+from .convert import in_rows
 from .dims import one_dim
 
 
@@ -194,7 +195,7 @@ def contiguous(input: Tensor) -> Tensor:
     """
     require_tensor("contiguous", input)
     array = input._array
-    return input if array.ndim == 0 or array.flags.c_contiguous else clone(input)
+    return input if array.ndim == 0 or array.flags.c_contiguous else in_rows(input)
 
 
 def _squeezed(ndim: int, dim: Any) -> Any:
@@ -327,4 +328,7 @@ def sum_to_size(input: Tensor, *lengths: Any, size: Any = None) -> Tensor:
     fits = lead >= 0 and all(n in (1, length) for n, length in zip(wanted, shape[lead:], strict=True))
     if not fits:
         raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}.")
-    return input if wanted == shape else sum_to(input, wanted)
+    if wanted == shape:
+        # PyTorch adds up the one element that there is, which makes an integer an int64.
+        return input if shape else FUNCTIONS["sum"](input)
+    return sum_to(input, wanted)

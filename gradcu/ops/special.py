@@ -118,7 +118,8 @@ def polygamma(n: Any, input: Any) -> Tensor:
     return polygamma_of_order(input, int(n))
 
 
-def _logaddexp(xp: Any, a: Any, b: Any) -> Any:
+def added_exponentials(xp: Any, a: Any, b: Any) -> Any:
+    """log(exp(a) + exp(b)) without overflow, of real or complex numbers."""
     if a.dtype.kind != "c":
         return xp.logaddexp(a, b)
     larger = a.real >= b.real
@@ -128,8 +129,8 @@ def _logaddexp(xp: Any, a: Any, b: Any) -> Any:
 
 logaddexp = pointwise(
     "logaddexp",
-    _logaddexp,
-    c="gradcu_logaddexp({a}, {b})",
+    added_exponentials,
+    c="gradcuadded_exponentials({a}, {b})",
     da=lambda g, a, b: g * sigmoid(a - b),
     db=lambda g, a, b: g * sigmoid(b - a),
     doc="""log(exp(input) + exp(other)), elementwise and broadcast, without overflow.

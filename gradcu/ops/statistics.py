@@ -27,7 +27,8 @@ def _variance_statics(name: str) -> Callable[..., tuple[Any, ...]]:
         if unbiased is not None and correction is not None:
             raise TypeError(f"{name}(): give unbiased={unbiased} or correction={correction}, not both")
         if x.dtype.kind not in "fc":
-            raise RuntimeError("std and var only support floating point and complex dtypes")
+            subject = name if name.endswith("mean") else "std and var"
+            raise RuntimeError(f"{subject} only support floating point and complex dtypes")
         if unbiased is not None:
             correction = int(flag(unbiased, name, "unbiased"))
         less = 1 if correction is None else correction
@@ -91,6 +92,72 @@ def std(xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = F
     tensor([1.4142, 0.0000])
     """
     return xp.sqrt(_variance(xp, x, dim, keepdim, correction)).astype(_real(x.dtype), copy=False)
+
+
+def _with_mean(spread_vjp: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule of a spread and the mean, of which either may have no cotangent."""
+
+    def vjp(g: Any, x: Any, spread: Any, x_shape: tuple[int, ...], dim: Any, keepdim: bool, correction: float) -> Any:
+        parts = []
+        if g[0] is not None:
+            parts.append(spread_vjp(g[0], x, spread, x_shape, dim, keepdim, correction))
+        if g[1] is not None:
+            parts.append(restored(g[1], x_shape, dim, keepdim) / reduced_count(x_shape, dim))
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+    return vjp
+
+
+def _variance_of_pair_vjp(g: Any, x: Any, spread: Any, *statics: Any) -> Any:
+    return _variance_vjp(g, x, *statics)
+
+
+@structured(
+    statics=4,
+    method=False,
+    outputs=("spread", "center"),
+    prepare=_variance_statics("var_mean"),
+    holomorphic=False,
+    dx=_with_mean(_variance_of_pair_vjp),
+)
+def var_mean(
+    xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = False, correction: Any = None
+) -> Any:
+    """The variance and the mean of all elements of ``input``, or along ``dim``: see `var` and `mean`.
+
+    >>> import gradcu
+    >>> gradcu.var_mean(gradcu.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
+    spread = _variance(xp, x, dim, keepdim, correction).astype(_real(x.dtype), copy=False)
+    return spread, _center(xp, x, dim, keepdim)
+
+
+@structured(
+    statics=4,
+    method=False,
+    outputs=("spread", "center"),
+    prepare=_variance_statics("std_mean"),
+    holomorphic=False,
+    dx=_with_mean(_deviation_vjp),
+)
+def std_mean(
+    xp: Any, x: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = False, correction: Any = None
+) -> Any:
+    """The standard deviation and the mean of all elements of ``input``, or along ``dim``: see `std` and `mean`.
+
+    >>> import gradcu
+    >>> gradcu.std_mean(gradcu.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
+    spread = xp.sqrt(_variance(xp, x, dim, keepdim, correction)).astype(_real(x.dtype), copy=False)
+    return spread, _center(xp, x, dim, keepdim)
+
+
+def _center(xp: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    wide = widened(x)
+    center = added(xp, wide, dim, None, keepdims=keepdim, divisor=reduced_count(x.shape, dim))
+    return center.astype(x.dtype, copy=False)
 
 
 def _variance(xp: Any, x: Any, dim: Any, keepdim: bool, correction: float) -> Any:

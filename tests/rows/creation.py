@@ -17,6 +17,12 @@ def random(name: str, *samples: Sample) -> Row:
 
 
 ROWS = [
+    *(
+        Row(name, (S(A((2,), grad=False), (3, 2)), S(A((), grad=False), 3)), torch=f".{name}", differentiable=False)
+        for name in ("new_zeros", "new_ones")
+    ),
+    Row("new_empty", (S(A((2,), grad=False), (0, 2)),), torch=".new_empty", differentiable=False),
+    Row("new_full", (S(A((2,), grad=False), (3, 2), 2),), torch=".new_full", differentiable=False),
     made(
         "tensor",
         S([[1.0, 2.0], [3.0, 4.0]]),

@@ -1,5 +1,7 @@
 """Rows of what joins several operands, or takes one apart."""
 
+import numpy as np
+
 from tests.table import A, Row, S
 
 ROWS = [
@@ -24,4 +26,6 @@ ROWS = [
         "meshgrid",
         (S(A((2,)), A((3,)), indexing="ij"), S(A((2,)), A((3,)), A((4,)), indexing="xy"), S([A((2,)), A(())])),
     ),
+    Row("column_stack", (S([A((3,)), A((3, 2))]), S([A(()), A((1, 1))])), np.column_stack),
+    Row("dstack", (S([A((3,)), A((3,))]), S([A((2, 3)), A((2, 3, 2))])), np.dstack),
 ]

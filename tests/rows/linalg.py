@@ -1,5 +1,7 @@
 """Rows of products of vectors and matrices."""
 
+from typing import Any
+
 import numpy as np
 
 from tests.table import A, Row, S
@@ -7,6 +9,11 @@ from tests.table import A, Row, S
 VECTOR, PAIR = A((3,)), A((2,))
 MATRIX, TURNED, SQUARE = A((2, 3)), A((3, 2)), A((3, 3))
 BATCH, TURNED_BATCH = A((4, 2, 3)), A((4, 3, 2))
+
+
+def sum_of_product(x: Any, a: Any, b: Any, beta: float = 1, alpha: float = 1) -> Any:
+    return beta * x + alpha * (a @ b)
+
 
 ROWS = [
     Row("dot", (S(VECTOR, A((3,))), S(A((0,)), A((0,)))), np.dot),
@@ -39,5 +46,51 @@ ROWS = [
         lambda equation, *operands: np.einsum(
             equation, *(operands[0] if isinstance(operands[0], list) else operands), optimize=False
         ),
+    ),
+    Row(
+        "addmm",
+        (S(A((2, 4)), A((2, 3)), A((3, 4))), S(A((4,)), A((2, 3)), A((3, 4)), beta=0.5, alpha=-2)),
+        sum_of_product,
+    ),
+    Row("addmv", (S(A((2,)), A((2, 3)), A((3,))), S(A(()), A((2, 3)), A((3,)), beta=0.5, alpha=-2)), sum_of_product),
+    Row(
+        "addr",
+        (S(A((2, 3)), A((2,)), A((3,))), S(A((3,)), A((2,)), A((3,)), beta=0.5, alpha=-2)),
+        lambda x, a, b, beta=1, alpha=1: beta * x + alpha * np.outer(a, b),
+    ),
+    Row(
+        "baddbmm",
+        (S(A((2, 2, 2)), A((2, 2, 3)), A((2, 3, 2))), S(A((1, 2)), A((2, 2, 3)), A((2, 3, 2)), beta=0.5, alpha=-2)),
+        sum_of_product,
+    ),
+    Row(
+        "addbmm",
+        (S(A((2, 2)), A((3, 2, 3)), A((3, 3, 2))), S(A((1, 2)), A((3, 2, 3)), A((3, 3, 2)), beta=0.5, alpha=-2)),
+        lambda x, a, b, beta=1, alpha=1: beta * x + alpha * np.einsum("bij,bjk->ik", a, b),
+    ),
+    Row(
+        "linear",
+        (
+            *(S(A((2, 3)), A((4, 3))), S(A((2, 3)), A((4, 3)), A((4,))), S(A((2, 2, 3)), A((4, 3)), A((4,)))),
+            *(S(A((3,)), A((4, 3)), A((4,))), S(A((3,)), A((4, 3)))),
+        ),
+        lambda x, weight, bias=0: x @ weight.T + bias,
+        torch="nn.functional.linear",
+    ),
+    Row(
+        "tensordot",
+        (
+            *(S(A((2, 3)), A((3, 4)), 1), S(A((2, 3, 4)), A((3, 4, 2))), S(A((2,)), A((3,)), 0)),
+            S(A((2, 3, 4)), A((4, 2)), dims=([0, 2], [1, 0])),
+        ),
+        lambda a, b, dims=2: np.tensordot(a, b, dims),
+    ),
+    Row("inner", (S(A((3,)), A((3,))), S(A((2, 3)), A((4, 3))), S(A(()), A((3,)))), np.inner),
+    Row("kron", (S(A((2, 3)), A((2, 2))), S(A((3,)), A((2, 1, 2))), S(A(()), A((2,)))), np.kron),
+    Row("trace", (S(A((3, 3))), S(A((2, 4)))), np.trace),
+    Row(
+        "cross",
+        (S(A((2, 3)), A((2, 3)), -1), S(A((3, 2)), A((3, 1)), dim=0)),
+        lambda a, b, dim: np.cross(a, b, dim, dim, dim),
     ),
 ]
