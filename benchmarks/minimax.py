@@ -199,17 +199,17 @@ typedef {bits} gradcu_bits;
 #define GRADCU_FLAT {flat}
 
 /* (sin(r) / r - 1) / z for r in [-pi/4, pi/4] and z = r * r. */
-GRADCU_FUNCTION GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {{
+static inline GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {{
 {sine}
 }}
 
 /* (cos(r) - 1) / z for the same. */
-GRADCU_FUNCTION GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {{
+static inline GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {{
 {cosine}
 }}
 
 /* (exp(r) - 1 - r) / (r * r) for r in [-log(2)/2, log(2)/2]. */
-GRADCU_FUNCTION GRADCU_T gradcu_exponential_polynomial(GRADCU_T r) {{
+static inline GRADCU_T gradcu_exponential_polynomial(GRADCU_T r) {{
 {exponential}
 }}
 """

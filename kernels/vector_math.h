@@ -15,61 +15,61 @@
 /* A quarter of a turn, in bits of which all make one turn. */
 #define GRADCU_QUARTER ((gradcu_bits)1 << (GRADCU_WIDTH - 2))
 
-GRADCU_FUNCTION gradcu_bits gradcu_to_bits(GRADCU_T x) {
+static inline gradcu_bits gradcu_to_bits(GRADCU_T x) {
     gradcu_bits bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-GRADCU_FUNCTION GRADCU_T gradcu_from_bits(gradcu_bits bits) {
+static inline GRADCU_T gradcu_from_bits(gradcu_bits bits) {
     GRADCU_T x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-GRADCU_FUNCTION GRADCU_T gradcu_with_sign_of(GRADCU_T size, GRADCU_T x) {
+static inline GRADCU_T gradcu_with_sign_of(GRADCU_T size, GRADCU_T x) {
     return gradcu_from_bits((gradcu_to_bits(size) & ~GRADCU_SIGN) | (gradcu_to_bits(x) & GRADCU_SIGN));
 }
 
 /* x less `multiple` times log(2), the multiple being whole; and exp(r) - 1 for what is left, r. */
-GRADCU_FUNCTION GRADCU_T gradcu_less_ln2(GRADCU_T x, GRADCU_T multiple) {
+static inline GRADCU_T gradcu_less_ln2(GRADCU_T x, GRADCU_T multiple) {
     return GRADCU_FMA(multiple, -GRADCU_LN2_2, GRADCU_FMA(multiple, -GRADCU_LN2_1, x));
 }
 
-GRADCU_FUNCTION GRADCU_T gradcu_small_expm1(GRADCU_T r) {
+static inline GRADCU_T gradcu_small_expm1(GRADCU_T r) {
     return GRADCU_FMA(r * r, gradcu_exponential_polynomial(r), r);
 }
 
 /* 2^k exp(r). 2^k is made as the product of two numbers, since neither the least nor the largest of the numbers that it
    has to be is a normal one; with both exponents' biases, k stands in the last bits of the sum that rounds it. */
-GRADCU_FUNCTION GRADCU_T gradcu_exp(GRADCU_T x) {
-    const GRADCU_T rounder = GRADCU_ROUNDER + T(2 * GRADCU_BIAS), sum = GRADCU_FMA(x, GRADCU_INVERSE_LN2, rounder);
+static inline GRADCU_T gradcu_exp(GRADCU_T x) {
+    const GRADCU_T rounder = GRADCU_ROUNDER + 2 * GRADCU_BIAS, sum = GRADCU_FMA(x, GRADCU_INVERSE_LN2, rounder);
     const gradcu_bits both = gradcu_to_bits(sum), half = both >> 1;
     const GRADCU_T scale = gradcu_from_bits(half << GRADCU_FRACTION);
     const GRADCU_T rest = gradcu_from_bits((both - half) << GRADCU_FRACTION);
     const GRADCU_T small = gradcu_small_expm1(gradcu_less_ln2(x, sum - rounder));
     const GRADCU_T power = GRADCU_FMA(scale, small, scale) * rest;
     /* What was computed for arguments that are too large means nothing. */
-    const GRADCU_T bounded = x > GRADCU_OVERFLOW ? T(INFINITY) : power;
-    return x < GRADCU_UNDERFLOW ? T(0) : bounded;
+    const GRADCU_T bounded = x > GRADCU_OVERFLOW ? (GRADCU_T)INFINITY : power;
+    return x < GRADCU_UNDERFLOW ? 0 : bounded;
 }
 
-/* -e / (2 + e) for e = exp(-2|x|) - 1, which keeps its digits where x is small: 4.28.2 of https://dlmf.nist.gov/4.28. */
-GRADCU_FUNCTION GRADCU_T gradcu_tanh(GRADCU_T x) {
-    const GRADCU_T size = gradcu_with_sign_of(x, T(0)), twice = T(-2) * size;
-    const GRADCU_T rounder = GRADCU_ROUNDER + T(GRADCU_BIAS), sum = GRADCU_FMA(twice, GRADCU_INVERSE_LN2, rounder);
+/* (1 - e) / (1 + e) for e = exp(-2|x|). Both sums are rounded once, and keep their digits where x is small. */
+static inline GRADCU_T gradcu_tanh(GRADCU_T x) {
+    const GRADCU_T size = gradcu_with_sign_of(x, 0), twice = -2 * size;
+    const GRADCU_T rounder = GRADCU_ROUNDER + GRADCU_BIAS, sum = GRADCU_FMA(twice, GRADCU_INVERSE_LN2, rounder);
     const GRADCU_T scale = gradcu_from_bits(gradcu_to_bits(sum) << GRADCU_FRACTION);
     const GRADCU_T small = gradcu_small_expm1(gradcu_less_ln2(twice, sum - rounder));
-    const GRADCU_T e = GRADCU_FMA(scale, small, scale - T(1));
-    const GRADCU_T quotient = e / (T(2) + e);
-    return gradcu_with_sign_of(size > GRADCU_FLAT ? T(1) : quotient, x);
+    const GRADCU_T difference = GRADCU_FMA(scale, small, scale - 1), whole = GRADCU_FMA(scale, small, scale + 1);
+    const GRADCU_T quotient = difference / whole;
+    return gradcu_with_sign_of(size > GRADCU_FLAT ? 1 : quotient, x);
 }
 
 /* An angle of which whole quarters of a turn were taken away: what is left of it, and how many they were, in the first
    two bits. */
 struct gradcu_angle { GRADCU_T rest; gradcu_bits turn; };
 
-GRADCU_FUNCTION struct gradcu_angle gradcu_reduced(GRADCU_T size) {
+static inline struct gradcu_angle gradcu_reduced(GRADCU_T size) {
     const GRADCU_T sum = GRADCU_FMA(size, GRADCU_INVERSE_HALF_PI, GRADCU_ROUNDER), quarters = sum - GRADCU_ROUNDER;
     GRADCU_T rest = GRADCU_FMA(quarters, -GRADCU_HALF_PI_1, size);
     rest = GRADCU_FMA(quarters, -GRADCU_HALF_PI_2, rest);
@@ -77,24 +77,24 @@ GRADCU_FUNCTION struct gradcu_angle gradcu_reduced(GRADCU_T size) {
     return (struct gradcu_angle){rest, gradcu_to_bits(sum) << (GRADCU_WIDTH - 2)};
 }
 
-GRADCU_FUNCTION GRADCU_T gradcu_small_sin(GRADCU_T r) {
+static inline GRADCU_T gradcu_small_sin(GRADCU_T r) {
     const GRADCU_T z = r * r;
     return GRADCU_FMA(r * z, gradcu_sine_polynomial(z), r);
 }
 
-GRADCU_FUNCTION GRADCU_T gradcu_small_cos(GRADCU_T r) {
+static inline GRADCU_T gradcu_small_cos(GRADCU_T r) {
     const GRADCU_T z = r * r;
-    return GRADCU_FMA(z, gradcu_cosine_polynomial(z), T(1));
+    return GRADCU_FMA(z, gradcu_cosine_polynomial(z), 1);
 }
 
 /* The sine and the cosine of x, whose reduced size this is: of which compilers make one where both are asked for. */
-GRADCU_FUNCTION GRADCU_T gradcu_sin_of(struct gradcu_angle angle, GRADCU_T x) {
+static inline GRADCU_T gradcu_sin_of(struct gradcu_angle angle, GRADCU_T x) {
     const GRADCU_T sine = gradcu_small_sin(angle.rest), cosine = gradcu_small_cos(angle.rest);
     const GRADCU_T value = angle.turn & GRADCU_QUARTER ? cosine : sine;
     return gradcu_from_bits(gradcu_to_bits(value) ^ ((angle.turn ^ gradcu_to_bits(x)) & GRADCU_SIGN));
 }
 
-GRADCU_FUNCTION GRADCU_T gradcu_cos_of(struct gradcu_angle angle) {
+static inline GRADCU_T gradcu_cos_of(struct gradcu_angle angle) {
     const GRADCU_T sine = gradcu_small_sin(angle.rest), cosine = gradcu_small_cos(angle.rest);
     const GRADCU_T value = angle.turn & GRADCU_QUARTER ? sine : cosine;
     return gradcu_from_bits(gradcu_to_bits(value) ^ ((angle.turn + GRADCU_QUARTER) & GRADCU_SIGN));
@@ -114,7 +114,7 @@ static GRADCU_ALONE void gradcu_sines_and_cosines(
 ) {
     gradcu_bits largest = 0;
     for (int i = 0; i < TILE; i++) {
-        const GRADCU_T x = angles[i], size = gradcu_with_sign_of(x, T(0));
+        const GRADCU_T x = angles[i], size = gradcu_with_sign_of(x, 0);
         const struct gradcu_angle angle = gradcu_reduced(size);
         const gradcu_bits bits = gradcu_to_bits(size);
         largest = bits > largest ? bits : largest;

@@ -27,7 +27,7 @@ typedef unsigned long long gradcu_bits;
 #define GRADCU_FLAT 0x1.4p+4
 
 /* (sin(r) / r - 1) / z for r in [-pi/4, pi/4] and z = r * r. */
-GRADCU_FUNCTION GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {
+static inline GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {
     GRADCU_T sum = 0x1.5d74258a0fca8p-33;
     sum = GRADCU_FMA(sum, z, -0x1.ae5dfc79e1288p-26);
     sum = GRADCU_FMA(sum, z, 0x1.71de34f1abd7ep-19);
@@ -38,7 +38,7 @@ GRADCU_FUNCTION GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {
 }
 
 /* (cos(r) - 1) / z for the same. */
-GRADCU_FUNCTION GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {
+static inline GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {
     GRADCU_T sum = -0x1.8f85d8b5af6f5p-37;
     sum = GRADCU_FMA(sum, z, 0x1.1ee99cc8f7bb4p-29);
     sum = GRADCU_FMA(sum, z, -0x1.27e4f794e2fccp-22);
@@ -50,7 +50,7 @@ GRADCU_FUNCTION GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {
 }
 
 /* (exp(r) - 1 - r) / (r * r) for r in [-log(2)/2, log(2)/2]. */
-GRADCU_FUNCTION GRADCU_T gradcu_exponential_polynomial(GRADCU_T r) {
+static inline GRADCU_T gradcu_exponential_polynomial(GRADCU_T r) {
     GRADCU_T sum = 0x1.ae6b729efa24ep-26;
     sum = GRADCU_FMA(sum, r, 0x1.28a234d37e606p-22);
     sum = GRADCU_FMA(sum, r, 0x1.71de8872303e6p-19);

@@ -27,7 +27,7 @@ typedef unsigned int gradcu_bits;
 #define GRADCU_FLAT 0x1.4p+3f
 
 /* (sin(r) / r - 1) / z for r in [-pi/4, pi/4] and z = r * r. */
-GRADCU_FUNCTION GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {
+static inline GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {
     GRADCU_T sum = -0x1.990f14p-13f;
     sum = GRADCU_FMA(sum, z, 0x1.1106ap-7f);
     sum = GRADCU_FMA(sum, z, -0x1.555544p-3f);
@@ -35,7 +35,7 @@ GRADCU_FUNCTION GRADCU_T gradcu_sine_polynomial(GRADCU_T z) {
 }
 
 /* (cos(r) - 1) / z for the same. */
-GRADCU_FUNCTION GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {
+static inline GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {
     GRADCU_T sum = 0x1.99bb54p-16f;
     sum = GRADCU_FMA(sum, z, -0x1.6c0b8cp-10f);
     sum = GRADCU_FMA(sum, z, 0x1.555548p-5f);
@@ -44,7 +44,7 @@ GRADCU_FUNCTION GRADCU_T gradcu_cosine_polynomial(GRADCU_T z) {
 }
 
 /* (exp(r) - 1 - r) / (r * r) for r in [-log(2)/2, log(2)/2]. */
-GRADCU_FUNCTION GRADCU_T gradcu_exponential_polynomial(GRADCU_T r) {
+static inline GRADCU_T gradcu_exponential_polynomial(GRADCU_T r) {
     GRADCU_T sum = 0x1.6bebf4p-10f;
     sum = GRADCU_FMA(sum, r, 0x1.1227f4p-7f);
     sum = GRADCU_FMA(sum, r, 0x1.555674p-5f);

@@ -171,12 +171,22 @@ class _Loops:
 
 
 def _sines_and_cosines(program: Program) -> dict[int, tuple[int, ...]]:
-    """The lines that are a sine or a cosine, each with all those that are one of the same operand."""
-    pairs: dict[Reference, list[int]] = {}
+    """The lines that are a sine or a cosine, each with the other one of the same operand, where there is one."""
+    alone: dict[tuple[str, Reference], int] = {}
+    pairs: dict[int, tuple[int, ...]] = {}
     for line in program.lines:
-        if line.op.name in ("sin", "cos") and program.dtype_of(line.operands[0]) == program.dtype:
-            pairs.setdefault(line.operands[0], []).append(line.index)
-    return {index: tuple(pair) for pair in pairs.values() for index in pair}
+        if line.op.name in ("sin", "cos") and _is_array(line.operands[0], program):
+            other = alone.pop(("cos" if line.op.name == "sin" else "sin", line.operands[0]), None)
+            pair = (line.index,) if other is None else (other, line.index)
+            if other is None:
+                alone[line.op.name, line.operands[0]] = line.index
+            pairs |= dict.fromkeys(pair, pair)
+    return pairs
+
+
+def _is_array(reference: Reference, program: Program) -> bool:
+    """Whether it stands for an array of the program's dtype in C."""
+    return isinstance(reference, int | str) and program.dtype_of(reference) == program.dtype
 
 
 def _lines_of(references: Iterable[Reference]) -> list[int]:

@@ -203,10 +203,8 @@ def tile_source(program: Program, compiler: Compiler) -> str:
         "STATEMENTS": "\n".join(f"    {line}" for line in tile_statements(program, compiler.has_fma)),
     }
     real = _C_TYPES[program.dtype.name][0]
-    headers = ["gradcu.cuh"]
-    if compiler.has_fma:
-        headers += [f"vector_math_{real}.h", "vector_math.h"]
-    return "\n".join((*_preamble(real, compiler), *map(kernel_file, headers), filled(_TILE_FUNCTION, fillings)))
+    own = [f"vector_math_{real}.h", "vector_math.h"] if compiler.has_fma else []
+    return "\n".join((*_preamble(real, compiler), *map(kernel_file, (*own, "gradcu.cuh")), filled(_TILE_FUNCTION, fillings)))
 
 
 def _element(dtype: np.dtype) -> str:
