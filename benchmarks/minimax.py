@@ -87,6 +87,7 @@ def minimax(function: Function, weight: Function, degree: int, low: Any, high: A
     count = degree + 2
     # Off the middle, where a weight may be 0.
     extremes = [min(_POINTS - 1, k * _POINTS // (count - 1) + (17 if 0 < k < count - 1 else 0)) for k in range(count)]
+    coefficients: list[Any] = []
     for _ in range(_ROUNDS):
         matrix = mpmath.matrix(
             [

@@ -3,11 +3,11 @@
    Every operation is written out, fused multiplications and additions too, which the processor must have: so a result
    follows from the argument alone, whatever the compiler and the place in a vector. All are within 2 units in the last
    place for every argument, and right at nan, infinities, zeros of both signs and denormal numbers. GRADCU_T is the
-   type; its own header, vector_math_float.h or vector_math_double.h, comes before this one, and <tgmath.h>.
+   type; its own header, vector_math_float.h or vector_math_double.h, and <tgmath.h> come before this one, and TILE.
 
-   Arguments are reduced by multiples of a constant that is subtracted in parts: W. J. Cody and W. Waite, Software Manual
-   for the Elementary Functions, 1980. A fused operation subtracts the first part exactly: J.-M. Muller and others,
-   Handbook of Floating-Point Arithmetic, second edition, 11.3. The polynomials: benchmarks/minimax.py. */
+   Arguments are reduced by multiples of a constant that is subtracted in parts: W. J. Cody and W. Waite, Software
+   Manual for the Elementary Functions, 1980. A fused operation subtracts the first part exactly: J.-M. Muller and
+   others, Handbook of Floating-Point Arithmetic, second edition, 11.3. The polynomials: benchmarks/minimax.py. */
 #ifndef GRADCU_VECTOR_MATH_H
 #define GRADCU_VECTOR_MATH_H
 
@@ -65,8 +65,8 @@ static inline GRADCU_T gradcu_tanh(GRADCU_T x) {
     return gradcu_with_sign_of(size > GRADCU_FLAT ? 1 : quotient, x);
 }
 
-/* An angle of which whole quarters of a turn were taken away: what is left of it, and how many they were, in the first
-   two bits. */
+/* An angle of which whole quarters of a turn were taken away: what is left of it, and how many of the four quarters
+   they go beyond whole turns, in the two uppermost bits. */
 struct gradcu_angle { GRADCU_T rest; gradcu_bits turn; };
 
 static inline struct gradcu_angle gradcu_reduced(GRADCU_T size) {
@@ -87,7 +87,7 @@ static inline GRADCU_T gradcu_small_cos(GRADCU_T r) {
     return GRADCU_FMA(z, gradcu_cosine_polynomial(z), 1);
 }
 
-/* The sine and the cosine of x, whose reduced size this is: of which compilers make one where both are asked for. */
+/* The sine and the cosine of x, whose size is reduced to this angle. A compiler computes once what both have. */
 static inline GRADCU_T gradcu_sin_of(struct gradcu_angle angle, GRADCU_T x) {
     const GRADCU_T sine = gradcu_small_sin(angle.rest), cosine = gradcu_small_cos(angle.rest);
     const GRADCU_T value = angle.turn & GRADCU_QUARTER ? cosine : sine;
@@ -100,7 +100,7 @@ static inline GRADCU_T gradcu_cos_of(struct gradcu_angle angle) {
     return gradcu_from_bits(gradcu_to_bits(value) ^ ((angle.turn + GRADCU_QUARTER) & GRADCU_SIGN));
 }
 
-/* The sines and cosines of a tile. Angles that are too large for three parts of pi/2 are the C library's, one by one. */
+/* Of a tile, those of angles that are too large for pi/2 in three parts: the C library's, one by one. */
 static GRADCU_BRIEFLY void gradcu_far_angles(const GRADCU_T *angles, GRADCU_T *sines, GRADCU_T *cosines) {
     for (int i = 0; i < TILE; i++) {
         if (!(fabs(angles[i]) > GRADCU_FARTHEST)) continue;
@@ -109,6 +109,7 @@ static GRADCU_BRIEFLY void gradcu_far_angles(const GRADCU_T *angles, GRADCU_T *s
     }
 }
 
+/* The sines and cosines of a tile. */
 static GRADCU_ALONE void gradcu_sines_and_cosines(
     const GRADCU_T *restrict angles, GRADCU_T *restrict sines, GRADCU_T *restrict cosines
 ) {

@@ -1,9 +1,9 @@
 """A program as loops over a tile: one for each function, and as few as follow from that for what is between them.
 
-A processor looks so far ahead that it works on several turns of a short loop at a time, and on little more than one of a
-long loop. A function is a long chain of operations that wait for each other; in a loop of its own such chains overlap,
-and the values between the loops stay in the first-level cache. Besides, a function that has no vector code keeps nothing
-else from being vectorised.
+A processor looks so far ahead that it works on several turns of a short loop at a time, and on little more than one of
+a long loop. A function is a long chain of operations that wait for each other; in a loop of its own such chains
+overlap, and the values between the loops stay in the first-level cache. Besides, a function that has no vector code
+keeps nothing else from being vectorised.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def tile_statements(program: Program, own_functions: bool) -> list[str]:
     >>> from gradcu.fuse.trace import program
     >>> import gradcu, numpy
     >>> traced = program(lambda x: gradcu.exp(x) * x, numpy.dtype("float32"), order=0)
-    >>> print("\\n".join(tile_statements(traced, own_functions=True)))
+    >>> print(*tile_statements(traced, own_functions=True), sep=chr(10))
     _Alignas(64) T tile0[TILE];
     for (int i = 0; i < TILE; i++) {
         const T x = in0[i];
@@ -157,7 +157,8 @@ class _Loops:
     def _call(self, indices: list[int]) -> list[str]:
         """The call that computes the sines and the cosines of a tile."""
         operand = self._program.lines[indices[0]].operands[0]
-        angles = self._arrays[operand] if isinstance(operand, int) else f"in{list(self._program.inputs).index(operand)}"
+        names = list(self._program.inputs)
+        angles = self._arrays[operand] if isinstance(operand, int) else f"in{names.index(str(operand))}"
         arrays = {self._program.lines[index].op.name: self._arrays[index] for index in indices}
         if len(arrays) == 1:
             # The other one is computed all the same, and lost.

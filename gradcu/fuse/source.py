@@ -2,12 +2,14 @@
 
 Points go through the loop in tiles of a fixed length. A tile that is not full is filled up with its last point,
 computed in a buffer, and copied as far as it goes: so every point takes the same path through the same vector code, and
-its bits depend on its value alone, whatever the chunk, the thread and its place in them. Functions of <math.h> come
-from the platform's vector library where there is one. Numbers below the normal range are numbers as any other: nothing
-is flushed to zero.
+its bits depend on its value alone, whatever the chunk, the thread and its place in them. Functions are those of
+kernels/vector_math.h, and else the platform's vector library's where there is one. Numbers below the normal range are
+numbers as any other: nothing is flushed to zero.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from .._linspace import BEYOND, SEGMENT
 from .._template import filled, kernel_file
@@ -195,16 +197,15 @@ def tile_source(program: Program, compiler: Compiler) -> str:
     if program.dtype.name not in _C_TYPES:
         raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {program.dtype}")
     parameters = [f"const {_element(own)} *restrict in{k}" for k, own in enumerate(program.inputs.values())]
-    parameters += [
-        f"{_element(program.dtype_of(output))} *restrict row{k}" for k, output in enumerate(program.outputs)
-    ]
+    parameters += [f"{_element(program.dtype_of(output))} *restrict row{k}" for k, output in enumerate(program.outputs)]
     fillings = {
         "PARAMETERS": ", ".join(parameters),
         "STATEMENTS": "\n".join(f"    {line}" for line in tile_statements(program, compiler.has_fma)),
     }
     real = _C_TYPES[program.dtype.name][0]
     own = [f"vector_math_{real}.h", "vector_math.h"] if compiler.has_fma else []
-    return "\n".join((*_preamble(real, compiler), *map(kernel_file, (*own, "gradcu.cuh")), filled(_TILE_FUNCTION, fillings)))
+    headers = map(kernel_file, (*own, "gradcu.cuh"))
+    return "\n".join((*_preamble(real, compiler), *headers, filled(_TILE_FUNCTION, fillings)))
 
 
 def _element(dtype: np.dtype) -> str:

@@ -81,10 +81,8 @@ def _engine(engine: str, traced: Program, domain: Domain) -> tuple[str, str, lis
         return "numpy", "too few points to compile for", []
     try:
         compiler = find_compiler()
-        if domain.line is None:
-            source = elementwise_source(traced, compiler)
-        else:
-            source = kernel_source(traced, compiler)
+        made = elementwise_source if domain.line is None else kernel_source
+        source = made(traced, compiler)
     except (CompilerError, NotInCError) as error:
         if engine == "cc":
             raise

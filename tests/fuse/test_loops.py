@@ -34,7 +34,9 @@ def test_a_sine_and_a_cosine_of_one_angle_are_one_call():
 
 
 def test_each_function_has_a_loop_of_its_own():
-    made = program(lambda x: gradcu.exp(gradcu.log(x) * 2) + gradcu.tanh(x) * gradcu.erf(x) + gradcu.sqrt(x), FLOAT64, 1)
+    made = program(
+        lambda x: gradcu.exp(gradcu.log(x) * 2) + gradcu.tanh(x) * gradcu.erf(x) + gradcu.sqrt(x), FLOAT64, 1
+    )
     found = [re.findall(r"\b(exp|log|tanh|erf)\(", loop) for loop in loops(made)]
     assert max(map(len, found)) == 1
     # The derivative of erf has one more exp.
