@@ -22,7 +22,9 @@ function; functions of two operands are measured beside several numbers, in eith
 these.
 
 - *eager*: the functions as they are called, which are NumPy's or SciPy's; the engine `numpy` gives the same bits.
-- *cc*: the engine `cc`, whose functions are those of the platform's vector library.
+- *cc*: the engine `cc`. Its `exp`, `tanh`, `sin` and `cos` are gradcu's own, and the others those of the platform's
+  vector library. Over all 2^32 numbers of float32 the errors are at most 1.05 for `exp`, 1.93 for `tanh` and 1.54 for
+  `sin` and `cos`; those that are infinite, NaN or zero are right, and zeros have the right sign.
 - *C++*: the generated CUDA kernels, compiled for the CPU, with the scalar functions of its `<math.h>`: what is gradcu's
   own in them is the GPU's too. NVIDIA states the errors of its own functions in the CUDA C++ Programming Guide,
   "Mathematical Functions".

@@ -38,6 +38,9 @@ _LEFT_ALONE = ("-fno-tree-sink", "-fno-thread-jumps", "-fno-tree-pre")
 # The vector functions of glibc, for which compilers have names on this platform.
 _VECTOR_LIBRARY = "libmvec.so.1"
 
+# Whether the processor multiplies and adds in one: for x86 and for ARM.
+_FUSED = ("__FMA__", "__ARM_FEATURE_FMA")
+
 _SECONDS = 120
 
 
@@ -54,7 +57,7 @@ class Compiler:
 
     ``identity`` is everything about the compiler that a kernel's machine code depends on: the options and, in `macros`,
     its version and what it assumes of the processor. ``vector_math`` is whether loops over functions of <math.h> may
-    call the platform's vector library.
+    call the platform's vector library, and ``has_fma`` whether the processor multiplies and adds with one rounding.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -63,11 +66,14 @@ class Compiler:
         self.is_clang = "#define __clang__ 1" in self.macros
         self.version = _macro(self.macros, "__VERSION__").strip('"')
         self.vector_math = "#define __x86_64__ 1" in self.macros and _has_vector_library()
+        self.has_fma = any(f"#define {name} 1" in self.macros for name in _FUSED)
         self.flags = (*self._native, *_FLAGS)
         self.libraries: tuple[str, ...] = ("-lm",)
+        if not self.is_clang:
+            self.flags += _LEFT_ALONE
         if self.vector_math:
             self.libraries = ("-lmvec", "-lm")
-            self.flags += ("-fveclib=libmvec",) if self.is_clang else _LEFT_ALONE
+            self.flags += ("-fveclib=libmvec",) if self.is_clang else ()
         self.identity = "\n".join((" ".join((*self.flags, *self.libraries)), self.macros))
 
     @property

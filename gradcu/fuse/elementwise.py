@@ -12,7 +12,7 @@ from .._template import filled
 from .compiler import Compiler, find_compiler
 from .kernel import address, loaded
 from .layout import Layout
-from .program import NotInCError, Program, c_body
+from .program import NotInCError, Program
 from .source import tile_source
 
 
@@ -198,5 +198,5 @@ def elementwise_source(program: Program, compiler: Compiler) -> str:
         "MOST_DIMS": str(_MOST_DIMS),
         "ARGUMENTS": ", ".join(arguments),
     }
-    tile = tile_source(c_body(program), program.inputs, outputs, program.dtype, compiler)
+    tile = tile_source(program, compiler)
     return tile + filled(_LOOP, fillings)

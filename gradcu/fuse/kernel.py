@@ -12,7 +12,7 @@ import numpy as np
 from .._linspace import MOST_EXACT, SEGMENT, linspace_block, linspace_pieces
 from .cache import library
 from .compiler import Compiler, find_compiler
-from .program import Program, c_body
+from .program import Program
 from .source import kernel_source
 
 Extremes = tuple[int, int]
@@ -94,7 +94,7 @@ def kernel_of(program: Program, compiler: Compiler | None = None) -> Kernel:
     key = (program.key, compiler.identity)
     kernel = _loaded.get(key)
     if kernel is None:
-        source = kernel_source(c_body(program), len(program.outputs), program.dtype, compiler)
+        source = kernel_source(program, compiler)
         kernel = Kernel(loaded(source, compiler), program.dtype, len(program.outputs))
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()

@@ -158,25 +158,35 @@ def c_body(program: Program) -> list[str]:
     >>> c_body(trace.program(lambda x: gradcu.exp(x) * x, numpy.dtype("float32"), order=1))
     ['const T t0 = exp(x);', 'const T t1 = t0 * x;', 'const T t2 = t0 + t1;', 'out0 = t1;', 'out1 = t2;']
     """
-    body = []
+    body = c_statements(program)
+    for number, output in enumerate(program.outputs):
+        body.append(f"out{number} = {c_operand(output)};")
+    return body
+
+
+def c_statements(program: Program) -> list[str]:
+    """Those of its lines alone, a statement a line, where the outputs too are seen to have C.
+
+    Line number k is the variable ``tk``. Raises NotInCError for a program that has no C.
+    """
     for name, dtype in program.inputs.items():
         if dtype != program.dtype and dtype.kind != "b":
             raise NotInCError(f"input {name} is of {dtype}, not of {program.dtype}")
+    statements = []
     for line in program.lines:
         if line.dtype != program.dtype and line.dtype.kind != "b":
             raise NotInCError(f"{line!r} is neither of {program.dtype} nor of bool")
         expression = _c_expression(line)
         if line.dtype.kind == "b":
             # A bool is an int in C, 0 or 1, of which ~ makes more than the other.
-            body.append(f"const int t{line.index} = (int)({expression}) & 1;")
+            statements.append(f"const int t{line.index} = (int)({expression}) & 1;")
         else:
-            body.append(f"const T t{line.index} = {expression};")
+            statements.append(f"const T t{line.index} = {expression};")
     for number, output in enumerate(program.outputs):
         dtype = program.dtype_of(output)
         if dtype != program.dtype and dtype.kind != "b":
             raise NotInCError(f"output {number} is of {dtype}, not of {program.dtype}")
-        body.append(f"out{number} = {_c_operand(output)};")
-    return body
+    return statements
 
 
 def _template(line: Line) -> str:
@@ -194,14 +204,15 @@ def _c_expression(line: Line) -> str:
         for name, value in zip(line.op.statics, line.statics, strict=True)
         if isinstance(value, int | float)
     }
-    operands = dict(zip(line.op.operands, map(_c_operand, line.operands), strict=True))
+    operands = dict(zip(line.op.operands, map(c_operand, line.operands), strict=True))
     try:
         return template.format(**operands, **numbers)
     except KeyError as missing:
         raise NotInCError(f"{line!r}: C has no literal for {missing}") from None
 
 
-def _c_operand(reference: Reference) -> str:
+def c_operand(reference: Reference) -> str:
+    """What a statement reads it as."""
     if isinstance(reference, int):
         return f"t{reference}"
     if isinstance(reference, str):

@@ -2,21 +2,20 @@
 
 Points go through the loop in tiles of a fixed length. A tile that is not full is filled up with its last point,
 computed in a buffer, and copied as far as it goes: so every point takes the same path through the same vector code, and
-its bits depend on its value alone, whatever the chunk, the thread and its place in them. Functions of <math.h> come
-from the platform's vector library where there is one. Numbers below the normal range are numbers as any other: nothing
-is flushed to zero.
+its bits depend on its value alone, whatever the chunk, the thread and its place in them. Functions are those of
+kernels/vector_math.h, and else the platform's vector library's where there is one. Numbers below the normal range are
+numbers as any other: nothing is flushed to zero.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from .._linspace import BEYOND, MOST_EXACT, SEGMENT
 from .._template import filled, kernel_file
 from .compiler import Compiler
-from .program import NotInCError
+from .loops import tile_statements
+from .program import NotInCError, Program
 
 TILE = BEYOND
 """How many points go through the loop at a time: all rows of a tile stay in the first-level cache."""
@@ -33,43 +32,36 @@ VECTOR_FUNCTIONS = {
 }  # fmt: skip
 
 _TILE_FUNCTION = """
-typedef GRADCU_T T;
-enum { TILE = @TILE@ };
-
 /* A tile of points, all of it. */
 static GRADCU_ALONE void gradcu_tile(@PARAMETERS@) {
-    for (int i = 0; i < TILE; i++) {
-@LOADS@
-        T @OUTPUTS@;
-@BODY@
-@STORES@
-    }
+@STATEMENTS@
 }
 """
 
 _LOOP = """
 typedef @INDEX@ gradcu_index;
 
-/* The least and the largest number of a tile, and whether it has a NaN or an infinity, without which they are right. */
+/* The least and the largest number of a tile, and whether it has a NaN or an infinity, without which they are right.
+   Their bits, with those of negative numbers but for the sign turned round, are in their order as integers, of which
+   compilers find extremes in vectors; -0.0 comes before 0.0, and NaNs lie beyond the infinities. */
 static GRADCU_ALONE int gradcu_extremes(const T *restrict row, T *least, T *largest) {
-    T low[TILE / 2], high[TILE / 2];
-    gradcu_index odd = 0;
-    for (int i = 0; i < TILE; i++) odd |= row[i] - row[i] != T(0);
-    for (int i = 0; i < TILE / 2; i++) {
-        const T a = row[i], b = row[i + TILE / 2];
-        low[i] = b < a ? b : a;
-        high[i] = b > a ? b : a;
+    const gradcu_index all = (gradcu_index)(~0ULL >> (65 - 8 * sizeof(T)));
+    gradcu_index low = all, high = -all, infinite;
+    const T infinity = T(INFINITY);
+    memcpy(&infinite, &infinity, sizeof(T));
+    for (int i = 0; i < TILE; i++) {
+        gradcu_index bits;
+        memcpy(&bits, &row[i], sizeof(T));
+        bits ^= (bits >> (8 * sizeof(T) - 1)) & all;
+        low = bits < low ? bits : low;
+        high = bits > high ? bits : high;
     }
-#define GRADCU_HALVE(width) \\
-    for (int i = 0; i < width; i++) { \\
-        low[i] = low[i + width] < low[i] ? low[i + width] : low[i]; \\
-        high[i] = high[i + width] > high[i] ? high[i + width] : high[i]; \\
-    }
-    GRADCU_HALVE(128) GRADCU_HALVE(64) GRADCU_HALVE(32) GRADCU_HALVE(16) GRADCU_HALVE(8) GRADCU_HALVE(4)
-    GRADCU_HALVE(2) GRADCU_HALVE(1)
-    *least = low[0];
-    *largest = high[0];
-    return odd != 0;
+    const int odd = high >= infinite || low <= ~infinite;
+    low ^= low < 0 ? all : 0;
+    high ^= high < 0 ? all : 0;
+    memcpy(least, &low, sizeof(T));
+    memcpy(largest, &high, sizeof(T));
+    return odd;
 }
 
 /* What a call says of a row: where its least and its largest number stand first; whether it has NaN or infinity, and
@@ -194,15 +186,14 @@ GRADCU_EXPORT GRADCU_BRIEFLY void gradcu_sweep(const struct block *block, struct
 """
 
 
-def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: Compiler) -> str:
-    """The translation unit of a sweep's kernel.
+def kernel_source(program: Program, compiler: Compiler) -> str:
+    """The translation unit of a sweep's kernel: of a program of one input, with outputs of its dtype.
 
-    ``body`` are the statements that `gradcu.fuse.program.c_body` gives: they read ``x`` and assign ``out0``, ``out1``,
-    ... Raises `NotInCError` for a dtype that C does not have.
+    Raises `NotInCError` for a program that has no C.
     """
-    tile = tile_source(body, {"x": dtype}, [dtype] * outputs, dtype, compiler)
+    tile, outputs = tile_source(program, compiler), len(program.outputs)
     fillings = {
-        "INDEX": _C_TYPES[dtype.name][1],
+        "INDEX": _C_TYPES[program.dtype.name][1],
         "SEGMENT": str(SEGMENT),
         "ROWS": str(outputs),
         "EXACT": str(MOST_EXACT),
@@ -211,36 +202,24 @@ def kernel_source(body: Sequence[str], outputs: int, dtype: np.dtype, compiler: 
     return tile + filled(_LOOP, fillings)
 
 
-def tile_source(
-    body: Sequence[str],
-    inputs: Mapping[str, np.dtype],
-    outputs: Sequence[np.dtype],
-    dtype: np.dtype,
-    compiler: Compiler,
-) -> str:
+def tile_source(program: Program, compiler: Compiler) -> str:
     """What a kernel's translation unit begins with: the preamble, and ``gradcu_tile(inputs, ..., outputs, ...)``.
 
-    That is the loop over one tile, of pointers to the inputs' elements and to where the outputs go, which are of
-    ``dtype`` or of bool. Raises `NotInCError` for a dtype that C does not have.
+    That computes one tile, of pointers to the inputs' elements and to where the outputs go. Raises `NotInCError` for a
+    program that has no C.
     """
-    if dtype.name not in _C_TYPES:
-        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {dtype}")
-    parameters = [f"const {_element(own)} *restrict in{k}" for k, own in enumerate(inputs.values())]
-    parameters += [f"{_element(own)} *restrict row{k}" for k, own in enumerate(outputs)]
-    loads = [
-        f"const {'int' if own.kind == 'b' else 'T'} {name} = in{k}[i];" for k, (name, own) in enumerate(inputs.items())
-    ]
+    if program.dtype.name not in _C_TYPES:
+        raise NotInCError(f"kernels are made of {' or '.join(_C_TYPES)}, not of {program.dtype}")
+    parameters = [f"const {_element(own)} *restrict in{k}" for k, own in enumerate(program.inputs.values())]
+    parameters += [f"{_element(program.dtype_of(output))} *restrict row{k}" for k, output in enumerate(program.outputs)]
     fillings = {
-        "TILE": str(TILE),
         "PARAMETERS": ", ".join(parameters),
-        "LOADS": _indented(loads),
-        "OUTPUTS": ", ".join(f"out{k}" for k in range(len(outputs))),
-        "BODY": _indented(body),
-        "STORES": _indented(f"row{k}[i] = out{k};" for k in range(len(outputs))),
+        "STATEMENTS": "\n".join(f"    {line}" for line in tile_statements(program, compiler.has_fma)),
     }
-    return "\n".join(
-        (*_preamble(_C_TYPES[dtype.name][0], compiler), kernel_file("gradcu.cuh"), filled(_TILE_FUNCTION, fillings))
-    )
+    real = _C_TYPES[program.dtype.name][0]
+    own = [f"vector_math_{real}.h", "vector_math.h"] if compiler.has_fma else []
+    headers = map(kernel_file, (*own, "gradcu.cuh"))
+    return "\n".join((*_preamble(real, compiler), *headers, filled(_TILE_FUNCTION, fillings)))
 
 
 def _element(dtype: np.dtype) -> str:
@@ -248,13 +227,11 @@ def _element(dtype: np.dtype) -> str:
     return "unsigned char" if dtype.kind == "b" else "T"
 
 
-def _indented(statements: Iterable[str]) -> str:
-    return "\n".join(f"        {statement}" for statement in statements)
-
-
 def _preamble(real: str, compiler: Compiler) -> list[str]:
     lines = [
         f"#define GRADCU_T {real}",
+        "typedef GRADCU_T T;",
+        f"enum {{ TILE = {TILE} }};",
         "#include <string.h>",
         "#include <tgmath.h>",
         "#ifdef __SSE2__",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..fuse.compiler import CompilerError, find_compiler
 from ..fuse.cuda_source import sweep_source
 from ..fuse.elementwise import elementwise_source
-from ..fuse.program import NotInCError, Program, c_body
+from ..fuse.program import NotInCError, Program
 from ..fuse.source import kernel_source
 from ..fuse.trace import UntraceableError, program
 from . import choice
@@ -82,10 +82,8 @@ def _engine(engine: str, traced: Program, domain: Domain) -> tuple[str, str, lis
         return "numpy", "too few points to compile for", []
     try:
         compiler = find_compiler()
-        if domain.line is None:
-            source = elementwise_source(traced, compiler)
-        else:
-            source = kernel_source(c_body(traced), len(traced.outputs), traced.dtype, compiler)
+        made = elementwise_source if domain.line is None else kernel_source
+        source = made(traced, compiler)
     except (CompilerError, NotInCError) as error:
         if engine == "cc":
             raise

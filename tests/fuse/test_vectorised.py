@@ -11,8 +11,9 @@ import pytest
 
 import gradcu
 from gradcu import Tensor
+from gradcu.fuse import compiler as compilers
 from gradcu.fuse.compiler import Compiler
-from gradcu.fuse.program import c_body
+from gradcu.fuse.program import Program
 from gradcu.fuse.source import kernel_source
 from gradcu.fuse.trace import program
 from tests.cases import function
@@ -28,27 +29,47 @@ CONDITIONAL: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def loops(made: str, compiler: Compiler) -> bool:
-    """Whether the loop over a tile is vectorised."""
-    lines = made.splitlines()
-    (start,) = (number for number, line in enumerate(lines, 1) if "void gradcu_tile(" in line)
+def loops(made: Program, compiler: Compiler) -> dict[str, bool]:
+    """Whether each loop over a tile is vectorised, by the first line in it that calls or stores something."""
+    source = kernel_source(made, compiler)
     command = [*compiler.command, *compiler.flags, "-fopt-info-vec", "-S", "-x", "c", "-", "-o", "/dev/null"]
-    report = subprocess.run(command, input=made, capture_output=True, text=True, check=True).stderr
-    places = map(int, re.findall(r"^<stdin>:(\d+):\d+: optimized: loop vectorized", report, re.MULTILINE))
-    return any(start < place <= start + 2 for place in places)
+    report = subprocess.run(command, input=source, capture_output=True, text=True, check=True).stderr
+    places = set(map(int, re.findall(r"^<stdin>:(\d+):\d+: optimized: loop vectorized", report, re.MULTILINE)))
+    lines = source.splitlines()
+    (start,) = (number for number, line in enumerate(lines, 1) if "void gradcu_tile(" in line)
+    end = next(number for number in range(start, len(lines)) if lines[number] == "}")
+    begins = [number for number in range(start, end) if lines[number - 1].startswith("    for (")]
+    return {
+        "\n".join(lines[begin : lines.index("    }", begin)]): bool(places & {begin, begin + 1, begin + 2})
+        for begin in begins
+    }
+
+
+def reported(compiler: Compiler) -> None:
+    """Skips the test where there is no such report."""
+    if compiler.is_clang or not compiler.vector_math:
+        pytest.skip("the report is gcc's, and calls are vectorised where the platform has a vector library")
 
 
 @pytest.mark.parametrize("name", CONDITIONAL)
 def test_conditions_are_no_branches(compiler: Compiler, name: str):
-    if compiler.is_clang or not compiler.vector_math:
-        pytest.skip("the report is gcc's, and calls are vectorised where the platform has a vector library")
+    reported(compiler)
     for dtype in ("float32", "float64"):
-        made = program(CONDITIONAL[name], np.dtype(dtype), 1)
-        assert loops(kernel_source(c_body(made), len(made.outputs), made.dtype, compiler), compiler), made.lines
+        found = loops(program(CONDITIONAL[name], np.dtype(dtype), 1), compiler)
+        assert found
+        assert all(found.values()), [text for text, vectorised in found.items() if not vectorised]
 
 
-def test_a_loop_that_goes_point_by_point_is_seen(compiler: Compiler):
-    if compiler.is_clang or not compiler.vector_math:
-        pytest.skip("the report is gcc's, and calls are vectorised where the platform has a vector library")
-    made = program(gradcu.lgamma, np.dtype("float64"), 0)
-    assert not loops(kernel_source(c_body(made), 1, made.dtype, compiler), compiler)
+def test_a_function_that_goes_point_by_point_goes_alone(compiler: Compiler):
+    reported(compiler)
+    found = loops(program(lambda x: gradcu.lgamma(x) * gradcu.exp(x) + x, np.dtype("float64"), 0), compiler)
+    assert {"gradcu_lgamma" in text: vectorised for text, vectorised in found.items()} == {True: False, False: True}
+
+
+def test_own_functions_need_no_vector_library(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+    reported(compiler)
+    monkeypatch.setattr(compilers, "_has_vector_library", lambda: False)
+    without = Compiler(compiler.command)
+    f = CONDITIONAL["relu of relu"]
+    assert all(loops(program(lambda x: f(x) + gradcu.tanh(gradcu.sin(x)), np.dtype("float32"), 1), without).values())
+    assert not all(loops(program(gradcu.tan, np.dtype("float32"), 0), without).values())
