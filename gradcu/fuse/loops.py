@@ -62,6 +62,8 @@ class _Loops:
     def __init__(self, program: Program, own_functions: bool) -> None:
         self._program = program
         self._texts = c_statements(program)
+        # A number equals a line's index, which is no reason to take one for the other.
+        self._outputs = [output if isinstance(output, int) else None for output in program.outputs]
         self._of_angles = _sines_and_cosines(program) if own_functions else {}
         self._loops = self._ordered()
         self._arrays: dict[int, str] = {}
@@ -89,7 +91,7 @@ class _Loops:
 
     def _ordered(self) -> list[_Loop]:
         """The loops in their order, each line as late as it can be."""
-        lines, outputs = self._program.lines, self._program.outputs
+        lines, outputs = self._program.lines, self._outputs
         functions = [_is_function(text) for text in self._texts]
         depths: list[int] = []
         for line in lines:
@@ -123,7 +125,7 @@ class _Loops:
         """The row that a loop writes a line to, from which later loops can read it."""
         if self._is_bool(index):
             return None
-        return next((f"row{k}" for k in loop.outputs if self._program.outputs[k] == index), None)
+        return next((f"row{k}" for k in loop.outputs if self._outputs[k] == index), None)
 
     def _taken(self) -> str:
         """An array that holds nothing."""

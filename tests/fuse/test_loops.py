@@ -69,6 +69,20 @@ def test_arrays_are_taken_again(length: int):
     assert declared.count("[TILE]") <= 4
 
 
+def test_a_number_is_not_taken_for_a_line(compiler: Compiler):
+    table = Table()
+    x = table.argument("x", FLOAT64)
+    numbers = [table.number(float(k), FLOAT64) for k in range(4)]
+    made = program_of([*numbers, table.call("add", table.call("exp", x), x), table.call("exp", x)], [x])
+    points = np.linspace(-1, 1, 600)
+    rows = [np.empty_like(points) for _ in made.outputs]
+    kernel_of(made, compiler).at(points, rows)
+    for k in range(4):
+        np.testing.assert_array_equal(rows[k], float(k))
+    np.testing.assert_allclose(rows[4], np.exp(points) + points, rtol=1e-14)
+    np.testing.assert_allclose(rows[5], np.exp(points), rtol=1e-14)
+
+
 def random_program(rng: np.random.Generator, table: Table, argument: Expr) -> list[Expr]:
     """Expressions of exact functions, of arithmetic and of conditions, and at the top some sines and cosines."""
     known, conditions = [argument], []
