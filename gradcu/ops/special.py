@@ -130,7 +130,7 @@ def added_exponentials(xp: Any, a: Any, b: Any) -> Any:
 logaddexp = pointwise(
     "logaddexp",
     added_exponentials,
-    c="gradcuadded_exponentials({a}, {b})",
+    c="gradcu_logaddexp({a}, {b})",
     da=lambda g, a, b: g * sigmoid(a - b),
     db=lambda g, a, b: g * sigmoid(b - a),
     doc="""log(exp(input) + exp(other)), elementwise and broadcast, without overflow.
