@@ -32,8 +32,8 @@ def jacobians(
         turned = slopes
         if argument.dtype.kind == "c":
             turned = _differences(func, arguments, position, numbers, place, eps * 1j)
-        for row, output, *both in zip(rows, outputs, slopes, turned, strict=True):
-            row.append(tuple(_by_parts(*both, output, argument)))
+        for row, output, along_x, along_y in zip(rows, outputs, slopes, turned, strict=True):
+            row.append(tuple(_by_parts(along_x, along_y, output, argument)))
     return [
         tuple(map(np.stack, zip(*row, strict=True)))
         if row
@@ -58,10 +58,10 @@ def derivatives_along(
     return _differences(func, arguments, position, numbers, ..., step)
 
 
-def _by_parts(slope: Any, turned: Any, output: Tensor, argument: Tensor) -> Iterator[Any]:
+def _by_parts(along_x: Any, along_y: Any, output: Tensor, argument: Tensor) -> Iterator[Any]:
     """The gradients of an output's parts by one element of an argument: d/dx, and d/dx + i d/dy of a complex one."""
     for part in (np.imag, np.real) if output.dtype.kind == "c" else (np.real,):
-        yield part(slope) + 1j * part(turned) if argument.dtype.kind == "c" else part(slope)
+        yield part(along_x) + 1j * part(along_y) if argument.dtype.kind == "c" else part(along_x)
 
 
 def _differences(

@@ -158,20 +158,18 @@ def test_points_are_those_of_linspace(compiler: Compiler, name: str, dtype: str)
 
 
 def test_the_table_of_offsets_lives_until_the_call_is_over(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
-    class Line(linspace._Line):
-        """Makes a table at every look, as for threads of which each came first."""
-
-        @property
-        def table(self) -> tuple[np.ndarray, np.ndarray]:
-            table = linspace._Line.table.func(self)
-            tables.extend(map(weakref.ref, table))
-            return table
+    def table(line: Any) -> tuple[np.ndarray, np.ndarray]:
+        """A new one at every look, as for threads of which each came first."""
+        made = cached.func(line)
+        tables.extend(map(weakref.ref, made))
+        return made
 
     tables: list[weakref.ref[np.ndarray]] = []
     alive: list[bool] = []
     kernel = kernel_of(program(FUNCTIONS["waves"], np.dtype("float32"), 0), compiler)
     called = kernel._function
-    monkeypatch.setattr(linspace, "_line", Line)
+    cached = linspace._Line.__dict__["table"]
+    monkeypatch.setattr(linspace._Line, "table", property(table))
     monkeypatch.setattr(
         kernel, "_function", lambda *given: (called(*given), alive.extend(table() is not None for table in tables))
     )
