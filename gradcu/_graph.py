@@ -157,7 +157,7 @@ class Node:
         (tensor(3., grad_fn=<MulBackward0>), tensor(3., grad_fn=<MulBackward0>))
         """
         # The walker stands above this module, and is loaded with the first walk.
-        return import_module("._engine", __package__).gradients_of(self, grad_outputs)
+        return import_module("._node_gradients", __package__).gradients_of(self, grad_outputs)
 
     def release(self) -> None:
         """Lets go of what was saved for backward."""

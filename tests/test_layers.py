@@ -18,6 +18,7 @@ LAYERS = [
     ("ops",),
     ("_functions",),
     ("_hooking",),
+    ("_node_gradients",),
     ("_engine",),
     ("_backward",),
     ("_inplace",),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._anomaly import note_origin
 from .._device import CPU, Place
-from .._engine import broadcasts
 from .._graph import FREED_MESSAGE, Node, next_sequence, version_error
+from .._node_gradients import broadcasts
 from .._saved import SAVED_HOOKS, Packed
 from .._tensor import Tensor, current_edge
 
