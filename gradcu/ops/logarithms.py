@@ -39,7 +39,7 @@ logaddexp2 = pointwise(
 
     >>> import gradcu
     >>> gradcu.logaddexp2(gradcu.tensor([0.0, 1000.0]), gradcu.tensor([0.0, 1000.0]))
-    tensor([   1., 1001.])
+    tensor([1.0000e+00, 1.0010e+03])
     """,
 )
 
@@ -108,7 +108,7 @@ entr = pointwise(
 
     >>> import gradcu
     >>> gradcu.entr(gradcu.tensor([0.0, 0.5, 1.0]))
-    tensor([0.0000, 0.3466, 0.0000])
+    tensor([0.0000, 0.3466, -0.0000])
     """,
 )
 

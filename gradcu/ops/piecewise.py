@@ -181,7 +181,7 @@ hardswish = pointwise(
 
     >>> import gradcu
     >>> gradcu.hardswish(gradcu.tensor([-4.0, 1.0, 5.0]))
-    tensor([0.0000, 0.6667, 5.0000])
+    tensor([-0.0000, 0.6667, 5.0000])
     """,
 )
 

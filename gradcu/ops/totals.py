@@ -97,7 +97,7 @@ def logcumsumexp(xp: Any, x: Any, dim: Any) -> Any:
 
     >>> import gradcu
     >>> gradcu.logcumsumexp(gradcu.tensor([1000.0, 1000.0]), 0)
-    tensor([1000.0000, 1000.6931])
+    tensor([1000.0000, 1000.6932])
     """
     result = x.dtype if x.dtype.kind in "fc" else get_default_dtype()
     out = scanned(xp, widened(x.astype(result, copy=False)), dim, lambda a, b: added_exponentials(xp, a, b))
