@@ -97,10 +97,7 @@ def minimax(function: Function, weight: Function, degree: int, low: Any, high: A
         )
         solution = mpmath.lu_solve(matrix, mpmath.matrix([values[at][0] for at in extremes]))
         coefficients = [solution[power] for power in range(degree + 1)]
-        errors = [
-            size * (mpmath.polyval(coefficients[::-1], x) - value)
-            for x, (value, size) in zip(points, values, strict=True)
-        ]
+        errors = [size * (_value(coefficients, x) - value) for x, (value, size) in zip(points, values, strict=True)]
         found = _alternating(errors, count)
         if found == extremes:
             break
@@ -124,8 +121,16 @@ def _alternating(errors: Sequence[Any], count: int) -> list[int]:
 
 def _series(coefficient: Callable[[int], Any]) -> Function:
     """A power series, of which 40 terms are exact here."""
-    coefficients = [mpmath.mpf(coefficient(k)) for k in reversed(range(40))]
-    return lambda x: mpmath.polyval(coefficients, x)
+    coefficients = [mpmath.mpf(coefficient(k)) for k in range(40)]
+    return lambda x: _value(coefficients, x)
+
+
+def _value(coefficients: Sequence[Any], x: Any) -> Any:
+    """That of a polynomial, the coefficients lowest first; mpmath's own function takes either order by its version."""
+    total = mpmath.mpf(0)
+    for coefficient in reversed(coefficients):
+        total = total * x + coefficient
+    return total
 
 
 def _coefficients(name: str, degree: int) -> list[Any]:
