@@ -84,9 +84,9 @@ def scattered_along(xp: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
 )
 def added_along(xp: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
     """``x`` with ``src`` added at the places that ``index`` names along ``dim``."""
-    out, index, src = _vectors(xp.array(x), index, src)
+    out, index, src = _vectors(xp.array(x, order="C"), index, src)
     kernels = adding_kernels(xp)
-    if kernels is not None:
+    if kernels is not None and out.dtype.kind == "f":
         kernels.add_along(out, index, dim, src)
     else:
         add_at(xp, out, places_along(xp, index, dim), src)

@@ -15,6 +15,7 @@ import pytest
 import gradcu
 from gradcu import Tensor
 from gradcu._op import OPS, Op
+from gradcu.ops import load_all
 from tests.cpu_cuda.bed import Bed, Counts
 
 NOTHING = Counts()
@@ -23,16 +24,21 @@ UPLOAD = NOTHING._replace(to_device=1, bytes_to_device=4000, synchronisations=1)
 
 WITHOUT_DEFAULTS: dict[str, tuple[Any, ...]] = {
     "polygamma_of_order": (1,), "sinc_derivative": (1,), "leaky_relu_gate": (0.1,), "pow": (1.7,),
-    "pow_of_number": (1.7,), "clamp": (0.3, 0.6),
+    "pow_of_number": (1.7,), "clamp": (0.3, 0.6), "elu_of_kind": (1.0, 1.0, 1.0, "EluBackward0"),
+    "threshold": (0.5, 0.1), "softly_shrunk": (0.3,), "scaled": (2.0,), "divided": (2.0,),
 }  # fmt: skip
 """The static arguments of ops that can't do without."""
 
 ON_INTEGERS = {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"}
 """Ops that have no kernel, since they take no floats."""
 
+load_all()
 POINTWISE = [op for op in OPS.values() if op.elementwise and op.name not in ON_INTEGERS]
 
-BACKWARD = {"add": 2, "sub": 2, "rsub": 2, "add_scaled": 2, "sub_scaled": 2, "remainder": 2, "fmod": 2}
+BACKWARD = {
+    "add": 2, "sub": 2, "rsub": 2, "add_scaled": 2, "sub_scaled": 2, "remainder": 2, "fmod": 2, "addcmul": 2,
+    "addcdiv": 2,
+}  # fmt: skip
 """Launches of a pointwise op's backward that are not one.
 
 A gradient that is the cotangent itself takes none. But here it is one of the caller's, and copied for its new owner.
