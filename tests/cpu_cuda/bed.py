@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -118,9 +119,12 @@ class Bed:
         allocator = cuda.get_allocator()
         self.cupy.get_default_memory_pool().free_all_blocks()
         cuda.set_allocator(cuda.MemoryPool().malloc)
+        # CuPy has garbage collected at every refusal: of what is made from here on, not of all that a test run holds.
+        gc.freeze()
         try:
             yield
         finally:
+            gc.unfreeze()
             cuda.set_allocator(allocator)
 
 
