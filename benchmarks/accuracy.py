@@ -34,8 +34,9 @@ The bound is the row's. Tests hold every engine to it; where it is more than 4, 
 larger. At a zero of a function an error that is small beside its terms is large beside the result: that is where
 PyTorch's `sinc` and `digamma` have theirs, and its `gelu` has it where the result is small.
 
-A function that is composed of several is compared with eager in units of the largest number on the way, since a
-difference of two large numbers has their error.
+Functions whose row names no interval, such as most activations, are not measured here, but compared with PyTorch's
+results. A function that is composed of several is compared with eager in units of the largest number on the way, since
+a difference of two large numbers has their error.
 
 **Numbers below the normal range** (in float32, below 1.2e-38) are numbers as any other to eager, `numpy` and `cc`: no
 engine on the CPU flushes them to zero. On CUDA, float32 results and operands in that range become zero, since CuPy

@@ -13,9 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gradcu._calls import PUBLIC_NAMES
 from gradcu._methods import has_in_place_form
 from gradcu._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, OPS, REQUIRED, Op
-from gradcu._record import PUBLIC_NAMES
 from gradcu.ops import BY_NEED
 
 FUNCTION_PLACES: dict[str, str] = {}

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ._calls import PUBLIC_NAMES, operator_function, public_function, rule_function
 from ._fast import binary, in_rules, unary, unary_static, whole
 from ._fast_pending import on_pending
 from ._op import ALIASES, ELEMENTWISE, FUNCTIONS, METHODS, REQUIRED, Op, Promotion, argument_names
-from ._record import PUBLIC_NAMES, operator_function, public_function, rule_function
 from ._tensor import Tensor
 
 OPERATORS: dict[str, Callable[..., Any]] = {}

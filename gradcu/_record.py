@@ -8,14 +8,14 @@ numbers of one floating-point dtype on the CPU, where the recorder would otherwi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ._anomaly import note_origin
-from ._device import CPU, Place, device, device_of, is_cupy_array, naming_memory, xp_of
+from ._device import CPU, Place, device, device_of, naming_memory, xp_of
 from ._dtype import get_default_dtype, result_type
 from ._graph import GRAD_ENABLED, UNVERSIONED, Node, next_sequence
 from ._op import Op, Plan
@@ -27,13 +27,10 @@ from ._tensor import Replay, Tensor, current_edge
 
 _new = object.__new__
 _grad_enabled = GRAD_ENABLED.get
-_NUMBERS = (bool, int, float, complex)
+NUMBERS = (bool, int, float, complex)
 _RAW_CPU = (np.ndarray, np.generic)
 _IN_HOST_MEMORY = (*_RAW_CPU, Pending)
-_CONSTANTS = (*_NUMBERS, np.generic)
-_ON_CPU = (*_RAW_CPU, *_NUMBERS, type(None))
-PUBLIC_NAMES = {"x": "input", "a": "input", "b": "other"}
-"""What PyTorch calls the operands that have short names in rules."""
+_ON_CPU = (*_RAW_CPU, *NUMBERS, type(None))
 
 
 def apply(op: Op, values: list[Any]) -> Any:
@@ -217,7 +214,7 @@ def _common_device(op: Op, arrays: Sequence[Any]) -> device:
         return CPU
     found: device | None = None
     for array in arrays:
-        if array is None or isinstance(array, _NUMBERS) or (isinstance(array, _RAW_CPU) and array.ndim == 0):
+        if array is None or isinstance(array, NUMBERS) or (isinstance(array, _RAW_CPU) and array.ndim == 0):
             continue
         place = device_of(array)
         if found is None:
@@ -372,90 +369,6 @@ def raw(op: Op, values: list[Any]) -> Any:
     return forward(op, xp_of(arrays[0]), operands, statics)
 
 
-def rule_function(op: Op) -> Callable[..., Any]:
-    """The op as rules call it: Tensors are recorded, raw arrays computed."""
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        values = op.bind(args, kwargs)
-        return (apply if _has_tensor(op, values) else raw)(op, values)
-
-    return function
-
-
-def public_function(op: Op) -> Callable[..., Any]:
-    """The op as people call it: raw arrays are refused, in PyTorch's words."""
-    count = len(op.operands)
-
-    def variadic(*args: Any, **kwargs: Any) -> Any:
-        values = op.bind(args, kwargs)
-        require_tensors(op.name, values[0])
-        if not values[0] and op.prepare is not None:
-            # It says what is wrong; nothing can be promoted.
-            op.prepare(*values)
-        return apply(op, values)
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        values = op.bind(args, kwargs)
-        some = False
-        for position, operand in enumerate(values[:count]):
-            if isinstance(operand, Tensor):
-                some = True
-            elif not isinstance(operand, _CONSTANTS) and (operand is not None or op.elementwise):
-                name = op.operands[position]
-                raise argument_error(op.name, PUBLIC_NAMES.get(name, name), position, operand)
-        if not some:
-            raise argument_error(op.name, "input", 0, values[0])
-        return apply(op, values)
-
-    return variadic if op.variadic else function
-
-
-def require_tensors(function: str, tensors: Any) -> None:
-    """Raises TypeError where ``tensors`` is no tuple or list of Tensors, in PyTorch's words."""
-    if not isinstance(tensors, tuple | list):
-        raise TypeError(
-            f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
-        )
-    for number, tensor in enumerate(tensors):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"expected Tensor as element {number} in argument 0, but got {type(tensor).__name__}")
-
-
-def operator_function(op: Op) -> Callable[..., Any]:
-    """The op as Python's operators call it: an array is a constant, what is no operand is left to the other side."""
-
-    def function(*operands: Any) -> Any:
-        values: list[Any] = []
-        for operand in operands:
-            if isinstance(operand, np.ndarray) and operand.dtype.kind in "biufc":
-                values.append(Tensor._wrap(operand))
-            elif isinstance(operand, (Tensor, *_NUMBERS, np.generic)):
-                values.append(operand)
-            elif is_cupy_array(operand):
-                values.append(Tensor._wrap(operand))
-            else:
-                return NotImplemented
-        return apply(op, values + op.defaults[len(values) :])
-
-    return function
-
-
-def argument_error(function: str, name: str, position: int, value: Any) -> TypeError:
-    """The error for an operand that is no Tensor, in PyTorch's words."""
-    kind = (
-        type(value).__name__
-        if type(value).__module__ in ("builtins", "gradcu")
-        else (f"{type(value).__module__}.{type(value).__name__}")
-    )
-    hint = " (gradcu.as_tensor shares the array's memory)" if hasattr(value, "__array__") else ""
-    return TypeError(f"{function}(): argument '{name}' (position {position + 1}) must be Tensor, not {kind}{hint}")
-
-
 def _is_number(value: Any) -> bool:
     """Whether ``value`` is a Python number; NumPy's scalars are 0-d results, though some are subclasses of one."""
-    return isinstance(value, _NUMBERS) and not isinstance(value, np.generic)
-
-
-def _has_tensor(op: Op, values: list[Any]) -> bool:
-    operands = values[0] if op.variadic else values[: len(op.operands)]
-    return any(isinstance(operand, Tensor) for operand in operands)
+    return isinstance(value, NUMBERS) and not isinstance(value, np.generic)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ._calls import argument_error
 from ._device import CPU, is_cupy_array
 from ._inplace import refuse_leaf, write
 from ._op import OPS
-from ._record import argument_error
 from ._tensor import Tensor, type_of
 from .ops._arguments import require_tensor, type_name
 from .ops.convert import filled, overwritten, to_device

@@ -13,6 +13,7 @@ LAYERS = [
     ("_tensor",),
     ("_refusing_views", "_saved"),
     ("_record",),
+    ("_calls",),
     ("_fast", "_fast_pending"),
     ("_define",),
     ("ops",),

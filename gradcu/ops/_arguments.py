@@ -7,8 +7,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from .._calls import argument_error
 from .._dtype import scalar_name
-from .._record import argument_error
 from .._tensor import Tensor
 from .dims import one_dim
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error, operator_function, public_function
 from .._define import OPERATORS, function, pointwise
 from .._dtype import result_type
 from .._fast import binary
 from .._fast_pending import on_pending
 from .._op import FUNCTIONS, OPS, Op
-from .._record import argument_error, operator_function, public_function
 from .._tensor import Tensor
 from ._refusals import refusing_division
 from .convert import zeros_of

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error, public_function
 from .._define import function, pointwise
 from .._dtype import result_type, scalar_name
 from .._op import FUNCTIONS, OPS
-from .._record import argument_error, public_function
 from .._silence import silent
 from .._tensor import Tensor
 from ._refusals import refusing

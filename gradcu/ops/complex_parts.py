@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error
 from .._define import function, structured
 from .._dtype import scalar_name
-from .._record import argument_error
 from .._tensor import Tensor
 from ._arguments import require_tensor
 from .arrange import transpose

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from .._calls import require_tensors
 from .._define import function, structured
-from .._record import require_tensors
 from .._tensor import Tensor
 from ._arguments import require_tensor
 from .arrange import flip

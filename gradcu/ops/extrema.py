@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._calls import argument_error
 from .._define import function, pointwise
 from .._dtype import result_type
-from .._record import argument_error
 from .._tensor import Tensor
 from ._refusals import refusing
 from .compare import eq, greater, greater_equal, less, less_equal, where

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._calls import require_tensors
 from .._define import function, publish, structured
 from .._op import FUNCTIONS
-from .._record import require_tensors
 from .._tensor import Tensor
 from ._arguments import require_tensor, type_name
 from .dims import one_dim

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error
 from .._define import function, structured
 from .._device import is_cupy_array
 from .._dtype import scalar_name
-from .._record import argument_error
 from .._tensor import Tensor
 from .arithmetic import mul
 from .arrange import transpose

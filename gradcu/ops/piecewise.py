@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error
 from .._define import REQUIRED, function, pointwise, structured
 from .._dtype import scalar_name
 from .._op import FUNCTIONS
-from .._record import argument_error
 from .._tensor import Tensor
 from ._arguments import require_tensor
 from ._refusals import refusing

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error
 from .._define import OPERATORS, REQUIRED, function, named, pointwise, publish
 from .._device import is_cupy_array
 from .._dtype import result_type
 from .._fast import unary_static
 from .._fast_pending import on_pending
 from .._op import OPS
-from .._record import argument_error
 from .._silence import QUIET, silent
 from .._tensor import Tensor
 from ._refusals import refusing

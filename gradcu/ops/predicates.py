@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error
 from .._define import function, pointwise
 from .._dtype import scalar_name
-from .._record import argument_error
 from .._tensor import Tensor
 from ._refusals import refusing
 from .compare import eq

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from .._calls import argument_error
 from .._define import function, structured
-from .._record import argument_error
 from .._tensor import Tensor
 from ._accumulation import reduced_shape, row_kernels
 from ._refusals import refusing

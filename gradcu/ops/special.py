@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .._calls import argument_error
 from .._define import REQUIRED, function, pointwise
-from .._record import argument_error
 from .._tensor import Tensor
 from ._refusals import refusing
 from .compare import select

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._calls import argument_error
 from .._define import pointwise
 from .._dtype import c_name, result_type
-from .._record import argument_error
 from ._refusals import refusing
 from .compare import select
 from .creation import held
